@@ -2,7 +2,7 @@
 //!
 //! The first line of every message says what is wrong and what to change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The result of every fallible function of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -23,10 +23,202 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+
+    /// No mirror gave a file of a data set.
+    #[error(
+        "cannot download {file}: check the network and run this again, or put {} into {} by hand\n{}",
+        missing.join(" and "), folder.display(), reasons.join("\n")
+    )]
+    Download {
+        /// The file's name.
+        file: String,
+        /// Where it belongs.
+        folder: PathBuf,
+        /// The names of all files that are still missing there.
+        missing: Vec<String>,
+        /// Each mirror with what was wrong with it.
+        reasons: Vec<String>,
+    },
+
+    /// A setting has a value that cannot work.
+    #[error("{name} is {value}, but {requirement}")]
+    Setting {
+        /// The setting, as it is written in a cell.
+        name: &'static str,
+        /// The value it has.
+        value: String,
+        /// What it must be.
+        requirement: String,
+    },
+
+    /// A layer of a network cannot work with what the layers before it leave.
+    #[error("layer {layer} cannot work: {reason}")]
+    Layer {
+        /// The layer's name.
+        layer: String,
+        /// Why not, and what to change.
+        reason: String,
+    },
+
+    /// Images, labels or classes do not fit together.
+    #[error("{0}")]
+    Data(String),
+
+    /// An index beyond the end.
+    #[error("there is no {what} {index}: there are {count}, counted from 0")]
+    Index {
+        /// "image", "class" …
+        what: &'static str,
+        /// The index asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+
+    /// A name that does not exist, with those that do.
+    #[error("there is no {what} `{name}`; there are: {}", known.join(", "))]
+    Name {
+        /// "activation", "class" …
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+
+    /// A model file that cannot be used.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+
+    /// A file of weights and a model that do not fit together.
+    #[error("{}: tensor {tensor}: {reason}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// The tensor, named as in PyTorch's state dict.
+        tensor: String,
+        /// What does not fit.
+        reason: String,
+    },
+
+    /// The loss left the range of numbers.
+    #[error(
+        "the loss became {loss} in epoch {epoch}: the training diverged; try a smaller learning rate than {learning_rate}"
+    )]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The loss: NaN or infinite.
+        loss: f64,
+        /// The learning rate in the settings.
+        learning_rate: f64,
+    },
+
+    /// A network's forward pass failed.
+    #[error("the network cannot process images of shape {images:?}: {reason}")]
+    Forward {
+        /// Shape of the batch, `[N, C, H, W]`.
+        images: Vec<i64>,
+        /// libtorch's reason, without its C++ frames.
+        reason: String,
+    },
+
+    /// libtorch refused an operation.
+    #[error("libtorch: {0}")]
+    Torch(String),
+}
+
+impl Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl AsRef<Path>,
+    ) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.as_ref().to_path_buf();
+        move |source| Error::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    pub(crate) fn setting(
+        name: &'static str,
+        value: impl ToString,
+        requirement: impl Into<String>,
+    ) -> Error {
+        Error::Setting {
+            name,
+            value: value.to_string(),
+            requirement: requirement.into(),
+        }
+    }
+
+    pub(crate) fn file(path: impl AsRef<Path>, reason: impl Into<String>) -> Error {
+        Error::File {
+            path: path.as_ref().to_path_buf(),
+            reason: reason.into(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Error {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{self}")
+    }
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Error {
+        Error::Torch(without_frames(&error.to_string()))
+    }
+}
+
+/// libtorch's message without the C++ frames that follow it.
+///
+/// libtorch appends `Exception raised from …` and some twenty lines `frame #0: …`: nothing in
+/// them helps somebody who writes Rust in a notebook.
+pub(crate) fn without_frames(message: &str) -> String {
+    let message = message
+        .strip_prefix("Internal torch error: ")
+        .unwrap_or(message);
+    let end = message
+        .find("Exception raised from")
+        .unwrap_or(message.len());
+    message[..end].trim_end().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Tensor;
+
+    #[test]
+    fn debug_is_display() {
+        let error = Error::setting("batch_size", 0, "it must be at least 1");
+        assert_eq!(
+            format!("{error:?}"),
+            "batch_size is 0, but it must be at least 1"
+        );
+    }
+
+    #[test]
+    fn libtorchs_frames_are_cut_off() {
+        let refused = Tensor::from_slice(&[1.0, 2.0]).f_matmul(&Tensor::from_slice(&[1.0]));
+        let error = Error::from(refused.expect_err("shapes differ"));
+        let text = error.to_string();
+        assert!(
+            text.starts_with("libtorch: inconsistent tensor size"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("frame #") && !text.contains("Exception raised"),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 }

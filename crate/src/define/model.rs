@@ -1,0 +1,175 @@
+//! The trait between a network and everything that is done with it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor, nn};
+
+use super::lenet::LeNetSettings;
+use crate::error::{Error, Result, without_frames};
+
+/// A network that can be trained, evaluated, saved and explained.
+///
+/// Two functions are enough. A network of one's own, as a cell would have it:
+///
+/// ```
+/// use gasshuku::prelude::*;
+/// use tch::{Device, Tensor, nn};
+///
+/// struct OneLayer {
+///     variables: nn::VarStore,
+///     linear: nn::Linear,
+/// }
+///
+/// impl Model for OneLayer {
+///     fn variables(&self) -> &nn::VarStore {
+///         &self.variables
+///     }
+///     fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+///         pass.record("linear", images.flatten(1, -1).apply(&self.linear))
+///     }
+/// }
+///
+/// let variables = nn::VarStore::new(Device::Cpu);
+/// let linear = nn::linear(variables.root() / "linear", 784, 10, Default::default());
+/// let model = OneLayer { variables, linear };
+/// let images = Tensor::zeros([2, 1, 28, 28], (tch::Kind::Float, Device::Cpu));
+/// assert_eq!(logits(&model, &images).unwrap().size(), [2, 10]);
+/// ```
+pub trait Model {
+    /// The store that holds the weights.
+    fn variables(&self) -> &nn::VarStore;
+
+    /// The logits `[N, classes]` of normalised images `[N, C, H, W]`.
+    ///
+    /// Every activation that somebody may want to look at goes through [`ForwardPass::record`].
+    /// The softmax is not applied: training works on logits.
+    fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor;
+
+    /// What a file must know to build this model again without code.
+    fn architecture(&self) -> Architecture {
+        Architecture::Custom
+    }
+}
+
+/// What a model file says about the network whose weights it holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "lowercase")]
+pub enum Architecture {
+    /// The workshop's network; the file alone is enough to build it.
+    LeNet(LeNetSettings),
+    /// A network written elsewhere; loading its weights needs that code.
+    Custom,
+}
+
+/// One way through a network, from images to logits: for training or not, recording or not.
+///
+/// It is what PyTorch's users do with forward hooks: the activations between the layers, by name.
+#[derive(Debug, Default)]
+pub struct ForwardPass {
+    training: bool,
+    recorded: Option<Vec<(String, Tensor)>>,
+}
+
+impl ForwardPass {
+    /// For training: layers such as dropout are active.
+    pub fn training() -> ForwardPass {
+        ForwardPass {
+            training: true,
+            recorded: None,
+        }
+    }
+
+    /// For evaluation and prediction.
+    pub fn inference() -> ForwardPass {
+        ForwardPass::default()
+    }
+
+    /// For looking inside: keeps every activation that the network records.
+    pub fn recording() -> ForwardPass {
+        ForwardPass {
+            training: false,
+            recorded: Some(Vec::new()),
+        }
+    }
+
+    /// Whether layers such as dropout and batch normalisation shall behave as in training.
+    pub fn is_training(&self) -> bool {
+        self.training
+    }
+
+    /// Names an activation, keeps it if this pass is recording, and hands it on unchanged.
+    pub fn record(&mut self, name: &str, activation: Tensor) -> Tensor {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push((name.to_string(), activation.shallow_clone()));
+        }
+        activation
+    }
+
+    /// The recorded activations, in the order in which the network computed them.
+    pub fn activations(&self) -> &[(String, Tensor)] {
+        self.recorded.as_deref().unwrap_or_default()
+    }
+
+    /// The activation of that name.
+    ///
+    /// # Errors
+    /// [`Error::Name`] with the names that were recorded.
+    pub fn activation(&self, name: &str) -> Result<&Tensor> {
+        self.activations()
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, activation)| activation)
+            .ok_or_else(|| Error::Name {
+                what: "activation",
+                name: name.to_string(),
+                known: self
+                    .activations()
+                    .iter()
+                    .map(|(known, _)| known.clone())
+                    .collect(),
+            })
+    }
+}
+
+/// The logits `[N, classes]` of normalised images `[N, C, H, W]`, without gradients.
+///
+/// # Errors
+/// [`Error::Forward`] if the network cannot process images of that shape.
+pub fn logits(model: &dyn Model, images: &Tensor) -> Result<Tensor> {
+    let _no_gradients = tch::no_grad_guard();
+    forward(model, images, &mut ForwardPass::inference())
+}
+
+/// The class probabilities `[N, classes]`: the softmax of the logits, each row summing to 1.
+///
+/// # Errors
+/// Those of [`logits`].
+pub fn probabilities(model: &dyn Model, images: &Tensor) -> Result<Tensor> {
+    Ok(logits(model, images)?.f_softmax(-1, Kind::Float)?)
+}
+
+/// A forward pass whose failure is an error, not a panic.
+///
+/// tch's operators panic when shapes do not fit, and networks written in a cell use them.
+pub(crate) fn forward(
+    model: &dyn Model,
+    images: &Tensor,
+    pass: &mut ForwardPass,
+) -> Result<Tensor> {
+    catch_unwind(AssertUnwindSafe(|| model.forward(images, pass))).map_err(|panic| Error::Forward {
+        images: images.size(),
+        reason: panic_reason(panic.as_ref()),
+    })
+}
+
+fn panic_reason(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+        .unwrap_or_else(|| "unknown reason".into());
+    // tch unwraps inside its operators, so the message is an error's Debug text in quotes.
+    let start = text.find("Torch(\"").map_or(0, |at| at + "Torch(\"".len());
+    without_frames(&text[start..].replace("\\n", "\n")).replace('\n', "; ")
+}

@@ -1,0 +1,516 @@
+//! Step 1, load: images and labels as tensors.
+//!
+//! - [`source`]: Fashion-MNIST, MNIST and KMNIST: where they come from
+//! - [`download`]: fetching what is missing
+//! - [`idx`]: the file format they share
+//! - here: the [`Dataset`] made of them, and its mini-batches
+
+pub mod download;
+pub mod idx;
+pub mod source;
+
+use std::path::Path;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use tch::{Device, IndexOp, Kind, Tensor};
+
+pub use source::{Source, Split, fashion_mnist, kmnist, mnist};
+
+use crate::error::{Error, Result};
+use idx::{Idx, read_idx};
+
+/// Images and their labels, as bytes, on one device.
+#[derive(Debug)]
+pub struct Dataset {
+    /// The images, `[N, C, H, W]`, `u8`, 0 (black) to 255 (white).
+    pub images: Tensor,
+    /// The class of each image, `[N]`, `i64`, 0 to the number of classes − 1.
+    pub labels: Tensor,
+    /// What a model must know about these images.
+    pub info: DatasetInfo,
+}
+
+/// What a model must know about the images it was trained on; saved with its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetInfo {
+    /// Shape of one image, `[C, H, W]`.
+    pub image: [i64; 3],
+    /// The names of the classes, in the order of the labels.
+    pub classes: Vec<String>,
+    /// How bytes become the numbers that a network sees.
+    pub normalization: Normalization,
+}
+
+/// Pixels become (byte / 255 − mean) / deviation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Normalization {
+    /// Subtracted from each pixel, in [0, 1].
+    pub mean: f64,
+    /// Divides what is left, greater than 0.
+    pub deviation: f64,
+}
+
+impl Default for Normalization {
+    /// Mean 0.5, deviation 0.5: pixels in [−1, 1].
+    fn default() -> Self {
+        Normalization {
+            mean: 0.5,
+            deviation: 0.5,
+        }
+    }
+}
+
+impl Normalization {
+    /// Bytes of any shape as floats: [0, 255] becomes [−1, 1] by default.
+    pub fn apply(&self, bytes: &Tensor) -> Tensor {
+        // One multiplication and one addition instead of three passes over the batch.
+        let scale = 1.0 / (255.0 * self.deviation);
+        bytes.to_kind(Kind::Float) * scale - self.mean / self.deviation
+    }
+}
+
+/// The training or test images of a source, downloaded into `root` if they are not there.
+///
+/// The files lie in a folder of the source's own below `root`: `data/fashion-mnist`.
+///
+/// ```no_run
+/// use gasshuku::prelude::*;
+/// let training_set = load(&fashion_mnist(), "../data", Split::Train)?;
+/// assert_eq!(training_set.images.size(), [60_000, 1, 28, 28]);
+/// # Ok::<(), gasshuku::Error>(())
+/// ```
+///
+/// # Errors
+/// A folder that cannot be written, no mirror that answers, a damaged file, and images and labels
+/// that do not fit together.
+pub fn load(source: &Source, root: impl AsRef<Path>, split: Split) -> Result<Dataset> {
+    let mut report = |progress: &download::Progress| println!("{progress}");
+    let files = download::download_missing(source, root.as_ref(), split, &mut report)?;
+    let images = read_idx(&files.images, 3)?;
+    let labels = read_idx(&files.labels, 1)?;
+    Dataset::from_idx(
+        images,
+        labels,
+        source.classes.iter().map(ToString::to_string).collect(),
+    )
+}
+
+impl Dataset {
+    /// A data set of one's own.
+    ///
+    /// `images` are `u8` `[N, C, H, W]`, `labels` `i64` `[N]` below the number of classes.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if shapes, kinds, counts or labels do not fit together.
+    pub fn new(images: Tensor, labels: Tensor, classes: Vec<String>) -> Result<Dataset> {
+        let image = image_shape(&images)?;
+        check_labels(&images, &labels, &classes)?;
+        let info = DatasetInfo {
+            image,
+            classes,
+            normalization: Normalization::default(),
+        };
+        Ok(Dataset {
+            images,
+            labels,
+            info,
+        })
+    }
+
+    fn from_idx(images: Idx, labels: Idx, classes: Vec<String>) -> Result<Dataset> {
+        let [count, height, width] = images.shape[..] else {
+            return Err(Error::Data("image files have three dimensions".into()));
+        };
+        let size = [count as i64, 1, height as i64, width as i64];
+        let pixels = Tensor::f_from_data_size(&images.bytes, &size, Kind::Uint8)?;
+        // Given back before the labels are made: the bytes stand in memory twice only here.
+        drop(images);
+        let labels = Tensor::f_from_slice(&labels.bytes)?.to_kind(Kind::Int64);
+        Dataset::new(pixels, labels, classes)
+    }
+
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.labels.numel()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same data on another device; nothing is copied if it is there already.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if the device has no room.
+    pub fn to_device(&self, device: Device) -> Result<Dataset> {
+        let moved = |tensor: &Tensor| tensor.f_to(device);
+        Ok(Dataset {
+            images: moved(&self.images)?,
+            labels: moved(&self.labels)?,
+            info: self.info.clone(),
+        })
+    }
+
+    /// One image as a batch of one, `u8` `[1, C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image.
+    pub fn image(&self, index: usize) -> Result<Tensor> {
+        self.check_index(index)?;
+        Ok(self.images.narrow(0, index as i64, 1))
+    }
+
+    /// The label of one image.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image.
+    pub fn label(&self, index: usize) -> Result<usize> {
+        self.check_index(index)?;
+        Ok(self.labels.int64_value(&[index as i64]) as usize)
+    }
+
+    /// The name of the class of one image.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image.
+    pub fn class(&self, index: usize) -> Result<&str> {
+        Ok(&self.info.classes[self.label(index)?])
+    }
+
+    /// How many images each class has.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let classes = self.info.classes.len() as i64;
+        let counts = self.labels.bincount::<Tensor>(None, classes);
+        counts.iter::<i64>().map_or_else(
+            |_| Vec::new(),
+            |counts| counts.map(|n| n as usize).collect(),
+        )
+    }
+
+    /// The first images of a class, by their index.
+    ///
+    /// # Errors
+    /// [`Error::Name`] if there is no such class.
+    pub fn indices_of(&self, class: &str, count: usize) -> Result<Vec<usize>> {
+        let label = self.class_index(class)?;
+        let found = self
+            .labels
+            .eq(label as i64)
+            .nonzero()
+            .flatten(0, -1)
+            .to_device(Device::Cpu);
+        Ok(Vec::<i64>::try_from(&found)?
+            .into_iter()
+            .take(count)
+            .map(|index| index as usize)
+            .collect())
+    }
+
+    /// The label of a class.
+    ///
+    /// # Errors
+    /// [`Error::Name`] with the names that exist.
+    pub fn class_index(&self, class: &str) -> Result<usize> {
+        self.info.class_index(class)
+    }
+
+    /// The images of these indices, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image.
+    pub fn select(&self, indices: &[usize]) -> Result<Dataset> {
+        for &index in indices {
+            self.check_index(index)?;
+        }
+        let indices: Vec<i64> = indices.iter().map(|&index| index as i64).collect();
+        self.select_rows(&Tensor::from_slice(&indices))
+    }
+
+    /// The mini-batches of one epoch, in an order that depends on the seed alone.
+    ///
+    /// The last batch holds what is left, down to one image.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a batch size of 0, [`Error::Data`] without images.
+    pub fn shuffled_batches(&self, batch_size: usize, seed: u64) -> Result<Batches<'_>> {
+        self.batches_in(shuffled(self.len(), seed)?, batch_size)
+    }
+
+    /// The mini-batches from the first image to the last.
+    ///
+    /// # Errors
+    /// Those of [`shuffled_batches`](Self::shuffled_batches).
+    pub fn batches(&self, batch_size: usize) -> Result<Batches<'_>> {
+        let order = Tensor::f_arange(self.len() as i64, (Kind::Int64, Device::Cpu))?;
+        self.batches_in(order, batch_size)
+    }
+
+    fn batches_in(&self, order: Tensor, batch_size: usize) -> Result<Batches<'_>> {
+        if batch_size == 0 {
+            return Err(Error::setting(
+                "batch_size",
+                batch_size,
+                "a batch holds at least 1 image",
+            ));
+        }
+        if self.is_empty() {
+            return Err(Error::Data("there are no images in this data set".into()));
+        }
+        let order = order.f_to(self.images.device())?;
+        Ok(Batches {
+            dataset: self,
+            order,
+            batch_size: batch_size as i64,
+            start: 0,
+        })
+    }
+
+    pub(crate) fn select_rows(&self, indices: &Tensor) -> Result<Dataset> {
+        let indices = indices.f_to(self.images.device())?;
+        Ok(Dataset {
+            images: self.images.f_index_select(0, &indices)?,
+            labels: self.labels.f_index_select(0, &indices)?,
+            info: self.info.clone(),
+        })
+    }
+
+    fn check_index(&self, index: usize) -> Result<()> {
+        if index < self.len() {
+            Ok(())
+        } else {
+            Err(Error::Index {
+                what: "image",
+                index,
+                count: self.len(),
+            })
+        }
+    }
+}
+
+impl DatasetInfo {
+    /// The label of a class.
+    ///
+    /// # Errors
+    /// [`Error::Name`] with the names that exist.
+    pub fn class_index(&self, class: &str) -> Result<usize> {
+        self.classes
+            .iter()
+            .position(|known| known == class)
+            .ok_or_else(|| Error::Name {
+                what: "class",
+                name: class.to_string(),
+                known: self.classes.clone(),
+            })
+    }
+}
+
+/// The mini-batches of a data set: pairs of normalised images `[n, C, H, W]` and labels `[n]`.
+#[derive(Debug)]
+pub struct Batches<'a> {
+    dataset: &'a Dataset,
+    order: Tensor,
+    batch_size: i64,
+    start: i64,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = (Tensor, Tensor);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = self.order.size()[0] - self.start;
+        if left <= 0 {
+            return None;
+        }
+        let count = self.batch_size.min(left);
+        let rows = self.order.narrow(0, self.start, count);
+        self.start += count;
+        let images = self.dataset.images.index_select(0, &rows);
+        let labels = self.dataset.labels.index_select(0, &rows);
+        Some((self.dataset.info.normalization.apply(&images), labels))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.order.size()[0] - self.start).max(0) as usize;
+        let batches = left.div_ceil(self.batch_size as usize);
+        (batches, Some(batches))
+    }
+}
+
+impl ExactSizeIterator for Batches<'_> {}
+
+/// The numbers 0 to `count` − 1 in an order that depends on the seed alone, `[count]`, `i64`.
+///
+/// Not drawn from libtorch's generator: that one differs between devices, and anybody may have
+/// used it before.
+pub(crate) fn shuffled(count: usize, seed: u64) -> Result<Tensor> {
+    let mut order: Vec<i64> = (0..count as i64).collect();
+    order.shuffle(&mut StdRng::seed_from_u64(seed));
+    Ok(Tensor::f_from_slice(&order)?)
+}
+
+fn image_shape(images: &Tensor) -> Result<[i64; 3]> {
+    match (images.kind(), &images.size()[..]) {
+        (Kind::Uint8, &[_, channels, height, width]) => Ok([channels, height, width]),
+        (kind, _) => Err(Error::Data(format!(
+            "images must be bytes (Uint8) of shape [N, C, H, W], these are {kind:?} of shape {:?}",
+            images.size()
+        ))),
+    }
+}
+
+fn check_labels(images: &Tensor, labels: &Tensor, classes: &[String]) -> Result<()> {
+    if labels.kind() != Kind::Int64 || labels.dim() != 1 {
+        return Err(Error::Data(format!(
+            "labels must be integers (Int64) of shape [N], these are {:?} of shape {:?}",
+            labels.kind(),
+            labels.size()
+        )));
+    }
+    let (images, labelled) = (images.size()[0], labels.size()[0]);
+    if images != labelled {
+        return Err(Error::Data(format!(
+            "there are {images} images but {labelled} labels; are both files of the same split?"
+        )));
+    }
+    let count = classes.len() as i64;
+    let wrong = labels.lt(0).logical_or(&labels.ge(count)).nonzero();
+    if wrong.size()[0] > 0 {
+        let index = wrong.i((0, 0)).int64_value(&[]);
+        return Err(Error::Data(format!(
+            "image {index} has label {}, but there are {count} classes, labelled 0 to {}",
+            labels.int64_value(&[index]),
+            count - 1
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three_images() -> Dataset {
+        let images = Tensor::from_slice(&[0u8, 255, 51, 102, 153, 204]).reshape([3, 1, 1, 2]);
+        let labels = Tensor::from_slice(&[1i64, 0, 1]);
+        Dataset::new(images, labels, vec!["left".into(), "right".into()]).unwrap()
+    }
+
+    fn error(images: Tensor, labels: &[i64]) -> String {
+        let classes = vec!["left".into(), "right".into()];
+        Dataset::new(images, Tensor::from_slice(labels), classes)
+            .expect_err("bad data")
+            .to_string()
+    }
+
+    #[test]
+    fn pixels_are_normalised_to_minus_one_to_one() {
+        let bytes = Tensor::from_slice(&[0u8, 51, 127, 204, 255]);
+        let pixels = Vec::<f32>::try_from(Normalization::default().apply(&bytes)).unwrap();
+        let expected = [-1.0, -0.6, 127.0 / 127.5 - 1.0, 0.6, 1.0];
+        for (pixel, expected) in pixels.iter().zip(expected) {
+            assert!((pixel - expected).abs() < 1e-6, "{pixel} beside {expected}");
+        }
+    }
+
+    #[test]
+    fn the_last_smaller_batch_is_not_dropped() {
+        let dataset = three_images();
+        let sizes: Vec<i64> = dataset
+            .batches(2)
+            .unwrap()
+            .map(|(images, _)| images.size()[0])
+            .collect();
+        assert_eq!(sizes, [2, 1]);
+        assert_eq!(dataset.batches(2).unwrap().len(), 2);
+        assert_eq!(dataset.batches(100).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn shuffling_keeps_images_and_labels_together_and_follows_the_seed() {
+        let count = 1000;
+        let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu));
+        let images = labels
+            .remainder(256)
+            .to_kind(Kind::Uint8)
+            .reshape([count, 1, 1, 1]);
+        let classes = (0..count).map(|class| class.to_string()).collect();
+        let dataset = Dataset::new(images, labels, classes).unwrap();
+        let order = |seed| -> Vec<i64> {
+            dataset
+                .shuffled_batches(64, seed)
+                .unwrap()
+                .flat_map(|(images, labels)| {
+                    let bytes = ((images + 1.0) * 127.5)
+                        .round()
+                        .to_kind(Kind::Int64)
+                        .flatten(0, -1);
+                    assert_eq!(bytes, labels.remainder(256));
+                    Vec::<i64>::try_from(labels).unwrap()
+                })
+                .collect()
+        };
+        let first = order(1);
+        assert_eq!(first, order(1));
+        assert_ne!(first, order(2));
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..count).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn images_are_found_by_index_and_class() {
+        let dataset = three_images();
+        assert_eq!(dataset.class(1).unwrap(), "left");
+        assert_eq!(dataset.class_counts(), [1, 2]);
+        assert_eq!(dataset.indices_of("right", 5).unwrap(), [0, 2]);
+        assert_eq!(dataset.indices_of("right", 1).unwrap(), [0]);
+        let selected = dataset.select(&[2, 0]).unwrap();
+        assert_eq!(
+            Vec::<u8>::try_from(selected.images.flatten(0, -1)).unwrap(),
+            [153, 204, 0, 255]
+        );
+    }
+
+    #[test]
+    fn what_does_not_exist_is_an_error() {
+        let dataset = three_images();
+        let message = dataset.image(3).expect_err("three images").to_string();
+        assert_eq!(message, "there is no image 3: there are 3, counted from 0");
+        let message = dataset
+            .indices_of("middle", 1)
+            .expect_err("no such class")
+            .to_string();
+        assert_eq!(
+            message,
+            "there is no class `middle`; there are: left, right"
+        );
+        assert!(dataset.select(&[0, 9]).is_err());
+        let message = dataset.batches(0).expect_err("no batch").to_string();
+        assert_eq!(
+            message,
+            "batch_size is 0, but a batch holds at least 1 image"
+        );
+        let empty = dataset.select(&[]).unwrap();
+        assert!(empty.is_empty());
+        assert_eq!(
+            empty.batches(1).expect_err("empty").to_string(),
+            "there are no images in this data set"
+        );
+    }
+
+    #[test]
+    fn data_that_does_not_fit_together_is_an_error() {
+        let images = || Tensor::zeros([2, 1, 4, 4], (Kind::Uint8, Device::Cpu));
+        assert!(error(images(), &[0]).starts_with("there are 2 images but 1 labels"));
+        assert!(
+            error(images(), &[0, 2]).starts_with("image 1 has label 2, but there are 2 classes")
+        );
+        assert!(error(images(), &[-1, 0]).starts_with("image 0 has label -1"));
+        assert!(error(images().squeeze_dim(1), &[0, 1]).contains("of shape [2, 4, 4]"));
+        assert!(error(images().to_kind(Kind::Float), &[0, 1]).contains("these are Float"));
+    }
+}

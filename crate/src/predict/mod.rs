@@ -1,0 +1,224 @@
+//! Step 6, predict: what a trained model says about images, and how often it is right.
+//!
+//! - [`image_file`]: a PNG or JPEG file as the model wants it
+//! - [`evaluation`]: accuracy, precision, recall and the confusion matrix
+//! - here: the [`Classifier`] and its predictions
+
+pub mod evaluation;
+pub mod image_file;
+
+use std::path::Path;
+
+use tch::{Kind, Tensor};
+
+pub use evaluation::{ClassReport, Evaluation, evaluate};
+pub use image_file::read_image;
+
+use crate::define::{Model, probabilities};
+use crate::error::{Error, Result};
+use crate::load::DatasetInfo;
+
+/// A model with what it must know about its images: all it takes to predict.
+pub struct Classifier {
+    /// The network.
+    pub model: Box<dyn Model>,
+    /// Image size, classes and normalisation it was trained with.
+    pub info: DatasetInfo,
+}
+
+/// What a model says about one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Every class with its probability, the most probable first; the probabilities sum to 1.
+    pub classes: Vec<(String, f64)>,
+}
+
+impl Prediction {
+    /// The most probable class.
+    pub fn class(&self) -> &str {
+        self.classes.first().map_or("", |(class, _)| class)
+    }
+
+    /// Its probability, 0 to 1.
+    pub fn probability(&self) -> f64 {
+        self.classes
+            .first()
+            .map_or(0.0, |(_, probability)| *probability)
+    }
+
+    /// The next classes with their probabilities.
+    pub fn runners_up(&self, count: usize) -> &[(String, f64)] {
+        let rest = self.classes.get(1..).unwrap_or_default();
+        &rest[..count.min(rest.len())]
+    }
+}
+
+impl std::fmt::Display for Prediction {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said: Vec<String> = self
+            .classes
+            .iter()
+            .take(3)
+            .map(|(class, p)| format!("{class} {:.1} %", 100.0 * p))
+            .collect();
+        write!(formatter, "{}", said.join(", "))
+    }
+}
+
+impl Classifier {
+    /// A classifier from any model and the description of the data it was trained on.
+    pub fn new(model: Box<dyn Model>, info: &DatasetInfo) -> Classifier {
+        Classifier {
+            model,
+            info: info.clone(),
+        }
+    }
+
+    /// What the model says about each of some images, bytes of shape `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if these are not bytes of the size the model was trained on.
+    pub fn predict_batch(&self, images: &Tensor) -> Result<Vec<Prediction>> {
+        predict_batch(&*self.model, &self.info, images)
+    }
+
+    /// What the model says about one image, bytes of shape `[1, C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if this is not one image of the size the model was trained on.
+    pub fn predict(&self, image: &Tensor) -> Result<Prediction> {
+        let mut predictions = self.predict_batch(image)?;
+        match (predictions.pop(), predictions.is_empty()) {
+            (Some(prediction), true) => Ok(prediction),
+            _ => Err(Error::Data(format!(
+                "one image is needed, of shape [1, C, H, W]; this is {:?}: use `predict_batch`",
+                image.size()
+            ))),
+        }
+    }
+
+    /// What the model says about a PNG or JPEG file of any size and colour.
+    ///
+    /// # Errors
+    /// Those of [`read_image`].
+    pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
+        self.predict(&read_image(path, self.info.image)?)
+    }
+}
+
+/// What a model says about each of some images, bytes of shape `[N, C, H, W]`.
+///
+/// # Errors
+/// [`Error::Data`] if these are not bytes of the size in `info`.
+pub fn predict_batch(
+    model: &dyn Model,
+    info: &DatasetInfo,
+    images: &Tensor,
+) -> Result<Vec<Prediction>> {
+    check_images(info, images)?;
+    let images = images.f_to(model.variables().device())?;
+    let table = probabilities(model, &info.normalization.apply(&images))?.to_kind(Kind::Double);
+    let rows = Vec::<Vec<f64>>::try_from(table.f_to(tch::Device::Cpu)?)?;
+    rows.into_iter()
+        .map(|row| ranked(&info.classes, row))
+        .collect()
+}
+
+fn ranked(classes: &[String], row: Vec<f64>) -> Result<Prediction> {
+    if row.len() != classes.len() {
+        let (found, needed) = (row.len(), classes.len());
+        return Err(Error::Data(format!(
+            "the network tells {found} classes apart, but {needed} have names"
+        )));
+    }
+    let mut classes: Vec<(String, f64)> = classes.iter().cloned().zip(row).collect();
+    classes.sort_by(|(_, left), (_, right)| right.total_cmp(left));
+    Ok(Prediction { classes })
+}
+
+fn check_images(info: &DatasetInfo, images: &Tensor) -> Result<()> {
+    let size = images.size();
+    if images.kind() == Kind::Uint8 && size.len() == 4 && size[1..] == info.image {
+        return Ok(());
+    }
+    let [channels, height, width] = info.image;
+    Err(Error::Data(format!(
+        "the model wants images as bytes (Uint8) of shape [N, {channels}, {height}, {width}]; these are {:?} of shape {size:?}",
+        images.kind()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::define::ForwardPass;
+    use tch::{Device, nn};
+
+    /// Its logits are the first two pixels, times 255: what it says can be worked out by hand.
+    struct FirstPixels(nn::VarStore);
+
+    impl Model for FirstPixels {
+        fn variables(&self) -> &nn::VarStore {
+            &self.0
+        }
+        fn forward(&self, images: &Tensor, _pass: &mut ForwardPass) -> Tensor {
+            images.flatten(1, -1).narrow(1, 0, 2) * 255.0
+        }
+    }
+
+    fn classifier() -> Classifier {
+        let info = DatasetInfo {
+            image: [1, 1, 2],
+            classes: vec!["left".into(), "right".into()],
+            normalization: crate::load::Normalization {
+                mean: 0.0,
+                deviation: 1.0,
+            },
+        };
+        Classifier::new(Box::new(FirstPixels(nn::VarStore::new(Device::Cpu))), &info)
+    }
+
+    fn image(left: u8, right: u8) -> Tensor {
+        Tensor::from_slice(&[left, right]).reshape([1, 1, 1, 2])
+    }
+
+    #[test]
+    fn probabilities_are_the_softmax_by_hand() {
+        let prediction = classifier().predict(&image(1, 3)).unwrap();
+        // softmax(1, 3): 1 / (1 + e⁻²) for the right one.
+        let right = 1.0 / (1.0 + (-2.0f64).exp());
+        assert_eq!(prediction.class(), "right");
+        assert!((prediction.probability() - right).abs() < 1e-6);
+        let [(class, probability)] = prediction.runners_up(5) else {
+            panic!("one runner-up")
+        };
+        assert_eq!(class, "left");
+        assert!((probability - (1.0 - right)).abs() < 1e-6);
+        assert_eq!(prediction.to_string(), "right 88.1 %, left 11.9 %");
+    }
+
+    #[test]
+    fn a_batch_keeps_its_order() {
+        let images = Tensor::cat(&[image(9, 0), image(0, 9), image(9, 0)], 0);
+        let predictions = classifier().predict_batch(&images).unwrap();
+        let classes: Vec<&str> = predictions.iter().map(Prediction::class).collect();
+        assert_eq!(classes, ["left", "right", "left"]);
+    }
+
+    #[test]
+    fn images_of_the_wrong_kind_or_size_are_errors() {
+        let error = |images: &Tensor| classifier().predict(images).expect_err("wrong").to_string();
+        assert!(
+            error(&image(0, 0).to_kind(Kind::Float))
+                .contains("these are Float of shape [1, 1, 1, 2]")
+        );
+        assert!(
+            error(&image(0, 0).reshape([1, 1, 2, 1]))
+                .starts_with("the model wants images as bytes (Uint8) of shape [N, 1, 1, 2]")
+        );
+        assert!(
+            error(&Tensor::cat(&[image(0, 0), image(0, 0)], 0)).contains("use `predict_batch`")
+        );
+        assert!(error(&image(0, 0).narrow(0, 0, 0)).contains("one image is needed"));
+    }
+}

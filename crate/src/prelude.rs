@@ -1,0 +1,16 @@
+//! What a notebook needs, in one line: `use gasshuku::prelude::*;`
+
+pub use crate::define::{
+    Architecture, ForwardPass, LeNet, LeNetSettings, Model, logits, probabilities, summary,
+};
+pub use crate::device::DeviceChoice;
+pub use crate::load::{
+    Dataset, DatasetInfo, Normalization, Source, Split, fashion_mnist, kmnist, load, mnist,
+};
+pub use crate::predict::{Classifier, Evaluation, Prediction, evaluate, read_image};
+pub use crate::save::{load_model, load_weights, save_model};
+pub use crate::train::{
+    History, Optimizer, Schedule, StepRates, TrainingSettings, load_checkpoint, resume, score,
+    train,
+};
+pub use tch::{Device, IndexOp, Kind, Tensor, nn, nn::Module};

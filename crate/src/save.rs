@@ -1,0 +1,212 @@
+//! Step 5, save: a trained model in a file, and back.
+//!
+//! The file is safetensors. The names are those of PyTorch's state dict, so that PyTorch reads it
+//! too; what a model must know about its images, and LeNet's own settings, stand in its metadata.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tch::Device;
+
+use crate::define::{Architecture, LeNet, Model};
+use crate::error::{Error, Result};
+use crate::load::DatasetInfo;
+use crate::predict::Classifier;
+use crate::state_dict::StateDict;
+
+const ARCHITECTURE: &str = "gasshuku.architecture";
+const DATASET: &str = "gasshuku.dataset";
+
+/// Saves a model's weights with what is needed to use them: its settings, classes, normalisation.
+///
+/// The file appears under its name all at once; an old one stays until then.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written.
+pub fn save_model(model: &dyn Model, info: &DatasetInfo, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let mut file = StateDict::of(model.variables());
+    // What Hugging Face's tools look for in files that PyTorch reads.
+    file.metadata.insert("format".into(), "pt".into());
+    file.metadata
+        .insert(ARCHITECTURE.into(), to_json(path, &model.architecture())?);
+    file.metadata.insert(DATASET.into(), to_json(path, info)?);
+    file.write(path)
+}
+
+/// Builds the model a file describes, with its weights, on a device. Needs no code but the file.
+///
+/// # Errors
+/// [`Error::Io`] if there is no file; [`Error::File`] if it is no saved model, cut short, or of a
+/// network that this crate does not know (see [`load_weights`]); [`Error::Weights`] if its tensors
+/// are not those its description promises.
+pub fn load_model(path: impl AsRef<Path>, device: Device) -> Result<Classifier> {
+    let path = path.as_ref();
+    let file = StateDict::read(path)?;
+    let Architecture::LeNet(settings) = from_json(path, &file, ARCHITECTURE)? else {
+        return Err(Error::file(
+            path,
+            "these are the weights of a network of one's own; build it and call `load_weights`",
+        ));
+    };
+    let info: DatasetInfo = from_json(path, &file, DATASET)?;
+    let model = LeNet::new(&settings, device)?;
+    file.copy_into(model.variables(), path)?;
+    Ok(Classifier {
+        model: Box::new(model),
+        info,
+    })
+}
+
+/// Copies the weights of a file into a model that has the same tensors, as PyTorch's
+/// `load_state_dict` does. A file that does not fit leaves the model as it was.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::File`] for a missing or damaged file; [`Error::Weights`] with file,
+/// tensor and both shapes for a missing tensor, one too many or one of another shape.
+pub fn load_weights(model: &dyn Model, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    StateDict::read(path)?.copy_into(model.variables(), path)
+}
+
+fn to_json(path: &Path, value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::file(path, format!("cannot be written: {error}")))
+}
+
+fn from_json<T: DeserializeOwned>(path: &Path, file: &StateDict, key: &str) -> Result<T> {
+    let text = file.metadata.get(key).ok_or_else(|| {
+        Error::file(
+            path,
+            "this file does not describe its model; build the model and call `load_weights`",
+        )
+    })?;
+    serde_json::from_str(text).map_err(|error| {
+        Error::file(
+            path,
+            format!("the description of its model ({key}) is damaged: {error}"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::define::{LeNetSettings, logits};
+    use crate::load::Normalization;
+    use tch::{Kind, Tensor};
+
+    fn info() -> DatasetInfo {
+        let normalization = Normalization {
+            mean: 0.25,
+            deviation: 0.125,
+        };
+        DatasetInfo {
+            image: [3, 32, 32],
+            classes: vec!["cat".into(), "dög".into()],
+            normalization,
+        }
+    }
+
+    fn saved() -> (tempfile::TempDir, std::path::PathBuf, LeNet) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lenet.safetensors");
+        let settings = LeNetSettings {
+            seed: 5,
+            ..LeNetSettings::table()
+        };
+        let model = LeNet::new(&settings, Device::Cpu).unwrap();
+        save_model(&model, &info(), &path).unwrap();
+        (folder, path, model)
+    }
+
+    /// Saves again with something changed.
+    fn changed(path: &Path, change: impl FnOnce(&mut StateDict)) {
+        let mut file = StateDict::read(path).unwrap();
+        change(&mut file);
+        file.write(path).unwrap();
+    }
+
+    fn load_error(path: &Path) -> String {
+        load_model(path, Device::Cpu)
+            .err()
+            .expect("cannot be loaded")
+            .to_string()
+    }
+
+    #[test]
+    fn a_file_alone_gives_the_same_model_back() {
+        let (_folder, path, model) = saved();
+        tch::manual_seed(99);
+        let loaded = load_model(&path, Device::Cpu).unwrap();
+        assert_eq!(loaded.info, info());
+        let images = Tensor::randn([4, 3, 32, 32], (Kind::Float, Device::Cpu));
+        assert_eq!(
+            logits(&model, &images).unwrap(),
+            logits(&*loaded.model, &images).unwrap()
+        );
+    }
+
+    #[test]
+    fn weights_go_into_a_model_of_the_same_shape_only() {
+        let (_folder, path, model) = saved();
+        let fresh = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        load_weights(&fresh, &path).unwrap();
+        let images = Tensor::randn([4, 3, 32, 32], (Kind::Float, Device::Cpu));
+        assert_eq!(
+            logits(&model, &images).unwrap(),
+            logits(&fresh, &images).unwrap()
+        );
+
+        let grey = LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap();
+        let message = load_weights(&grey, &path)
+            .expect_err("another input")
+            .to_string();
+        assert!(
+            message.contains("lenet.safetensors: tensor conv1.weight: its shape is [6, 3, 5, 5]"),
+            "{message}"
+        );
+        assert!(message.contains("[6, 1, 5, 5] in the model"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_saved_model_says_so() {
+        let (_folder, path, _) = saved();
+        changed(&path, |file| drop(file.metadata.remove(ARCHITECTURE)));
+        assert!(load_error(&path).contains("does not describe its model"));
+        changed(&path, |file| {
+            drop(
+                file.metadata
+                    .insert(ARCHITECTURE.into(), "{\"name\":\"custom\"}".into()),
+            )
+        });
+        assert!(load_error(&path).contains("a network of one's own"));
+        changed(&path, |file| {
+            drop(
+                file.metadata
+                    .insert(ARCHITECTURE.into(), "{\"name\":\"le".into()),
+            )
+        });
+        assert!(load_error(&path).contains("is damaged"));
+    }
+
+    #[test]
+    fn a_description_that_its_weights_do_not_keep_is_an_error() {
+        let (_folder, path, _) = saved();
+        let other = r#"{"name":"lenet","image":[3,32,32],"classes":3,"seed":0}"#;
+        changed(&path, |file| {
+            drop(file.metadata.insert(ARCHITECTURE.into(), other.into()))
+        });
+        let message = load_error(&path);
+        assert!(
+            message.contains("tensor fc3.bias: its shape is [2] in the file, [3] in the model"),
+            "{message}"
+        );
+        let absurd = r#"{"name":"lenet","image":[3,4,4],"classes":2,"seed":0}"#;
+        changed(&path, |file| {
+            drop(file.metadata.insert(ARCHITECTURE.into(), absurd.into()))
+        });
+        assert!(load_error(&path).starts_with("layer conv1 cannot work"));
+    }
+}

@@ -1,0 +1,129 @@
+//! Small tables that show themselves in a notebook.
+
+use std::fmt;
+
+/// Rows of text below a heading; in a notebook an HTML table, elsewhere aligned text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    title: String,
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(title: impl Into<String>, columns: &[&str]) -> Table {
+        Table {
+            title: title.into(),
+            columns: columns.iter().map(ToString::to_string).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row; cells beyond the last column are not shown.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// Shows the table in a notebook.
+    pub fn evcxr_display(&self) {
+        crate::display::show(&[("text/html", self.html()), ("text/plain", self.to_string())]);
+    }
+
+    fn html(&self) -> String {
+        let line = |cells: &[String], tag: &str| -> String {
+            let cells: String = cells
+                .iter()
+                .zip(0..self.columns.len())
+                .map(|(cell, column)| {
+                    // The first column holds names, the others numbers.
+                    let side = if column == 0 { "left" } else { "right" };
+                    format!(
+                        "<{tag} style=\"text-align:{side}\">{}</{tag}>",
+                        escape(cell)
+                    )
+                })
+                .collect();
+            format!("<tr>{cells}</tr>")
+        };
+        let body: String = self.rows.iter().map(|row| line(row, "td")).collect();
+        format!(
+            "<table><caption>{}</caption><thead>{}</thead><tbody>{body}</tbody></table>",
+            escape(&self.title),
+            line(&self.columns, "th"),
+        )
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let longest = |column: usize| {
+            std::iter::once(&self.columns)
+                .chain(&self.rows)
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        (0..self.columns.len()).map(longest).collect()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{}", self.title)?;
+        let widths = self.widths();
+        for row in std::iter::once(&self.columns).chain(&self.rows) {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(column, (cell, &width))| match column {
+                    0 => format!("{cell:<width$}"),
+                    _ => format!("{cell:>width$}"),
+                })
+                .collect();
+            writeln!(formatter, "{}", cells.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Text as HTML shows it literally.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Table {
+        let mut table = Table::new("Sizes", &["layer", "parameters"]);
+        table.row(["conv1".into(), "156".into()]);
+        table.row(["a<b".into(), "2,416".into()]);
+        table
+    }
+
+    #[test]
+    fn text_is_aligned() {
+        assert_eq!(
+            example().to_string(),
+            "Sizes\nlayer  parameters\nconv1         156\na<b         2,416\n"
+        );
+    }
+
+    #[test]
+    fn html_is_escaped() {
+        let html = example().html();
+        assert!(
+            html.contains("<td style=\"text-align:left\">a&lt;b</td>"),
+            "{html}"
+        );
+        assert!(
+            html.starts_with("<table><caption>Sizes</caption>"),
+            "{html}"
+        );
+    }
+}

@@ -1,0 +1,396 @@
+//! Step 4, train: from starting weights to a network that tells classes apart.
+//!
+//! - [`settings`]: the hyperparameters
+//! - [`schedule`], [`optimizer`]: how far and which way a step goes
+//! - [`history`]: what happened
+//! - [`checkpoint`]: how an interrupted training goes on
+//! - here: the loop itself
+
+pub mod checkpoint;
+pub mod history;
+pub mod optimizer;
+pub mod schedule;
+pub mod settings;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tch::{Device, Kind, Tensor};
+
+pub use checkpoint::load_checkpoint;
+pub use history::{EpochRecord, History, Score};
+pub use optimizer::Optimizer;
+pub use schedule::{Schedule, StepRates};
+pub use settings::TrainingSettings;
+
+use crate::define::model::forward;
+use crate::define::summary::with_commas;
+use crate::define::{ForwardPass, Model};
+use crate::error::{Error, Result};
+use crate::load::{Dataset, shuffled};
+use crate::state_dict::StateDict;
+use checkpoint::{Checkpoint, Progress};
+use history::spoken;
+use optimizer::OptimizerState;
+
+/// A line comes this often in an epoch that takes longer.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Without gradients there is room for larger batches.
+const EVALUATION_BATCH: usize = 1000;
+
+/// Trains a model on its device, printing one line an epoch.
+///
+/// The same model, data, settings and number of threads give the same weights, bit for bit on the
+/// CPU. Sets libtorch's seed at the beginning of every epoch.
+///
+/// # Errors
+/// [`Error::Setting`] for hyperparameters that cannot work, [`Error::Forward`] if the images do
+/// not fit the network, [`Error::Data`] if the classes do not, [`Error::Diverged`] if the loss
+/// leaves the range of numbers, and those of writing a checkpoint.
+pub fn train(
+    model: &dyn Model,
+    training_set: &Dataset,
+    settings: &TrainingSettings,
+) -> Result<History> {
+    Training::new(model, training_set, settings)?.run()
+}
+
+/// Goes on with a training from its checkpoint, to the weights an uninterrupted one reaches.
+///
+/// The settings are those in the checkpoint, which is kept up to date. A training that had
+/// finished is left as it is.
+///
+/// # Errors
+/// Those of [`train`]; a checkpoint that is missing, damaged, of another network or other images.
+pub fn resume(
+    model: &dyn Model,
+    training_set: &Dataset,
+    checkpoint: impl AsRef<Path>,
+) -> Result<History> {
+    let path = checkpoint.as_ref();
+    let checkpoint = Checkpoint::read(path)?;
+    let Progress {
+        mut settings,
+        history,
+        images,
+    } = checkpoint.progress;
+    if images != training_set.images.size() {
+        let found = training_set.images.size();
+        return Err(Error::file(
+            path,
+            format!(
+                "this training ran on images of shape {images:?}; it cannot go on with {found:?}"
+            ),
+        ));
+    }
+    settings.checkpoint = Some(path.to_path_buf());
+    let mut training = Training::new(model, training_set, &settings)?;
+    checkpoint.weights.copy_into(model.variables(), path)?;
+    training
+        .optimizer
+        .restore(&checkpoint.optimizer)
+        .map_err(|error| Error::file(path, error.to_string()))?;
+    training.history = history;
+    training.run()
+}
+
+/// Mean loss and accuracy of a model on a data set.
+///
+/// # Errors
+/// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] without images or with
+/// other classes.
+pub fn score(model: &dyn Model, dataset: &Dataset) -> Result<Score> {
+    check_fit(model, dataset)?;
+    let _no_gradients = tch::no_grad_guard();
+    let dataset = dataset.to_device(model.variables().device())?;
+    let mut meter = Meter::default();
+    for (images, labels) in dataset.batches(EVALUATION_BATCH)? {
+        let logits = forward(model, &images, &mut ForwardPass::inference())?;
+        meter.add(&logits.cross_entropy_for_logits(&labels), &logits, &labels);
+    }
+    meter.score()
+}
+
+/// One training on its way.
+struct Training<'a> {
+    model: &'a dyn Model,
+    training_set: Dataset,
+    validation_set: Option<Dataset>,
+    /// Shape of all the images, before some were held back.
+    images: Vec<i64>,
+    settings: TrainingSettings,
+    optimizer: OptimizerState,
+    history: History,
+}
+
+impl<'a> Training<'a> {
+    fn new(
+        model: &'a dyn Model,
+        dataset: &Dataset,
+        settings: &TrainingSettings,
+    ) -> Result<Training<'a>> {
+        settings.check()?;
+        check_fit(model, dataset)?;
+        let on_device = dataset.to_device(model.variables().device())?;
+        let (training_set, validation_set) = hold_back(on_device, settings)?;
+        let parameters = trainable(model)?;
+        Ok(Training {
+            model,
+            training_set,
+            validation_set,
+            images: dataset.images.size(),
+            settings: settings.clone(),
+            optimizer: OptimizerState::new(settings.optimizer, settings.weight_decay, parameters)?,
+            history: History::default(),
+        })
+    }
+
+    fn run(mut self) -> Result<History> {
+        println!("{}", self.announcement());
+        let start = Instant::now();
+        let already = self.history.epochs.len();
+        for epoch in already + 1..=self.settings.epochs {
+            let record = self.epoch(epoch)?;
+            let done = (epoch - already) as u32;
+            let left = start.elapsed() / done * (self.settings.epochs - epoch) as u32;
+            println!(
+                "epoch {epoch}/{}   {record}   {} left",
+                self.settings.epochs,
+                spoken(left)
+            );
+            self.history.epochs.push(record);
+            self.save()?;
+        }
+        Ok(self.history)
+    }
+
+    fn announcement(&self) -> String {
+        let images = with_commas(self.training_set.len());
+        let held_back = match &self.validation_set {
+            Some(validation_set) => format!(
+                ", {} held back for validation",
+                with_commas(validation_set.len())
+            ),
+            None => String::new(),
+        };
+        let device = self.model.variables().device();
+        format!(
+            "training on {images} images{held_back}, {} steps an epoch, device {device:?}",
+            self.steps_per_epoch()
+        )
+    }
+
+    fn steps_per_epoch(&self) -> usize {
+        self.training_set.len().div_ceil(self.settings.batch_size)
+    }
+
+    fn rates(&self, step: usize) -> StepRates {
+        let TrainingSettings {
+            learning_rate,
+            momentum,
+            ..
+        } = self.settings;
+        let steps = self.settings.epochs * self.steps_per_epoch();
+        self.settings.schedule.at(
+            step,
+            steps,
+            StepRates {
+                learning_rate,
+                momentum,
+            },
+        )
+    }
+
+    /// One pass over the training images, then a look at the validation images.
+    fn epoch(&mut self, epoch: usize) -> Result<EpochRecord> {
+        let start = Instant::now();
+        let mut next_line = LINE_EVERY;
+        let mut meter = Meter::default();
+        let first_step = (epoch - 1) * self.steps_per_epoch();
+        let seed = epoch_seed(self.settings.seed, epoch);
+        // For dropout in networks of one's own.
+        tch::manual_seed(seed as i64);
+        for (batch, (images, labels)) in self
+            .training_set
+            .shuffled_batches(self.settings.batch_size, seed)?
+            .enumerate()
+        {
+            let rates = self.rates(first_step + batch);
+            let logits = forward(self.model, &images, &mut ForwardPass::training())?;
+            let loss = logits.cross_entropy_for_logits(&labels);
+            self.optimizer.step(&loss, rates)?;
+            meter.add(&loss, &logits, &labels);
+            if start.elapsed() >= next_line {
+                println!(
+                    "epoch {epoch}/{}   {}",
+                    self.settings.epochs,
+                    self.within_epoch(&meter, start)?
+                );
+                next_line = start.elapsed() + LINE_EVERY;
+            }
+        }
+        // Reading the score waits for the device, so it belongs to the epoch's time.
+        let training = meter.score()?;
+        let seconds = start.elapsed().as_secs_f64();
+        self.check_converging(epoch, training.loss)?;
+        Ok(EpochRecord {
+            epoch,
+            training,
+            validation: self
+                .validation_set
+                .as_ref()
+                .map(|set| score(self.model, set))
+                .transpose()?,
+            learning_rate: self
+                .rates(first_step + self.steps_per_epoch() - 1)
+                .learning_rate,
+            seconds,
+            images_per_second: self.training_set.len() as f64 / seconds,
+        })
+    }
+
+    fn within_epoch(&self, meter: &Meter, start: Instant) -> Result<String> {
+        let share = meter.images() as f64 / self.training_set.len() as f64;
+        let left = start.elapsed().mul_f64((1.0 - share) / share);
+        Ok(format!(
+            "{:3.0} %   {}   {} left in this epoch",
+            100.0 * share,
+            meter.score()?,
+            spoken(left)
+        ))
+    }
+
+    fn check_converging(&self, epoch: usize, loss: f64) -> Result<()> {
+        if loss.is_finite() {
+            Ok(())
+        } else {
+            Err(Error::Diverged {
+                epoch,
+                loss,
+                learning_rate: self.settings.learning_rate,
+            })
+        }
+    }
+
+    fn save(&self) -> Result<()> {
+        let Some(path) = &self.settings.checkpoint else {
+            return Ok(());
+        };
+        let checkpoint = Checkpoint {
+            progress: Progress {
+                settings: self.settings.clone(),
+                history: self.history.clone(),
+                images: self.images.clone(),
+            },
+            weights: StateDict::of(self.model.variables()),
+            optimizer: self.optimizer.tensors(),
+        };
+        checkpoint.write(path)
+    }
+}
+
+/// Losses and right answers of an epoch, left on the device until somebody asks.
+#[derive(Default)]
+struct Meter {
+    losses: Vec<Tensor>,
+    right: Vec<Tensor>,
+    counts: Vec<i64>,
+}
+
+impl Meter {
+    fn add(&mut self, loss: &Tensor, logits: &Tensor, labels: &Tensor) {
+        self.losses.push(loss.detach());
+        self.right.push(
+            logits
+                .detach()
+                .argmax(-1, false)
+                .eq_tensor(labels)
+                .sum(Kind::Int64),
+        );
+        self.counts.push(labels.size()[0]);
+    }
+
+    fn images(&self) -> i64 {
+        self.counts.iter().sum()
+    }
+
+    fn score(&self) -> Result<Score> {
+        let losses = Vec::<f32>::try_from(
+            Tensor::f_stack(&self.losses, 0)?
+                .to_device(Device::Cpu)
+                .to_kind(Kind::Float),
+        )?;
+        let right = Tensor::f_stack(&self.right, 0)?
+            .to_device(Device::Cpu)
+            .sum(Kind::Int64)
+            .int64_value(&[]);
+        let total: f64 = losses
+            .iter()
+            .zip(&self.counts)
+            .map(|(&loss, &count)| f64::from(loss) * count as f64)
+            .sum();
+        let images = self.images() as f64;
+        Ok(Score {
+            loss: total / images,
+            accuracy: right as f64 / images,
+        })
+    }
+}
+
+/// The training images, and those held back, chosen by the seed.
+fn hold_back(dataset: Dataset, settings: &TrainingSettings) -> Result<(Dataset, Option<Dataset>)> {
+    let count = dataset.len() as i64;
+    let held = (count as f64 * settings.validation_share).round() as i64;
+    if held == 0 {
+        return Ok((dataset, None));
+    }
+    if held == count {
+        let requirement = format!("that leaves none of the {count} images for training");
+        return Err(Error::setting(
+            "validation_share",
+            settings.validation_share,
+            requirement,
+        ));
+    }
+    let order = shuffled(dataset.len(), settings.seed)?;
+    let training_set = dataset.select_rows(&order.narrow(0, 0, count - held))?;
+    let validation_set = dataset.select_rows(&order.narrow(0, count - held, held))?;
+    Ok((training_set, Some(validation_set)))
+}
+
+/// The weights in the order of their names, so that a checkpoint's long vectors keep their places.
+fn trainable(model: &dyn Model) -> Result<Vec<Tensor>> {
+    let named = StateDict::of(model.variables()).tensors;
+    let parameters: Vec<Tensor> = named.into_values().filter(Tensor::requires_grad).collect();
+    if parameters.is_empty() {
+        return Err(Error::Data(
+            "the model has no weights to train; are its layers made from its `variables`?".into(),
+        ));
+    }
+    Ok(parameters)
+}
+
+fn epoch_seed(seed: u64, epoch: usize) -> u64 {
+    seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64)
+}
+
+/// Tries one image, so that what does not fit is said before the first step.
+fn check_fit(model: &dyn Model, dataset: &Dataset) -> Result<()> {
+    if dataset.is_empty() {
+        return Err(Error::Data("there are no images in this data set".into()));
+    }
+    let image = dataset
+        .info
+        .normalization
+        .apply(&dataset.image(0)?)
+        .f_to(model.variables().device())?;
+    let logits = crate::define::logits(model, &image)?;
+    let classes = dataset.info.classes.len() as i64;
+    if logits.size() != [1, classes] {
+        return Err(Error::Data(format!(
+            "the network puts out {:?} for one image, but [1, {classes}] is needed: one logit for each of the {classes} classes",
+            logits.size()
+        )));
+    }
+    Ok(())
+}

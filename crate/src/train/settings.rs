@@ -1,0 +1,155 @@
+//! The hyperparameters of a training, in one place.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::optimizer::Optimizer;
+use super::schedule::Schedule;
+use crate::error::{Error, Result};
+
+/// Everything one may turn about a training.
+///
+/// ```
+/// use gasshuku::prelude::*;
+/// let settings = TrainingSettings { epochs: 12, learning_rate: 1e-3, ..Default::default() };
+/// assert_eq!(settings.batch_size, 100);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingSettings {
+    /// How often every training image is seen; at least 1.
+    pub epochs: usize,
+    /// Images per step; at least 1. The last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Step length, greater than 0; the highest value of the schedule.
+    pub learning_rate: f64,
+    /// The rule that turns gradients into new weights.
+    pub optimizer: Optimizer,
+    /// SGD's momentum, Adam's β₁; at least 0, below 1. The one-cycle schedule moves it.
+    pub momentum: f64,
+    /// How strongly weights are pulled towards zero; 0 or more.
+    pub weight_decay: f64,
+    /// How the learning rate moves from step to step.
+    pub schedule: Schedule,
+    /// Fixes which images are held back, their order in every epoch, and dropout.
+    pub seed: u64,
+    /// Share of the training images held back to measure what the network has not seen; at least
+    /// 0, below 1.
+    pub validation_share: f64,
+    /// Where to save after every epoch, so that [`resume`](super::resume) can go on; `None` for
+    /// nowhere.
+    pub checkpoint: Option<PathBuf>,
+}
+
+impl Default for TrainingSettings {
+    fn default() -> Self {
+        TrainingSettings {
+            epochs: 5,
+            batch_size: 100,
+            learning_rate: 1e-2,
+            optimizer: Optimizer::Adam,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            schedule: Schedule::OneCycle,
+            seed: 0,
+            validation_share: 0.1,
+            checkpoint: None,
+        }
+    }
+}
+
+impl TrainingSettings {
+    /// Whether a training with these settings can work.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the name of the setting to change.
+    pub fn check(&self) -> Result<()> {
+        at_least_one("epochs", self.epochs)?;
+        at_least_one("batch_size", self.batch_size)?;
+        within(
+            "learning_rate",
+            self.learning_rate,
+            "it must be a number greater than 0",
+            |rate| rate > 0.0,
+        )?;
+        within(
+            "momentum",
+            self.momentum,
+            "it must be at least 0 and below 1",
+            |rate| (0.0..1.0).contains(&rate),
+        )?;
+        within(
+            "weight_decay",
+            self.weight_decay,
+            "it must be a number of 0 or more",
+            |rate| rate >= 0.0,
+        )?;
+        within(
+            "validation_share",
+            self.validation_share,
+            "it must be at least 0 and below 1",
+            |share| (0.0..1.0).contains(&share),
+        )
+    }
+}
+
+fn at_least_one(name: &'static str, value: usize) -> Result<()> {
+    if value == 0 {
+        Err(Error::setting(name, value, "it must be at least 1"))
+    } else {
+        Ok(())
+    }
+}
+
+fn within(
+    name: &'static str,
+    value: f64,
+    requirement: &str,
+    holds: impl Fn(f64) -> bool,
+) -> Result<()> {
+    if value.is_finite() && holds(value) {
+        Ok(())
+    } else {
+        Err(Error::setting(name, value, requirement))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(change: impl FnOnce(&mut TrainingSettings)) -> String {
+        let mut settings = TrainingSettings::default();
+        change(&mut settings);
+        settings.check().expect_err("cannot work").to_string()
+    }
+
+    #[test]
+    fn the_defaults_can_work() {
+        TrainingSettings::default().check().unwrap();
+    }
+
+    #[test]
+    fn what_cannot_work_says_which_setting() {
+        assert_eq!(
+            message(|s| s.epochs = 0),
+            "epochs is 0, but it must be at least 1"
+        );
+        assert_eq!(
+            message(|s| s.batch_size = 0),
+            "batch_size is 0, but it must be at least 1"
+        );
+        for rate in [f64::NAN, 0.0, -1.0, f64::INFINITY] {
+            assert!(message(|s| s.learning_rate = rate).starts_with("learning_rate is "));
+        }
+        for momentum in [f64::NAN, -0.1, 1.0] {
+            assert!(message(|s| s.momentum = momentum).starts_with("momentum is "));
+        }
+        for decay in [f64::NAN, -0.1, f64::INFINITY] {
+            assert!(message(|s| s.weight_decay = decay).starts_with("weight_decay is "));
+        }
+        for share in [f64::NAN, -0.1, 1.0] {
+            assert!(message(|s| s.validation_share = share).starts_with("validation_share is "));
+        }
+    }
+}
