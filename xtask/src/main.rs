@@ -1,2 +1,114 @@
-//! Set-up and chores.
-fn main() {}
+//! Set-up and chores of the workshop: `cargo xtask help` lists them.
+
+mod clean;
+mod doctor;
+mod kernel;
+mod lab;
+mod notebooks;
+mod process;
+mod run;
+mod setup;
+mod stamp;
+mod test;
+mod workshop;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use workshop::Workshop;
+
+/// Set-up and chores of the workshop.
+///
+/// On a fresh machine, `cargo xtask lab` is all there is to type: it installs what is missing into
+/// this folder (.venv and target), and opens the notebooks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    /// The folder of the workshop, where it is not the one xtask was built in
+    #[arg(long, global = true, hide = true)]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sets up what is missing, then opens JupyterLab on the notebooks
+    Lab {
+        /// Handed on to JupyterLab, for instance --no-browser --port 8890
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Installs what is missing into .venv and target; does nothing where all is there
+    ///
+    /// GASSHUKU_TORCH=cpu|cuda chooses libtorch where the machine's own choice (cuda where there is
+    /// an NVIDIA GPU) is not wanted, LIBTORCH names one that is already there, and
+    /// GASSHUKU_PYTHON the Python to use.
+    Setup,
+    /// Executes notebooks without a browser; the results lie in target/notebooks as .ipynb and .html
+    Run {
+        /// The notebooks; all of the workshop's where none is named
+        notebooks: Vec<PathBuf>,
+    },
+    /// Sets up what is missing, then runs every test
+    Test {
+        /// Only this part
+        #[arg(long)]
+        only: Option<test::Part>,
+    },
+    /// Shows what is found, what is missing, and what to do about it
+    Doctor,
+    /// Removes what kernels and runs have left in target
+    Clean {
+        /// All that set-up has made, .venv included
+        #[arg(long)]
+        all: bool,
+        /// Instead strips outputs, execution counts and foreign metadata from the notebooks
+        #[arg(long, conflicts_with = "all")]
+        notebooks: bool,
+    },
+    /// What Jupyter starts for a notebook
+    #[command(hide = true)]
+    Kernel {
+        /// Written by Jupyter: the ports and the key
+        connection_file: PathBuf,
+    },
+    /// Clears up behind a kernel, however it ended
+    #[command(hide = true)]
+    Guard {
+        /// The kernel's own directory
+        directory: PathBuf,
+        /// Kill only, for set-up needs the directory
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<ExitCode> {
+    let workshop = Workshop::at(arguments.root)?;
+    match arguments.command {
+        Command::Lab { arguments } => lab::lab(&workshop, &arguments),
+        Command::Setup => setup::setup(&workshop).map(|()| ExitCode::SUCCESS),
+        Command::Run { notebooks } => run::run(&workshop, &notebooks),
+        Command::Test { only } => test::test(&workshop, only),
+        Command::Doctor => doctor::doctor(&workshop),
+        Command::Clean { all, notebooks } => clean::clean(&workshop, all, notebooks),
+        Command::Kernel { connection_file } => kernel::launch(&workshop, &connection_file),
+        Command::Guard { directory, keep } => kernel::guard::guard(&directory, keep),
+    }
+}

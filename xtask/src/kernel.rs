@@ -1,0 +1,144 @@
+//! What Jupyter starts for a notebook: evcxr_jupyter in a crate directory of its own, which is a
+//! copy of the one that set-up has compiled.
+//!
+//! Three processes see a kernel through. The launcher is what Jupyter knows, starts and kills.
+//! evcxr_jupyter runs in a process group of its own. The guard, in a third group, reads from a pipe
+//! that the launcher holds: when the launcher has ended, in whatever way, the pipe ends, and the
+//! guard kills what is left of the kernel and removes its directory. Should the guard be killed
+//! too, the next kernel clears the directory: that nobody is in it is told by its lock, which
+//! evcxr_jupyter holds as its standard input.
+
+pub(crate) mod copy;
+pub(crate) mod directory;
+pub(crate) mod guard;
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::process::{CommandExt, parent_id};
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup::requirements;
+use crate::workshop::Workshop;
+use directory::Directory;
+
+const LOOK_FOR_PARENT_EVERY: Duration = Duration::from_millis(500);
+
+/// Runs a kernel to its end.
+pub(crate) fn launch(workshop: &Workshop, connection_file: &Path) -> Result<ExitCode> {
+    end_with_parent(parent_id());
+    let (directory, mut guard);
+    if let Some(template) = env::var_os("GASSHUKU_KERNEL_DIRECTORY") {
+        // Set-up compiles the template, and keeps it.
+        directory = Directory::given(PathBuf::from(template))?;
+        guard = start_guard(workshop, directory.path(), &["--keep"])?;
+    } else {
+        directory = Directory::take(workshop)?;
+        guard = start_guard(workshop, directory.path(), &[])?;
+        fill(workshop, directory.path())?;
+    }
+    let mut kernel = evcxr(workshop, directory.path(), connection_file)?;
+    let mut kernel = kernel
+        .stdin(directory.into_lock())
+        .process_group(0)
+        .spawn()
+        .context("cannot start .venv/bin/evcxr_jupyter: run `cargo xtask setup`")?;
+    tell(&mut guard, kernel.id())?;
+    Ok(exit_code(kernel.wait()?))
+}
+
+/// Jupyter ends its kernels when it ends; when it is killed, it cannot.
+fn end_with_parent(parent: u32) {
+    thread::spawn(move || {
+        while parent_id() == parent {
+            thread::sleep(LOOK_FOR_PARENT_EVERY);
+        }
+        process::exit(1);
+    });
+}
+
+fn start_guard(workshop: &Workshop, directory: &Path, arguments: &[&str]) -> Result<Child> {
+    Command::new(env::current_exe()?)
+        .arg("--root")
+        .arg(workshop.root())
+        .arg("guard")
+        .arg(directory)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .context("cannot start the kernel's guard")
+}
+
+/// The guard is told which process group it answers for. The pipe stays open as long as we live.
+fn tell(guard: &mut Child, group: u32) -> Result<()> {
+    let pipe = guard.stdin.as_mut().context("the guard has no pipe")?;
+    writeln!(pipe, "{group}").context("the kernel's guard has died")
+}
+
+/// Copies the template while nobody replaces it.
+fn fill(workshop: &Workshop, directory: &Path) -> Result<()> {
+    let lock = File::create(workshop.template_lock())?;
+    lock.lock_shared()
+        .context("cannot lock the kernel's template")?;
+    if !workshop.template().join("made-from").exists() {
+        bail!("the kernel is not set up: run `cargo xtask setup`, then start it again");
+    }
+    copy::folder(&workshop.template(), directory)
+}
+
+fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Result<Command> {
+    let mut command = Command::new(workshop.program("evcxr_jupyter"));
+    command
+        .arg("--control_file")
+        .arg(connection_file)
+        .env("EVCXR_TMPDIR", directory)
+        .env("EVCXR_CONFIG_DIR", workshop.evcxr_config())
+        // evcxr writes a kernelspec of its own over what it finds below this path, else in the
+        // user's home: here it finds nothing.
+        .env("JUPYTER_PATH", workshop.kernel())
+        .env("PATH", path_with(&workshop.shims())?)
+        .env("GASSHUKU_CARGO", real("cargo", &workshop.shims())?);
+    if let Ok(rustup) = real("rustup", &workshop.shims()) {
+        command.env("GASSHUKU_RUSTUP", rustup);
+    }
+    workshop.find_libtorch(&mut command);
+    Ok(command)
+}
+
+fn path_with(shims: &Path) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).filter(|folder| folder != shims);
+    env::join_paths(std::iter::once(shims.to_owned()).chain(folders))
+        .with_context(|| format!("{} has a colon in it: move the workshop", shims.display()))
+}
+
+fn real(name: &str, shims: &Path) -> Result<PathBuf> {
+    requirements::on_path(name)
+        .filter(|program| !program.starts_with(shims))
+        .with_context(|| format!("no {name} is on PATH"))
+}
+
+fn exit_code(status: process::ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Kernels at work, for those who ask.
+pub(crate) fn running(workshop: &Workshop) -> usize {
+    let directories = fs::read_dir(workshop.running())
+        .into_iter()
+        .flatten()
+        .flatten();
+    directories
+        .filter(|entry| directory::is_taken(&entry.path()))
+        .count()
+}

@@ -1,0 +1,135 @@
+//! Copies of a crate directory that cargo takes for the original: with the times of its files.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Copies a folder into one that may be there already.
+pub(crate) fn folder(from: &Path, to: &Path) -> Result<()> {
+    copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(from)? {
+        entries.push(entry?);
+    }
+    for entry in entries {
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(entry.path())?, &target)?;
+        } else {
+            file(&entry.path(), &target)?;
+        }
+    }
+    set_times(to, &fs::metadata(from)?)
+}
+
+/// fs::copy shares the blocks where the file system can.
+fn file(from: &Path, to: &Path) -> io::Result<()> {
+    if is_final(from) && fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    fs::copy(from, to)?;
+    set_times(to, &fs::metadata(from)?)
+}
+
+/// Compiled dependencies, nearly all of the bytes, need no copy: cargo and rustc never write into
+/// one, they put a new one in its place. The kernel's own crate is not one of them.
+fn is_final(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().unwrap_or_default();
+    ["rlib", "rmeta", "so", "dylib", "a"]
+        .iter()
+        .any(|wanted| extension == *wanted)
+        && !name.starts_with("libctx")
+        && !name.starts_with("libcode_")
+}
+
+fn set_times(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    let times = fs::FileTimes::new()
+        .set_accessed(metadata.accessed()?)
+        .set_modified(metadata.modified()?);
+    File::open(path)?.set_times(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+
+    fn write(path: PathBuf, contents: &str, age: u64) -> SystemTime {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, contents).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000 - age, 123_456_789);
+        File::open(&path).unwrap().set_modified(time).unwrap();
+        time
+    }
+
+    #[test]
+    fn times_permissions_and_links_are_kept() {
+        let folder_ = tempfile::tempdir().unwrap();
+        let (from, to) = (folder_.path().join("from"), folder_.path().join("to"));
+        let source = write(from.join("src/lib.rs"), "fn a() {}", 5);
+        let program = write(from.join("target/build-script"), "#!/bin/sh", 3);
+        let mode = fs::Permissions::from_mode(0o555);
+        fs::set_permissions(from.join("target/build-script"), mode).unwrap();
+        symlink("src/lib.rs", from.join("link")).unwrap();
+        let age = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+        File::open(from.join("target"))
+            .unwrap()
+            .set_modified(age)
+            .unwrap();
+        folder(&from, &to).unwrap();
+        let time = |path: &str| fs::metadata(to.join(path)).unwrap().modified().unwrap();
+        assert_eq!(time("src/lib.rs"), source);
+        assert_eq!(time("target/build-script"), program);
+        assert_eq!(time("target"), age);
+        assert_eq!(
+            fs::read_link(to.join("link")).unwrap(),
+            PathBuf::from("src/lib.rs")
+        );
+        let copied = fs::metadata(to.join("target/build-script")).unwrap();
+        assert_eq!(copied.permissions().mode() & 0o777, 0o555);
+    }
+
+    #[test]
+    fn what_a_kernel_writes_to_is_its_own() {
+        let folder_ = tempfile::tempdir().unwrap();
+        let (from, to) = (folder_.path().join("from"), folder_.path().join("to"));
+        for name in [
+            "libtch.rlib",
+            "libctx.so",
+            "libctx.rlib",
+            "libcode_1.so",
+            "lib.d",
+            "Cargo.lock",
+        ] {
+            write(from.join(name), name, 1);
+        }
+        folder(&from, &to).unwrap();
+        let shared = |name: &str| {
+            fs::metadata(from.join(name)).unwrap().ino()
+                == fs::metadata(to.join(name)).unwrap().ino()
+        };
+        assert!(shared("libtch.rlib"));
+        for own in [
+            "libctx.so",
+            "libctx.rlib",
+            "libcode_1.so",
+            "lib.d",
+            "Cargo.lock",
+        ] {
+            assert!(!shared(own), "{own}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A kernel's own directory, and the clearing away of those whose kernels are gone.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use anyhow::{Context, Result};
+
+use crate::process::remove;
+use crate::workshop::Workshop;
+
+/// Held by whoever uses the directory.
+pub(crate) const LOCK: &str = "lock";
+
+/// A directory that nobody else takes or clears as long as its lock is held.
+pub(crate) struct Directory {
+    path: PathBuf,
+    lock: File,
+}
+
+impl Directory {
+    /// Clears what kernels have left that are gone, and takes a new directory.
+    pub(crate) fn take(workshop: &Workshop) -> Result<Self> {
+        let running = workshop.running();
+        let gone = workshop.kernel().join("gone");
+        fs::create_dir_all(&running)
+            .and_then(|()| fs::create_dir_all(&gone))
+            .with_context(|| format!("cannot write to {}", running.display()))?;
+        // Between its making and its locking, a directory looks like one whose kernel is gone.
+        let making = File::create(workshop.kernel().join("making"))?;
+        making
+            .lock()
+            .context("cannot lock the kernels' directory")?;
+        set_aside(&running, &gone)?;
+        let path = new(&running)?;
+        let lock = File::create(path.join(LOCK))?;
+        lock.lock()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+        drop(making);
+        clear(&gone);
+        Ok(Self { path, lock })
+    }
+
+    /// Takes the directory in which set-up compiles the template.
+    pub(crate) fn given(path: PathBuf) -> Result<Self> {
+        let lock = File::create(path.join(LOCK))
+            .with_context(|| format!("cannot write to {}", path.display()))?;
+        lock.lock()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+        Ok(Self { path, lock })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn into_lock(self) -> File {
+        self.lock
+    }
+}
+
+fn new(running: &Path) -> Result<PathBuf> {
+    let id = process::id();
+    for number in 0_u32.. {
+        let path = running.join(format!("{id}-{number}"));
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => {
+                made.with_context(|| format!("cannot make {}", path.display()))?;
+                return Ok(path);
+            }
+        }
+    }
+    unreachable!("some number is free")
+}
+
+/// Moves the directories that nobody holds to where they can be removed at leisure.
+fn set_aside(running: &Path, gone: &Path) -> Result<()> {
+    for entry in fs::read_dir(running)? {
+        let path = entry?.path();
+        if is_taken(&path) {
+            continue;
+        }
+        let name = path.file_name().unwrap_or_default().to_owned();
+        // A guard may be quicker.
+        let _ = fs::rename(&path, gone.join(name));
+    }
+    Ok(())
+}
+
+/// Whether a process holds the directory.
+pub(crate) fn is_taken(path: &Path) -> bool {
+    File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_err())
+}
+
+/// Several may clear at once.
+fn clear(gone: &Path) {
+    for entry in fs::read_dir(gone).into_iter().flatten().flatten() {
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
+/// Waits until nobody holds the directory, and removes it.
+pub(crate) fn remove_when_free(path: &Path) -> Result<()> {
+    if let Ok(lock) = File::open(path.join(LOCK)) {
+        lock.lock()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    remove(path)
+}
+
+/// Clears everything that no kernel holds. For `clean`.
+pub(crate) fn clear_all(workshop: &Workshop) -> Result<usize> {
+    let (running, gone) = (workshop.running(), workshop.kernel().join("gone"));
+    if !running.exists() {
+        return Ok(0);
+    }
+    fs::create_dir_all(&gone)?;
+    let making = File::create(workshop.kernel().join("making"))?;
+    making
+        .lock()
+        .context("cannot lock the kernels' directory")?;
+    set_aside(&running, &gone)?;
+    clear(&gone);
+    Ok(fs::read_dir(&running)?.count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workshop(folder: &Path) -> Workshop {
+        Workshop::at(Some(folder.to_owned())).unwrap()
+    }
+
+    #[test]
+    fn directories_differ_and_only_free_ones_are_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        let workshop = workshop(folder.path());
+        let first = Directory::take(&workshop).unwrap();
+        let second = Directory::take(&workshop).unwrap();
+        assert_ne!(first.path(), second.path());
+        fs::write(second.path().join("Cargo.toml"), "").unwrap();
+        let (kept, left) = (first.path().to_owned(), second.path().to_owned());
+        drop(second.into_lock());
+        let third = Directory::take(&workshop).unwrap();
+        assert!(kept.exists(), "a directory in use was cleared");
+        assert!(
+            !left.join("Cargo.toml").exists(),
+            "a directory left behind was not cleared"
+        );
+        assert!(third.path().exists());
+        assert_eq!(
+            fs::read_dir(workshop.kernel().join("gone"))
+                .unwrap()
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_directory_without_a_lock_is_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        let workshop = workshop(folder.path());
+        let left = workshop.running().join("12345-0");
+        fs::create_dir_all(&left).unwrap();
+        Directory::take(&workshop).unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn removal_waits_for_the_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let workshop = workshop(folder.path());
+        let directory = Directory::take(&workshop).unwrap();
+        let path = directory.path().to_owned();
+        let lock = directory.into_lock();
+        let watched = path.clone();
+        let remover = std::thread::spawn(move || remove_when_free(&watched));
+        assert!(is_taken(&path));
+        assert!(path.exists());
+        drop(lock);
+        remover.join().unwrap().unwrap();
+        assert!(!path.exists());
+    }
+}

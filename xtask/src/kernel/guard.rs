@@ -1,0 +1,31 @@
+//! Clears up behind a kernel.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use super::directory;
+
+/// Waits for the launcher's end, then kills what is left of the kernel and removes its directory.
+pub(crate) fn guard(directory: &Path, keep: bool) -> Result<ExitCode> {
+    let mut told = String::new();
+    io::stdin().read_to_string(&mut told)?;
+    if let Ok(group) = told.trim().parse::<u32>() {
+        kill_group(group);
+    }
+    if !keep {
+        directory::remove_when_free(directory)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// evcxr_jupyter leads the group; a cell that still computes, and cargo, are in it. A group's
+/// number is not given away again while one of them lives; where none does, there is no such group.
+fn kill_group(group: u32) {
+    let _ = Command::new("sh")
+        .arg("-c")
+        .arg(format!("kill -9 -{group}"))
+        .status();
+}

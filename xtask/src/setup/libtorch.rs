@@ -1,0 +1,259 @@
+//! libtorch: the one of the Python wheel, or one that is already there.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{LIBTORCH, packages, venv};
+use crate::process::{self, Watch};
+use crate::stamp::{self, Stamp};
+use crate::workshop::Workshop;
+
+/// The version that tch 0.26 is made for.
+pub(crate) const VERSION: &str = "2.13.0";
+
+/// How much of the wheel's company is installed. The greater includes the smaller, and is never
+/// taken back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Flavour {
+    /// What libtorch_cpu links to.
+    Small,
+    /// All that the CUDA backend needs.
+    Cuda,
+}
+
+/// Where libtorch comes from.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    Wheel(Flavour),
+    /// LIBTORCH names it.
+    Own(PathBuf),
+}
+
+impl Flavour {
+    fn lock(self) -> &'static str {
+        match self {
+            Self::Small => "torch-small.txt",
+            Self::Cuda => "torch-cuda.txt",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    fn download(self) -> &'static str {
+        match self {
+            Self::Small if cfg!(target_os = "macos") => "about 0.12 GB to download",
+            Self::Small => "without CUDA's other libraries, about 0.55 GB to download",
+            Self::Cuda => "with CUDA, about 3 GB to download",
+        }
+    }
+
+    /// While it works: downloads are on the disk up to three times.
+    fn gb(self) -> f64 {
+        match self {
+            Self::Small => 2.8,
+            Self::Cuda => 11.0,
+        }
+    }
+}
+
+/// By LIBTORCH, by GASSHUKU_TORCH, or by the machine.
+pub(crate) fn choose(workshop: &Workshop) -> Result<Source> {
+    if let Some(own) = own(workshop) {
+        let found = version(&own);
+        if found.as_deref() != Some(VERSION) {
+            bail!(
+                "LIBTORCH names {}, which {}, and {VERSION} is needed: unset LIBTORCH, and set-up \
+                 installs it",
+                own.display(),
+                found.map_or("is no libtorch".into(), |found| format!(
+                    "is libtorch {found}"
+                ))
+            );
+        }
+        return Ok(Source::Own(own));
+    }
+    let flavour = match env::var("GASSHUKU_TORCH").unwrap_or_default().as_str() {
+        "" if gpu().is_some() => Flavour::Cuda,
+        "" | "cpu" => Flavour::Small,
+        "cuda" if cfg!(target_os = "macos") => {
+            bail!("GASSHUKU_TORCH is cuda, and there is no CUDA on macOS: unset GASSHUKU_TORCH")
+        }
+        "cuda" => Flavour::Cuda,
+        other => bail!("GASSHUKU_TORCH is `{other}`: set it to cpu or cuda, or unset it"),
+    };
+    Ok(Source::Wheel(flavour))
+}
+
+/// What LIBTORCH names, unless it is our own path: cargo sets that for us, see .cargo/config.toml.
+fn own(workshop: &Workshop) -> Option<PathBuf> {
+    let named = env::var_os("LIBTORCH").filter(|named| !named.is_empty())?;
+    let named = PathBuf::from(named);
+    (named != workshop.libtorch()).then_some(named)
+}
+
+/// The driver's word on an NVIDIA GPU, without touching CUDA.
+pub(crate) fn gpu() -> Option<String> {
+    if cfg!(target_os = "macos") {
+        return None;
+    }
+    let listed = process::ask(Command::new("nvidia-smi").arg("-L"))
+        .ok()
+        .flatten();
+    if let Some(answer) = listed
+        && answer.success
+        && let Some(line) = answer.stdout.lines().find(|line| line.starts_with("GPU "))
+    {
+        return Some(line.split(" (UUID").next().unwrap_or(line).to_owned());
+    }
+    ["/proc/driver/nvidia/version", "/dev/nvidia0"]
+        .iter()
+        .find(|sign| Path::new(sign).exists())
+        .map(|sign| format!("an NVIDIA GPU ({sign})"))
+}
+
+/// Installs the wheel where it is wanted, and lets target/libtorch lead to libtorch.
+pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Result<bool> {
+    let mut changed = false;
+    let folder = match source {
+        Source::Own(folder) => folder
+            .canonicalize()
+            .with_context(|| format!("cannot follow {}", folder.display()))?,
+        Source::Wheel(flavour) => {
+            if installed(workshop).is_none_or(|found| found < *flavour) {
+                LIBTORCH.say(&format!("version {VERSION} {}", flavour.download()));
+                packages::pip(workshop, watch, LIBTORCH, flavour.lock())?;
+                stamp(workshop, *flavour)?.write()?;
+                changed = true;
+            }
+            venv::probe(workshop)?.site_packages.join("torch")
+        }
+    };
+    changed |= link(&folder, &workshop.libtorch())?;
+    if changed {
+        LIBTORCH.say("done");
+    }
+    Ok(changed)
+}
+
+/// What of the wheel is installed, to the end and from the lock file of today.
+pub(crate) fn installed(workshop: &Workshop) -> Option<Flavour> {
+    [Flavour::Cuda, Flavour::Small]
+        .into_iter()
+        .find(|flavour| stamp(workshop, *flavour).is_ok_and(|stamp| stamp.is_fresh()))
+}
+
+pub(crate) fn missing_gb(workshop: &Workshop, source: &Source) -> f64 {
+    match source {
+        Source::Wheel(flavour) if installed(workshop).is_none_or(|found| found < *flavour) => {
+            flavour.gb()
+        }
+        _ => 0.0,
+    }
+}
+
+fn stamp(workshop: &Workshop, flavour: Flavour) -> Result<Stamp> {
+    let lock = stamp::file(&workshop.python_sources().join(flavour.lock()))?;
+    Ok(Stamp::new(
+        workshop.venv_stamp("libtorch"),
+        &[flavour.name(), &lock],
+    ))
+}
+
+fn link(folder: &Path, link: &Path) -> Result<bool> {
+    if fs::read_link(link).is_ok_and(|leads_to| leads_to == folder) {
+        return Ok(false);
+    }
+    let unfinished = link.with_extension("unfinished");
+    process::remove(&unfinished)?;
+    if fs::symlink_metadata(link).is_ok_and(|metadata| metadata.is_dir()) {
+        process::remove(link)?;
+    }
+    symlink(folder, &unfinished)
+        .and_then(|()| fs::rename(&unfinished, link))
+        .with_context(|| format!("cannot make the link {}", link.display()))?;
+    Ok(true)
+}
+
+/// The version of the libtorch in a folder: a wheel's and a downloaded library's say it in
+/// different files.
+pub(crate) fn version(folder: &Path) -> Option<String> {
+    let text = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    let found = text("build-version")
+        .or_else(|| {
+            let source = text("version.py")?;
+            let line = source
+                .lines()
+                .find(|line| line.starts_with("__version__"))?;
+            line.split(['\'', '"']).nth(1).map(str::to_owned)
+        })
+        .or_else(|| {
+            let header = text("include/torch/headeronly/version.h")?;
+            let number = |name: &str| {
+                let line = header
+                    .lines()
+                    .find(|line| line.contains(&format!("define TORCH_VERSION_{name} ")));
+                line?.split_whitespace().last().map(str::to_owned)
+            };
+            Some(format!(
+                "{}.{}.{}",
+                number("MAJOR")?,
+                number("MINOR")?,
+                number("PATCH")?
+            ))
+        })?;
+    found.trim().split('+').next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_wheel_library_and_header() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(version(folder.path()), None);
+        let header = folder.path().join("include/torch/headeronly");
+        fs::create_dir_all(&header).unwrap();
+        let defines = "#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 12\n#define TORCH_VERSION_PATCH 1\n";
+        fs::write(header.join("version.h"), defines).unwrap();
+        assert_eq!(version(folder.path()).unwrap(), "2.12.1");
+        fs::write(
+            folder.path().join("version.py"),
+            "__version__ = '2.13.0+cu130'\n",
+        )
+        .unwrap();
+        assert_eq!(version(folder.path()).unwrap(), "2.13.0");
+        fs::write(folder.path().join("build-version"), "2.11.0+cpu\n").unwrap();
+        assert_eq!(version(folder.path()).unwrap(), "2.11.0");
+    }
+
+    #[test]
+    fn the_link_is_moved_and_replaces_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libtorch");
+        let (first, second) = (folder.path().join("1"), folder.path().join("2"));
+        assert!(link(&first, &path).unwrap());
+        assert!(!link(&first, &path).unwrap());
+        assert!(link(&second, &path).unwrap());
+        assert_eq!(fs::read_link(&path).unwrap(), second);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(link(&first, &path).unwrap());
+        assert_eq!(fs::read_link(&path).unwrap(), first);
+    }
+
+    #[test]
+    fn cuda_includes_the_small_set() {
+        assert!(Flavour::Cuda > Flavour::Small);
+    }
+}

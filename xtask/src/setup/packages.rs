@@ -1,0 +1,152 @@
+//! Python packages from a lock file with hashes.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::{PACKAGES, venv};
+use crate::process::{self, Step, Watch};
+use crate::stamp::{self, Stamp};
+use crate::workshop::Workshop;
+
+/// While it works; half of it stays.
+const GB: f64 = 0.7;
+
+/// JupyterLab and what executes notebooks.
+pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
+    let stamp = stamp(workshop)?;
+    if stamp.is_fresh() {
+        return Ok(false);
+    }
+    PACKAGES.say("JupyterLab and what it needs, about 90 MB to download");
+    pip(workshop, watch, PACKAGES, "jupyter.txt")?;
+    stamp.write()?;
+    PACKAGES.say("done");
+    Ok(true)
+}
+
+pub(crate) fn is_done(workshop: &Workshop) -> bool {
+    stamp(workshop).is_ok_and(|stamp| stamp.is_fresh())
+}
+
+pub(crate) fn missing_gb(workshop: &Workshop) -> f64 {
+    if is_done(workshop) { 0.0 } else { GB }
+}
+
+fn stamp(workshop: &Workshop) -> Result<Stamp> {
+    let lock = stamp::file(&workshop.python_sources().join("jupyter.txt"))?;
+    Ok(Stamp::new(workshop.venv_stamp("packages"), &[&lock]))
+}
+
+/// Installs what a lock file names, and nothing else. Downloads are kept until they are installed,
+/// so that after an interruption only what was on its way is fetched again; and in the clone, for
+/// /tmp may be too small for them.
+pub(crate) fn pip(workshop: &Workshop, watch: &Watch, step: Step, lock: &str) -> Result<()> {
+    let site_packages = venv::probe(workshop)?.site_packages;
+    drop_half_installed(&site_packages)?;
+    let cache = workshop.scratch().join("pip");
+    let temporary = workshop.scratch().join("tmp");
+    process::remove(&temporary)?;
+    fs::create_dir_all(&temporary)?;
+    let mut command = workshop.python();
+    command
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--progress-bar=off",
+        ])
+        .args(["--no-deps", "--require-hashes", "--only-binary=:all:"])
+        .arg("--cache-dir")
+        .arg(&cache)
+        .arg("--requirement")
+        .arg(workshop.python_sources().join(lock))
+        .env("TMPDIR", &temporary)
+        .env("PIP_USER", "0");
+    watch.run(step, &mut command, &|output| progress(output, &temporary))?;
+    process::remove(&cache)?;
+    process::remove(&temporary)
+}
+
+fn progress(output: &str, temporary: &Path) -> String {
+    let last = output.lines().rev().map(str::trim).find(|line| {
+        ["Downloading", "Using cached", "Installing", "Collecting"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    });
+    match last {
+        Some(line) if line.starts_with("Installing") => "unpacking".to_owned(),
+        Some(line) => {
+            let megabytes = process::size(temporary) / 1_000_000;
+            let line: String = line.chars().take(80).collect();
+            format!("{line}; {megabytes} MB fetched")
+        }
+        None => "asking the registry".to_owned(),
+    }
+}
+
+/// pip writes a package's RECORD last, but takes any package that has METADATA for installed: one
+/// that it was killed over would stay broken for ever.
+fn drop_half_installed(site_packages: &Path) -> Result<()> {
+    let entries = fs::read_dir(site_packages)
+        .with_context(|| format!("cannot read {}", site_packages.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let half = name.ends_with(".dist-info") && !path.join("RECORD").exists();
+        // What pip has set aside of a package that it was about to replace.
+        if half || name.starts_with('~') {
+            process::remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_without_record_is_no_package() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, files) in [
+            ("whole-1.0.dist-info", &["METADATA", "RECORD"][..]),
+            ("half-1.0.dist-info", &["METADATA"][..]),
+            ("~ld", &["__init__.py"][..]),
+            ("half", &["__init__.py"][..]),
+        ] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            for file in files {
+                fs::write(folder.path().join(name).join(file), "").unwrap();
+            }
+        }
+        drop_half_installed(folder.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["half", "whole-1.0.dist-info"]);
+    }
+
+    #[test]
+    fn progress_names_the_download() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("wheel"), vec![0; 2_000_000]).unwrap();
+        let output = "Collecting torch\n  Downloading torch-2.13.0.whl (526.6 MB)\n";
+        assert_eq!(
+            progress(output, folder.path()),
+            "Downloading torch-2.13.0.whl (526.6 MB); 2 MB fetched"
+        );
+        assert_eq!(
+            progress("Installing collected packages: a", folder.path()),
+            "unpacking"
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! The kernel's crate, compiled once, so that each kernel starts from a copy of it.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use super::{TEMPLATE, evcxr};
+use crate::kernel::{copy, directory};
+use crate::process::{self, Watch};
+use crate::run;
+use crate::stamp::{self, Stamp};
+use crate::workshop::Workshop;
+
+const GB: f64 = 1.5;
+
+/// Whether kernels can start from the template.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Fresh,
+    /// The crate's sources have changed: it is compiled again, its dependencies are not.
+    Stale,
+    /// There is none, or it was made by another compiler or with another libtorch.
+    Unusable,
+}
+
+/// Builds it, or builds it again, by running the real kernel on a notebook's first cell.
+pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
+    let building = workshop.kernel().join("building");
+    match state(workshop)? {
+        State::Fresh => return Ok(false),
+        State::Stale => {
+            TEMPLATE.say("compiling the workshop's crate, which has changed");
+            directory::remove_when_free(&building)?;
+            copy::folder(&workshop.template(), &building)?;
+        }
+        State::Unusable => {
+            TEMPLATE.say("compiling what notebooks use, about 3 minutes on 2 cores");
+            directory::remove_when_free(&building)?;
+            fs::create_dir_all(&building)?;
+        }
+    }
+    remove_stamps(&building)?;
+    for lock in ["Cargo.lock", "Cargo.lock.workshop"] {
+        fs::copy(workshop.root().join("Cargo.lock"), building.join(lock))?;
+    }
+    // Read before the build: what changes during it is compiled next time.
+    let stamps = stamps(workshop, &building)?;
+    compile(workshop, watch, &building)?;
+    strip(&building)?;
+    for stamp in stamps {
+        stamp.write()?;
+    }
+    replace(workshop, &building)?;
+    TEMPLATE.say("done");
+    Ok(true)
+}
+
+pub(crate) fn state(workshop: &Workshop) -> Result<State> {
+    let [base, sources] = stamps(workshop, &workshop.template())?;
+    Ok(match (base.is_fresh(), sources.is_fresh()) {
+        (true, true) => State::Fresh,
+        (true, false) => State::Stale,
+        (false, _) => State::Unusable,
+    })
+}
+
+pub(crate) fn missing_gb(workshop: &Workshop) -> f64 {
+    match state(workshop) {
+        Ok(State::Fresh) => 0.0,
+        _ => GB,
+    }
+}
+
+fn stamps(workshop: &Workshop, folder: &Path) -> Result<[Stamp; 2]> {
+    let root = workshop.root();
+    let rustc = process::ask(Command::new("rustc").arg("-vV"))?
+        .context("no rustc is on PATH: install Rust from https://rustup.rs")?
+        .stdout;
+    let libtorch = fs::canonicalize(workshop.libtorch()).unwrap_or_default();
+    let libtorch = libtorch.display().to_string();
+    let base = [
+        rustc.as_str(),
+        evcxr::VERSION,
+        &libtorch,
+        &root.display().to_string(),
+    ];
+    let crate_ = stamp::folder(&root.join("crate"))?;
+    let mut files = Vec::new();
+    for file in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+        files.push(stamp::file(&root.join(file))?);
+    }
+    let sources: Vec<&str> = files.iter().chain([&crate_]).map(String::as_str).collect();
+    Ok([
+        Stamp::new(folder.join("made-by"), &base),
+        Stamp::new(folder.join("made-from"), &sources),
+    ])
+}
+
+fn remove_stamps(folder: &Path) -> Result<()> {
+    process::remove(&folder.join("made-by"))?;
+    process::remove(&folder.join("made-from"))
+}
+
+fn compile(workshop: &Workshop, watch: &Watch, building: &Path) -> Result<()> {
+    let notebook = workshop.scratch().join("first-cell.ipynb");
+    let cell = format!(
+        ":dep gasshuku = {{ path = {:?} }}",
+        workshop.root().join("crate")
+    );
+    fs::write(&notebook, serde_json::to_vec(&one_cell(&cell))?)?;
+    let mut command = run::execute(workshop, &notebook, workshop.root());
+    command
+        .args(["--timeout", "3600"])
+        .env("GASSHUKU_KERNEL_DIRECTORY", building);
+    watch.run(TEMPLATE, &mut command, &progress)
+}
+
+fn one_cell(source: &str) -> serde_json::Value {
+    json!({
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": { "kernelspec": { "name": "rust", "display_name": "Rust", "language": "rust" } },
+        "cells": [{
+            "cell_type": "code", "id": "first", "metadata": {}, "source": source,
+            "outputs": [], "execution_count": null,
+        }],
+    })
+}
+
+fn progress(output: &str) -> String {
+    let compiling = output
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("Compiling "));
+    match compiling.enumerate().last() {
+        Some((position, name)) => format!("crate {}, {name}", position + 1),
+        None => "starting the kernel".to_owned(),
+    }
+}
+
+/// Takes away what cargo does not look at when nothing has changed; copies get smaller.
+fn strip(building: &Path) -> Result<()> {
+    process::remove(&building.join(directory::LOCK))?;
+    let mut folders = Vec::new();
+    for target in fs::read_dir(building.join("target"))? {
+        let target = target?.path();
+        folders.push(target.join("debug"));
+    }
+    folders.push(building.join("target/debug"));
+    for folder in folders {
+        process::remove(&folder.join("incremental"))?;
+    }
+    Ok(())
+}
+
+/// Puts the new template in the old one's place, when no kernel is copying it.
+fn replace(workshop: &Workshop, building: &Path) -> Result<()> {
+    let template = workshop.template();
+    let old = workshop.kernel().join("old");
+    let lock = File::create(workshop.template_lock())?;
+    lock.lock().context("cannot lock the kernel's template")?;
+    process::remove(&old)?;
+    rename_if_there(&template, &old)?;
+    fs::rename(building, &template)
+        .with_context(|| format!("cannot make {}", template.display()))?;
+    drop(lock);
+    process::remove(&old)
+}
+
+fn rename_if_there(from: &Path, to: &Path) -> Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            bail!("cannot move {}: {error}", from.display())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Folders that only set-up uses while it builds a template.
+pub(crate) fn leftovers(workshop: &Workshop) -> [PathBuf; 2] {
+    [
+        workshop.kernel().join("building"),
+        workshop.kernel().join("old"),
+    ]
+}

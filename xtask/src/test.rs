@@ -1,0 +1,136 @@
+//! Every test there is.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::notebooks;
+use crate::process;
+use crate::run;
+use crate::setup;
+use crate::setup::libtorch::{self, Flavour};
+use crate::workshop::Workshop;
+
+/// A part of the tests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// cargo test: the crate's, set-up's own, and those of the whole
+    Rust,
+    /// The workshop's notebooks: committed without outputs, and executed
+    Notebooks,
+    /// The notebooks made to fail, which must be seen to fail
+    Failing,
+    /// The CUDA backend, where all of its libraries are installed; no GPU is needed
+    Cuda,
+}
+
+/// What `cargo xtask test` runs. The CUDA backend's tests need 3 GB more, and are asked for.
+const ALL: [Part; 3] = [Part::Rust, Part::Notebooks, Part::Failing];
+
+/// Which cell of which notebook must be found to fail, and a word of the message.
+const FAILING: [(&str, u64, &str); 3] = [
+    ("compile_error", 2, "not_there"),
+    ("panics", 2, "made to panic"),
+    ("returns_error", 2, "made to fail"),
+];
+
+/// Sets up, runs all parts or the one that is asked for, and sums up.
+pub(crate) fn test(workshop: &Workshop, only: Option<Part>) -> Result<ExitCode> {
+    setup::setup(workshop)?;
+    let mut results = Vec::new();
+    for part in only.as_ref().map_or(&ALL[..], std::slice::from_ref) {
+        println!("\n== {}", name(*part));
+        let start = Instant::now();
+        let good = run_part(workshop, *part).unwrap_or_else(|error| {
+            println!("error: {error:#}");
+            false
+        });
+        results.push((*part, good, start.elapsed()));
+    }
+    println!();
+    for (part, good, time) in &results {
+        let word = if *good { "ok    " } else { "FAILED" };
+        println!("{word}  {} ({})", name(*part), process::duration(*time));
+    }
+    let good = results.iter().all(|(_, good, _)| *good);
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn name(part: Part) -> &'static str {
+    match part {
+        Part::Rust => "cargo test",
+        Part::Notebooks => "notebooks",
+        Part::Failing => "notebooks made to fail",
+        Part::Cuda => "CUDA backend",
+    }
+}
+
+fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
+    match part {
+        Part::Rust => cargo_test(workshop, &["--workspace"]),
+        Part::Notebooks => {
+            let clean = notebooks::check_all(workshop)?;
+            Ok(run::run_all(workshop, &notebooks::all(workshop)?)? && clean)
+        }
+        Part::Failing => failing(workshop),
+        Part::Cuda => cuda(workshop),
+    }
+}
+
+fn cargo_test(workshop: &Workshop, arguments: &[&str]) -> Result<bool> {
+    let mut command = workshop.cargo();
+    command.args(["test", "--no-fail-fast"]).args(arguments);
+    Ok(process::hand_over(&mut command)?.success())
+}
+
+fn cuda(workshop: &Workshop) -> Result<bool> {
+    if libtorch::installed(workshop) != Some(Flavour::Cuda) {
+        bail!("the CUDA libraries are not installed: run `GASSHUKU_TORCH=cuda cargo xtask setup`");
+    }
+    let arguments = [
+        "--package",
+        "gasshuku-tests",
+        "--test",
+        "cuda",
+        "--",
+        "--include-ignored",
+    ];
+    cargo_test(workshop, &arguments)
+}
+
+/// A panic and an Err look like success to Jupyter: here it is seen that they do not to us.
+fn failing(workshop: &Workshop) -> Result<bool> {
+    let found = notebooks::failing(workshop)?;
+    let names: Vec<_> = found
+        .iter()
+        .filter_map(|path| path.file_stem()?.to_str())
+        .collect();
+    if names != FAILING.map(|(name, ..)| name) {
+        bail!("tests/notebooks holds {names:?}, which test.rs does not expect");
+    }
+    let mut good = true;
+    for (path, (name, cell, word)) in found.iter().zip(FAILING) {
+        let report = run::run_one(workshop, path)?;
+        let seen: Vec<u64> = report.failures.iter().map(|failure| failure.cell).collect();
+        let told = report
+            .failures
+            .iter()
+            .any(|failure| failure.message.contains(word));
+        let right = seen == [cell] && told;
+        good &= right;
+        if right {
+            println!("ok      {name} fails in cell {cell}, as it must");
+        } else {
+            println!(
+                "FAILED  {name} must fail in cell {cell} with `{word}`: {:?}",
+                report.failures
+            );
+        }
+    }
+    Ok(good)
+}

@@ -1,0 +1,170 @@
+//! Where everything lies.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// The loader's list of folders with shared libraries.
+pub(crate) const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
+    "DYLD_LIBRARY_PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
+
+/// A clone of the workshop.
+#[derive(Clone)]
+pub(crate) struct Workshop {
+    root: PathBuf,
+}
+
+impl Workshop {
+    /// The clone at `root`, else the one that cargo runs us for, else the one we were built in.
+    pub(crate) fn at(root: Option<PathBuf>) -> Result<Self> {
+        let root = root.unwrap_or_else(|| {
+            let manifest = env::var_os("CARGO_MANIFEST_DIR")
+                .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+            manifest.join("..")
+        });
+        let root = root
+            .canonicalize()
+            .with_context(|| format!("there is no workshop at {}", root.display()))?;
+        Ok(Self { root })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn venv(&self) -> PathBuf {
+        self.root.join(".venv")
+    }
+
+    /// The virtual environment's program of that name.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.venv().join("bin").join(name)
+    }
+
+    /// Stamps of the steps that end in .venv: they go when it goes.
+    pub(crate) fn venv_stamp(&self, step: &str) -> PathBuf {
+        self.venv().join("gasshuku").join(step)
+    }
+
+    pub(crate) fn notebooks(&self) -> PathBuf {
+        self.root.join("notebooks")
+    }
+
+    pub(crate) fn python_sources(&self) -> PathBuf {
+        self.root.join("xtask").join("python")
+    }
+
+    pub(crate) fn target(&self) -> PathBuf {
+        self.root.join("target")
+    }
+
+    /// The one path by which everything finds libtorch, wherever it lies: torch-sys compiles its
+    /// C++ again (minutes) when the value of LIBTORCH changes. `.cargo/config.toml` names it too.
+    pub(crate) fn libtorch(&self) -> PathBuf {
+        self.target().join("libtorch")
+    }
+
+    /// Executed copies of the notebooks.
+    pub(crate) fn executed(&self) -> PathBuf {
+        self.target().join("notebooks")
+    }
+
+    /// What set-up needs while it works: logs, downloads, build folders.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.target().join("setup")
+    }
+
+    pub(crate) fn kernel(&self) -> PathBuf {
+        self.target().join("kernel")
+    }
+
+    /// The kernel's crate, built once by set-up and copied for each kernel.
+    pub(crate) fn template(&self) -> PathBuf {
+        self.kernel().join("template")
+    }
+
+    /// Held shared while the template is copied, and exclusively while it is replaced.
+    pub(crate) fn template_lock(&self) -> PathBuf {
+        self.kernel().join("template.lock")
+    }
+
+    /// The crates of the kernels at work.
+    pub(crate) fn running(&self) -> PathBuf {
+        self.kernel().join("running")
+    }
+
+    /// Where evcxr looks for its configuration, instead of in the user's home.
+    pub(crate) fn evcxr_config(&self) -> PathBuf {
+        self.kernel().join("config")
+    }
+
+    /// Stands before PATH for a kernel: see shims/cargo.
+    pub(crate) fn shims(&self) -> PathBuf {
+        self.kernel().join("bin")
+    }
+
+    pub(crate) fn kernelspec(&self) -> PathBuf {
+        self.venv().join("share/jupyter/kernels/rust")
+    }
+
+    /// The copy of this program that Jupyter starts. A copy, for cargo may build xtask anew while
+    /// kernels run.
+    pub(crate) fn launcher(&self) -> PathBuf {
+        self.program("gasshuku-kernel")
+    }
+
+    /// A cargo command that finds libtorch when it builds and when it runs.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root);
+        self.find_libtorch(&mut command);
+        command
+    }
+
+    /// A command in .venv's Python.
+    pub(crate) fn python(&self) -> Command {
+        let mut command = Command::new(self.program("python"));
+        command
+            .env_remove("PYTHONHOME")
+            .env_remove("PYTHONPATH")
+            .env("JUPYTER_PREFER_ENV_PATH", "1");
+        for (variable, folder) in [
+            ("JUPYTER_CONFIG_DIR", "config"),
+            ("JUPYTER_DATA_DIR", "data"),
+            ("JUPYTER_RUNTIME_DIR", "runtime"),
+            ("IPYTHONDIR", "ipython"),
+        ] {
+            if env::var_os(variable).is_none() {
+                command.env(variable, self.target().join("jupyter").join(folder));
+            }
+        }
+        command
+    }
+
+    /// The environment in which tch is built, and programs that use it run.
+    pub(crate) fn find_libtorch(&self, command: &mut Command) {
+        command
+            .env("LIBTORCH", self.libtorch())
+            .env(LIBRARY_PATH, self.library_path());
+    }
+
+    fn library_path(&self) -> OsString {
+        let ours = self.libtorch().join("lib");
+        let mut folders = vec![ours.clone()];
+        if let Some(existing) = env::var_os(LIBRARY_PATH) {
+            folders.extend(env::split_paths(&existing).filter(|folder| *folder != ours));
+        }
+        env::join_paths(folders).unwrap_or_else(|_| ours.into())
+    }
+
+    /// A path as one would type it at the root of the clone.
+    pub(crate) fn relative<'path>(&self, path: &'path Path) -> std::path::Display<'path> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+}
