@@ -117,11 +117,10 @@ impl fmt::Display for CudaState {
 /// # Errors
 /// The loader's reason, when the library is missing or lacks one of NVIDIA's libraries.
 pub fn attach_cuda() -> std::result::Result<(), String> {
-    if tch::utils::has_cudart() {
-        return Ok(());
+    if loaded_library("libtorch_cuda.so").is_none() {
+        load_for_good(&cuda_library()?)?;
     }
-    let library = cuda_library()?;
-    load_for_good(&library)?;
+    // Asked only now: with the backend missing, the answer would stay "no" for good.
     if tch::utils::has_cudart() {
         Ok(())
     } else {
@@ -141,17 +140,9 @@ fn nvidia_driver_present() -> bool {
 
 /// The CUDA backend beside the libtorch that this process has already loaded.
 fn cuda_library() -> std::result::Result<PathBuf, String> {
-    let maps = std::fs::read_to_string("/proc/self/maps")
-        .map_err(|error| format!("cannot read /proc/self/maps: {error}"))?;
-    let loaded = maps
-        .lines()
-        .filter_map(|line| line.find('/').map(|start| Path::new(&line[start..])))
-        .find(|path| {
-            path.file_name()
-                .is_some_and(|name| name == "libtorch_cpu.so")
-        })
-        .ok_or("libtorch_cpu.so is not loaded")?;
-    let library = loaded.with_file_name("libtorch_cuda.so");
+    let library = loaded_library("libtorch_cpu.so")
+        .ok_or("libtorch_cpu.so is not loaded")?
+        .with_file_name("libtorch_cuda.so");
     if library.exists() {
         Ok(library)
     } else {
@@ -160,6 +151,15 @@ fn cuda_library() -> std::result::Result<PathBuf, String> {
             library.display()
         ))
     }
+}
+
+/// Where a library of this process lies, by its file name; Linux only.
+fn loaded_library(name: &str) -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    maps.lines()
+        .filter_map(|line| line.find('/').map(|start| Path::new(&line[start..])))
+        .find(|path| path.file_name().is_some_and(|found| found == name))
+        .map(Path::to_path_buf)
 }
 
 #[cfg(target_os = "linux")]

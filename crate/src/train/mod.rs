@@ -19,7 +19,7 @@ use tch::{Device, Kind, Tensor};
 
 pub use checkpoint::load_checkpoint;
 pub use history::{EpochRecord, History, Score};
-pub use optimizer::Optimizer;
+pub use optimizer::{Optimizer, OptimizerState};
 pub use schedule::{Schedule, StepRates};
 pub use settings::TrainingSettings;
 
@@ -31,7 +31,6 @@ use crate::load::{Dataset, shuffled};
 use crate::state_dict::StateDict;
 use checkpoint::{Checkpoint, Progress};
 use history::spoken;
-use optimizer::OptimizerState;
 
 /// A line comes this often in an epoch that takes longer.
 const LINE_EVERY: Duration = Duration::from_secs(5);

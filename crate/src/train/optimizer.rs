@@ -32,7 +32,7 @@ const EPSILON: f64 = 1e-8;
 
 /// The weights under training and what the optimizer remembers about them.
 #[derive(Debug)]
-pub(crate) struct OptimizerState {
+pub struct OptimizerState {
     optimizer: Optimizer,
     weight_decay: f64,
     parameters: Vec<Tensor>,
@@ -45,7 +45,10 @@ pub(crate) struct OptimizerState {
 
 impl OptimizerState {
     /// A new optimizer for these parameters, which must all require gradients.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if there are no parameters.
+    pub fn new(
         optimizer: Optimizer,
         weight_decay: f64,
         parameters: Vec<Tensor>,
@@ -61,8 +64,11 @@ impl OptimizerState {
         })
     }
 
-    /// One step down the gradient of the loss.
-    pub(crate) fn step(&mut self, loss: &Tensor, rates: StepRates) -> Result<()> {
+    /// One step down the gradient of the loss, a tensor of one number.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if the loss does not come from a computation with the parameters.
+    pub fn step(&mut self, loss: &Tensor, rates: StepRates) -> Result<()> {
         let gradients = Tensor::f_run_backward(&[loss], &self.parameters, false, false)?;
         self.apply(&gradients, rates)
     }

@@ -1,0 +1,64 @@
+//! libtorch's CUDA backend is really attached when the installed libtorch has it.
+//!
+//! Linking alone does not load it (see `gasshuku::device::attach_cuda`). No GPU is needed: the
+//! backend registers itself as soon as it is loaded. What is expected depends on which set of
+//! wheels is installed, and both are asserted: `.ci/run` runs this with the small set and with the
+//! full one.
+
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+
+use gasshuku::device::{CudaState, attach_cuda};
+use tch::{Device, Kind, Tensor};
+
+/// The CUDA libraries beside libtorch that only the full set of wheels brings.
+fn full_set_installed() -> bool {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let libtorch = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|start| &line[start..]))
+        .find(|path| path.ends_with("/libtorch_cpu.so"))
+        .expect("libtorch is linked");
+    let packages = Path::new(libtorch).ancestors().nth(3).unwrap();
+    packages.join("nvidia/cu13/lib/libcusparse.so.12").exists()
+}
+
+/// One test: libtorch remembers its first answer about CUDA, so the order matters.
+#[test]
+fn the_cuda_backend_attaches_where_the_full_set_is_installed() {
+    let wanted = std::env::var("GASSHUKU_TORCH").is_ok_and(|choice| choice == "cuda");
+    assert!(
+        !wanted || full_set_installed(),
+        "GASSHUKU_TORCH=cuda, but the full set is not there"
+    );
+
+    let loaded = |library: &str| {
+        std::fs::read_to_string("/proc/self/maps")
+            .unwrap()
+            .contains(library)
+    };
+    assert!(
+        !loaded("libtorch_cuda.so"),
+        "linking alone loads no CUDA backend"
+    );
+    let attached = attach_cuda();
+    if full_set_installed() {
+        println!("full set: the CUDA backend is attached");
+        assert_eq!(attached, Ok(()));
+        assert!(tch::utils::has_cudart());
+        assert_eq!(attach_cuda(), Ok(()), "a second time changes nothing");
+        assert!(matches!(
+            CudaState::find(),
+            CudaState::NoGpu | CudaState::Unusable | CudaState::Usable { .. }
+        ));
+    } else {
+        println!("small set: the CUDA backend does not attach, and says why");
+        let reason = attached.expect_err("the small set has no CUDA libraries");
+        assert!(reason.contains(".so"), "{reason}");
+        assert!(!tch::utils::has_cudart());
+    }
+    // Whatever happened, the CPU still computes.
+    let sum = Tensor::ones([3], (Kind::Float, Device::Cpu)).sum(Kind::Float);
+    assert_eq!(sum.double_value(&[]), 3.0);
+}

@@ -1,0 +1,165 @@
+//! A training killed anywhere goes on to the weights that an uninterrupted one reaches.
+//!
+//! 297 of 330 images are trained on in batches of 32: ten steps an epoch, four epochs. The process
+//! is killed with SIGKILL at places that it has provably reached, never after some time.
+
+#![cfg(unix)]
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use gasshuku::prelude::*;
+
+const STEPS_PER_EPOCH: usize = 10;
+
+fn program(mode: &str, checkpoint: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_interruptible-training"));
+    // Several of these run at once: waiting threads must not keep the others from computing.
+    command
+        .arg(mode)
+        .arg(checkpoint)
+        .env("OMP_WAIT_POLICY", "PASSIVE");
+    command
+}
+
+fn finish(mut command: Command) {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.ends_with("DONE\n"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Starts a training and returns when it waits at the beginning of that step.
+fn wait_at_step(checkpoint: &Path, step: usize) -> Child {
+    let mut child = program("train", checkpoint)
+        .arg(step.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    assert!(
+        lines.any(|line| line.unwrap() == "WAITING"),
+        "the training ended before step {step}"
+    );
+    child
+}
+
+fn kill(mut child: Child) {
+    // On Unix this is SIGKILL.
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(9)
+    );
+}
+
+/// Weights and optimizer state, and the history without its times.
+fn content(checkpoint: &Path) -> (HashMap<String, Tensor>, Vec<(f64, f64)>) {
+    let tensors = Tensor::read_safetensors(checkpoint)
+        .unwrap()
+        .into_iter()
+        .collect();
+    let model = LeNet::new(
+        &LeNetSettings {
+            classes: 3,
+            ..Default::default()
+        },
+        Device::Cpu,
+    )
+    .unwrap();
+    let history = load_checkpoint(&model, checkpoint).unwrap();
+    let losses = history
+        .epochs
+        .iter()
+        .map(|epoch| (epoch.training.loss, epoch.validation.unwrap().loss))
+        .collect();
+    (tensors, losses)
+}
+
+#[track_caller]
+fn assert_same(found: &Path, expected: &Path) {
+    let (found, found_losses) = content(found);
+    let (expected, expected_losses) = content(expected);
+    assert_eq!(found_losses, expected_losses);
+    assert_eq!(found.len(), expected.len());
+    for (name, tensor) in &expected {
+        assert_eq!(&found[name], tensor, "{name} differs");
+    }
+}
+
+fn uninterrupted(folder: &Path) -> PathBuf {
+    let checkpoint = folder.join("uninterrupted.safetensors");
+    finish(program("train", &checkpoint));
+    checkpoint
+}
+
+#[test]
+fn the_same_settings_give_the_same_weights_in_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let again = folder.path().join("again.safetensors");
+    finish(program("train", &again));
+    assert_same(&again, &uninterrupted(folder.path()));
+    assert_eq!(content(&again).1.len(), 4);
+}
+
+#[test]
+fn killed_in_the_middle_of_an_epoch_it_goes_on_from_the_epoch_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("interrupted.safetensors");
+    kill(wait_at_step(&checkpoint, 2 * STEPS_PER_EPOCH + 5));
+    assert_eq!(content(&checkpoint).1.len(), 2, "two epochs were finished");
+    finish(program("resume", &checkpoint));
+    assert_same(&checkpoint, &uninterrupted(folder.path()));
+}
+
+#[test]
+fn killed_during_a_save_it_goes_on_from_the_save_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("interrupted.safetensors");
+    let partial = folder.path().join("interrupted.safetensors.partial");
+    let mut child = wait_at_step(&checkpoint, STEPS_PER_EPOCH + 1);
+    let before = std::fs::read(&checkpoint).unwrap();
+
+    // The next save writes into a pipe that nobody empties: it stands still in the middle.
+    assert!(
+        Command::new("mkfifo")
+            .arg(&partial)
+            .status()
+            .unwrap()
+            .success()
+    );
+    child.stdin.as_mut().unwrap().write_all(b"go on\n").unwrap();
+    let mut begun = [0; 1000];
+    let mut pipe = File::open(&partial).unwrap();
+    pipe.read_exact(&mut begun).unwrap();
+    kill(child);
+    assert_eq!(
+        std::fs::read(&checkpoint).unwrap(),
+        before,
+        "the save before is untouched"
+    );
+
+    // What such a save leaves on a disk.
+    std::fs::remove_file(&partial).unwrap();
+    std::fs::write(&partial, begun).unwrap();
+    finish(program("resume", &checkpoint));
+    assert_same(&checkpoint, &uninterrupted(folder.path()));
+    assert!(!partial.exists());
+}
+
+#[test]
+fn a_finished_training_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = uninterrupted(folder.path());
+    let before = content(&checkpoint);
+    finish(program("resume", &checkpoint));
+    assert_eq!(content(&checkpoint).1, before.1);
+}

@@ -1,0 +1,305 @@
+//! The crate's promises that need the real images or a training: what a participant relies on.
+
+use std::path::PathBuf;
+
+use gasshuku::Error;
+use gasshuku::prelude::*;
+
+fn data() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data")
+}
+
+fn part(split: Split, count: usize) -> Dataset {
+    let indices: Vec<usize> = (0..count).collect();
+    load(&fashion_mnist(), data(), split)
+        .unwrap()
+        .select(&indices)
+        .unwrap()
+}
+
+fn lenet() -> LeNet {
+    LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap()
+}
+
+fn error(model: &dyn Model, dataset: &Dataset, settings: &TrainingSettings) -> Error {
+    train(model, dataset, settings).expect_err("cannot work")
+}
+
+#[test]
+fn fashion_mnist_is_there_without_a_network() {
+    let training_set = load(&fashion_mnist(), data(), Split::Train).unwrap();
+    let test_set = load(&fashion_mnist(), data(), Split::Test).unwrap();
+    assert_eq!(training_set.images.size(), [60_000, 1, 28, 28]);
+    assert_eq!(test_set.images.size(), [10_000, 1, 28, 28]);
+    assert_eq!(training_set.class_counts(), [6_000; 10]);
+    assert_eq!(test_set.class_counts(), [1_000; 10]);
+    // The first training image is an ankle boot; every tutorial shows it.
+    assert_eq!(training_set.class(0).unwrap(), "Ankle boot");
+    assert_eq!(
+        training_set
+            .images
+            .i((0, 0, 27))
+            .sum(Kind::Int64)
+            .int64_value(&[]),
+        0
+    );
+}
+
+/// Twice the decoded size is the promise; 55 MB are decoded.
+#[cfg(target_os = "linux")]
+#[test]
+fn loading_takes_no_more_than_twice_the_decoded_size() {
+    let most = || -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+            * 1024
+    };
+    if std::env::var_os("MEASURE_LOADING").is_some() {
+        let _warm = Tensor::zeros([1], (Kind::Uint8, Device::Cpu)).to_kind(Kind::Int64);
+        let before = most();
+        let sets =
+            [Split::Train, Split::Test].map(|split| load(&fashion_mnist(), data(), split).unwrap());
+        let decoded: usize = sets.iter().map(|set| set.len() * (784 + 1)).sum();
+        let taken = most() - before;
+        assert!(taken <= 2 * decoded, "{taken} bytes for {decoded}");
+        return;
+    }
+    // Alone in a process of its own, since the other tests here take memory too.
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "loading_takes_no_more_than_twice_the_decoded_size",
+        ])
+        .env("MEASURE_LOADING", "1")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+#[test]
+fn training_learns_and_its_history_tells() {
+    let training_set = part(Split::Train, 6_000);
+    let model = lenet();
+    let settings = TrainingSettings {
+        epochs: 4,
+        batch_size: 32,
+        ..Default::default()
+    };
+    let history = train(&model, &training_set, &settings).unwrap();
+    assert_eq!(history.epochs.len(), 4);
+    let last = history.last().unwrap();
+    let chance = 10f64.ln();
+    assert!(last.training.loss < chance / 2.0, "{last}");
+    assert!(last.validation.unwrap().accuracy > 0.6, "{last}");
+    // What the history says of the validation images is what the finished model does.
+    let whole = score(&model, &training_set).unwrap();
+    assert!(whole.accuracy > 0.6);
+    let evaluation = evaluate(&model, &training_set).unwrap();
+    assert!((evaluation.accuracy() - whole.accuracy).abs() < 1e-12);
+    assert_eq!(evaluation.images(), 6_000);
+}
+
+#[test]
+fn nothing_held_back_means_no_validation() {
+    let settings = TrainingSettings {
+        epochs: 1,
+        validation_share: 0.0,
+        ..Default::default()
+    };
+    let history = train(&lenet(), &part(Split::Test, 150), &settings).unwrap();
+    assert_eq!(history.last().unwrap().validation, None);
+}
+
+#[test]
+fn settings_that_cannot_work_are_errors() {
+    let dataset = part(Split::Test, 10);
+    let zero = TrainingSettings {
+        batch_size: 0,
+        ..Default::default()
+    };
+    assert!(matches!(
+        error(&lenet(), &dataset, &zero),
+        Error::Setting {
+            name: "batch_size",
+            ..
+        }
+    ));
+    let nan = TrainingSettings {
+        learning_rate: f64::NAN,
+        ..Default::default()
+    };
+    assert!(matches!(
+        error(&lenet(), &dataset, &nan),
+        Error::Setting {
+            name: "learning_rate",
+            ..
+        }
+    ));
+    let all = TrainingSettings {
+        validation_share: 0.99,
+        ..Default::default()
+    };
+    assert!(matches!(
+        error(&lenet(), &dataset, &all),
+        Error::Setting {
+            name: "validation_share",
+            ..
+        }
+    ));
+    let empty = dataset.select(&[]).unwrap();
+    assert!(matches!(
+        error(&lenet(), &empty, &TrainingSettings::default()),
+        Error::Data(_)
+    ));
+}
+
+#[test]
+fn a_learning_rate_beyond_reason_is_told_not_trained() {
+    let settings = TrainingSettings {
+        learning_rate: 1e30,
+        optimizer: Optimizer::Sgd,
+        schedule: Schedule::None,
+        epochs: 3,
+        ..Default::default()
+    };
+    let error = error(&lenet(), &part(Split::Test, 500), &settings);
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("try a smaller learning rate than"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_network_for_other_images_or_classes_is_an_error() {
+    let dataset = part(Split::Test, 10);
+    let colour = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+    let message = error(&colour, &dataset, &TrainingSettings::default()).to_string();
+    assert!(
+        message.starts_with("the network cannot process images of shape [1, 1, 28, 28]"),
+        "{message}"
+    );
+    let two = LeNet::new(
+        &LeNetSettings {
+            classes: 2,
+            ..Default::default()
+        },
+        Device::Cpu,
+    )
+    .unwrap();
+    let message = error(&two, &dataset, &TrainingSettings::default()).to_string();
+    assert!(
+        message.contains("puts out [1, 2] for one image, but [1, 10] is needed"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_checkpoint_of_something_else_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let dataset = part(Split::Test, 200);
+    let settings = TrainingSettings {
+        epochs: 1,
+        checkpoint: Some(path.clone()),
+        ..Default::default()
+    };
+    train(&lenet(), &dataset, &settings).unwrap();
+
+    let message = resume(&lenet(), &part(Split::Test, 100), &path)
+        .expect_err("other images")
+        .to_string();
+    assert!(
+        message.contains("it cannot go on with [100, 1, 28, 28]"),
+        "{message}"
+    );
+    let saved = folder.path().join("model.safetensors");
+    save_model(&lenet(), &dataset.info, &saved).unwrap();
+    let message = resume(&lenet(), &dataset, &saved)
+        .expect_err("a model")
+        .to_string();
+    assert!(message.contains("no checkpoint of a training"), "{message}");
+    let missing = folder.path().join("nothing.safetensors");
+    let message = resume(&lenet(), &dataset, &missing)
+        .expect_err("nothing")
+        .to_string();
+    assert!(
+        message.starts_with("cannot read ") && message.contains("nothing.safetensors"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_network_of_ones_own_is_trained_saved_and_loaded() {
+    struct OneLayer(nn::VarStore, nn::Linear);
+    impl Model for OneLayer {
+        fn variables(&self) -> &nn::VarStore {
+            &self.0
+        }
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            pass.record("linear", images.flatten(1, -1).apply(&self.1))
+        }
+    }
+    let new = || {
+        let variables = nn::VarStore::new(Device::Cpu);
+        let linear = nn::linear(variables.root() / "linear", 784, 10, Default::default());
+        OneLayer(variables, linear)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one_layer.safetensors");
+    let dataset = part(Split::Train, 3_000);
+    let model = new();
+    train(&model, &dataset, &TrainingSettings::default()).unwrap();
+    let accuracy = score(&model, &dataset).unwrap().accuracy;
+    assert!(accuracy > 0.7, "{accuracy}");
+
+    save_model(&model, &dataset.info, &path).unwrap();
+    let message = load_model(&path, Device::Cpu)
+        .err()
+        .expect("no LeNet")
+        .to_string();
+    assert!(
+        message.contains("build it and call `load_weights`"),
+        "{message}"
+    );
+    let again = new();
+    load_weights(&again, &path).unwrap();
+    assert_eq!(score(&again, &dataset).unwrap().accuracy, accuracy);
+}
+
+#[test]
+fn an_exported_test_image_is_predicted_as_the_image_itself() {
+    let test_set = part(Split::Test, 8);
+    let classifier = Classifier::new(Box::new(lenet()), &test_set.info);
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..8 {
+        let path = folder.path().join(format!("{index}.png"));
+        let image = test_set.image(index).unwrap();
+        assert_eq!(image.size(), [1, 1, 28, 28]);
+        let pixels = Vec::<u8>::try_from(image.flatten(0, -1)).unwrap();
+        image::GrayImage::from_raw(28, 28, pixels)
+            .unwrap()
+            .save(&path)
+            .unwrap();
+        assert_eq!(read_image(&path, [1, 28, 28]).unwrap(), image);
+        let from_file = classifier.predict_file(&path).unwrap();
+        let from_set = classifier.predict(&image).unwrap();
+        assert_eq!(from_file.class(), from_set.class());
+        // Not to the last bit: libtorch's kernels round by where the bytes happen to lie.
+        assert!((from_file.probability() - from_set.probability()).abs() < 1e-6);
+    }
+}
