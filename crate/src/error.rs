@@ -86,7 +86,7 @@ pub enum Error {
         known: Vec<String>,
     },
 
-    /// A model file that cannot be used.
+    /// A file of data, weights or settings that cannot be used.
     #[error("{}: {reason}", path.display())]
     File {
         /// The file.
@@ -125,6 +125,29 @@ pub enum Error {
         /// Shape of the batch, `[N, C, H, W]`.
         images: Vec<i64>,
         /// libtorch's reason, without its C++ frames.
+        reason: String,
+    },
+
+    /// A picture cannot be drawn from what its function was given.
+    #[error("{function}: {problem}")]
+    Picture {
+        /// The function of `visualize`.
+        function: &'static str,
+        /// What does not fit, and what to give instead.
+        problem: String,
+    },
+
+    /// A picture is to be saved under a name that does not say in which format.
+    #[error("cannot save the picture as {}: the name must end in .png or .svg", path.display())]
+    PictureFormat {
+        /// The name that was given.
+        path: PathBuf,
+    },
+
+    /// The drawing library failed; the input is not to blame.
+    #[error("the picture could not be drawn: {reason}")]
+    Drawing {
+        /// What the library said.
         reason: String,
     },
 

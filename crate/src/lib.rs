@@ -1,7 +1,8 @@
 //! The support crate of the gasshuku workshop: deep learning in Rust, step by step.
 //!
-//! One module per step, in the order of the notebooks. Data flows one way: [`load`], then
-//! [`define`], [`train`], [`save`], [`predict`].
+//! One module per step, named as its notebook: [`load`], [`visualize`], [`define`], [`train`],
+//! [`save`], [`predict`]. Data flows one way, data → model → training → file → prediction →
+//! picture; [`show`] makes pictures of what the others compute.
 //! A notebook starts with `use gasshuku::prelude::*;`.
 
 pub mod define;
@@ -12,9 +13,12 @@ pub mod load;
 pub mod predict;
 pub mod prelude;
 pub mod save;
+pub mod show;
 pub mod state_dict;
 pub mod table;
 pub mod train;
+pub mod visualize;
 
 pub use device::DeviceChoice;
 pub use error::{Error, Result};
+pub use tch;

@@ -9,8 +9,10 @@ pub use crate::load::{
 };
 pub use crate::predict::{Classifier, Evaluation, Prediction, evaluate, read_image};
 pub use crate::save::{load_model, load_weights, save_model};
+pub use crate::show::{picture, show_class_counts, show_images, show_schedule};
 pub use crate::train::{
     History, Optimizer, Schedule, StepRates, TrainingSettings, load_checkpoint, resume, score,
     train,
 };
-pub use tch::{Device, IndexOp, Kind, Tensor, nn, nn::Module};
+pub use crate::visualize::{self, Figure};
+pub use tch::{self, Device, IndexOp, Kind, Tensor, nn, nn::Module};

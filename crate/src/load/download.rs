@@ -79,7 +79,6 @@ fn agent(stall: Duration, proxy: Option<Proxy>) -> Agent {
     Agent::config_builder()
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_recv_response(Some(stall))
         .timeout_per_read(Some(stall))
         .proxy(proxy)
         .tls_config(tls)
@@ -429,7 +428,7 @@ mod tests {
             .take_while(|line| !line.is_empty())
             .collect();
         let url = lines[0].split(' ').nth(1).unwrap();
-        url.rsplit('/').next().unwrap().to_owned()
+        url.strip_prefix('/').unwrap().to_owned()
     }
 
     // Writing fails once the client has turned away, as it should.
@@ -677,6 +676,18 @@ mod tests {
     }
 
     #[test]
+    fn a_mirror_whose_encryption_fails_is_passed_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mirror = format!("https://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let _ = stream.unwrap().write_all(b"no TLS record\r\n");
+            }
+        });
+        assert_next_mirror_serves(&mirror);
+    }
+
+    #[test]
     fn a_mirror_that_announces_another_size_is_passed_over() {
         let mirror = serve(|_, stream| send_file(stream, b"<html>Log in first</html>"));
         assert_passed_over(&mirror, "it offers a file of 25 bytes instead of 300000");
@@ -739,7 +750,7 @@ mod tests {
     fn a_redirect_is_followed() {
         let good = good_server();
         let mirror = serve(move |name, stream| {
-            let location = format!("Location: {good}/moved/{name}\r\nContent-Length: 0\r\n");
+            let location = format!("Location: {good}/{name}\r\nContent-Length: 0\r\n");
             send(stream, "302 Found", &location, b"");
         });
         let root = tempfile::tempdir().unwrap();

@@ -155,11 +155,9 @@ fn read_into(reader: &mut impl Read, count: usize, bytes: &mut Vec<u8>, path: &P
     taken.map(drop).map_err(|error| read_error(path, error))
 }
 
-/// The decoder tells damage by the kind of its error, which then has no code of the operating
-/// system's.
+/// The decoder tells damage by the kind of its error.
 fn read_error(path: &Path, error: io::Error) -> Error {
     match error.kind() {
-        _ if error.raw_os_error().is_some() => Error::io("read", path)(error),
         io::ErrorKind::UnexpectedEof => Error::file(
             path,
             format!("the file is cut off, its gzip data end too early; {REMEDY}"),
@@ -365,11 +363,13 @@ mod tests {
 
     #[test]
     fn a_header_cut_off_tells_how_far_it_goes() {
-        assert_eq!(
-            message(&header(&[10, 28, 28])[..9], 3),
-            "data.idx: the file ends inside its header, after 9 of 16 bytes; \
-             delete it and load again, so that it is downloaded anew"
-        );
+        for length in 4..16 {
+            let expected = format!(
+                "data.idx: the file ends inside its header, after {length} of 16 bytes; \
+                 delete it and load again, so that it is downloaded anew"
+            );
+            assert_eq!(message(&header(&[10, 28, 28])[..length], 3), expected);
+        }
     }
 
     #[test]

@@ -1,0 +1,356 @@
+//! How the values of the workshop become pictures.
+//!
+//! The steps know nothing of pictures, and [`visualize`](crate::visualize) nothing of tensors; here
+//! the two meet.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::load::Dataset;
+use crate::predict::{Classifier, Evaluation};
+use crate::train::{History, Schedule, StepRates, TrainingSettings};
+use crate::visualize::{
+    self, CountSeries, EpochMetrics, Figure, GridSettings, LinePlotSettings, LineSeries, Picture,
+};
+
+/// An image tensor as a picture: bytes `[1, C, H, W]` or `[C, H, W]`, with 1 or 3 channels.
+///
+/// # Errors
+/// [`Error::Data`] for another kind or shape.
+pub fn picture(image: &Tensor) -> Result<Picture> {
+    let image = if image.dim() == 4 {
+        image.f_squeeze_dim(0)?
+    } else {
+        image.shallow_clone()
+    };
+    let (&[channels, height, width], Kind::Uint8) = (&image.size()[..], image.kind()) else {
+        return Err(Error::Data(format!(
+            "a picture is made of bytes (Uint8) of shape [1, C, H, W]; this is {:?} of shape {:?}",
+            image.kind(),
+            image.size()
+        )));
+    };
+    let interleaved = image
+        .f_permute([1, 2, 0])?
+        .f_contiguous()?
+        .f_to(Device::Cpu)?;
+    let pixels = Vec::<u8>::try_from(interleaved.f_flatten(0, -1)?)?;
+    let (width, height) = (width as usize, height as usize);
+    match channels {
+        1 => Ok(Picture::grey(width, height, pixels)),
+        3 => Ok(Picture::rgb(width, height, pixels)),
+        _ => Err(Error::Data(format!(
+            "a picture has 1 channel or 3; this has {channels}"
+        ))),
+    }
+}
+
+/// Images of several tensors side by side, each with a caption.
+///
+/// # Errors
+/// Those of [`picture`]; [`Error::Data`] if there are not as many captions as images.
+pub fn show_images(title: &str, images: &[Tensor], captions: &[String]) -> Result<Figure> {
+    if images.len() != captions.len() {
+        let (images, captions) = (images.len(), captions.len());
+        return Err(Error::Data(format!(
+            "there are {images} images but {captions} captions"
+        )));
+    }
+    let pictures = images
+        .iter()
+        .zip(captions)
+        .map(|(image, caption)| Ok(picture(image)?.captioned(caption)))
+        .collect::<Result<Vec<_>>>()?;
+    visualize::image_grid(title, &pictures, &GridSettings::default())
+}
+
+/// How many images of each class some data sets have, as bars.
+///
+/// # Errors
+/// [`Error::Data`] if the data sets have different classes.
+pub fn show_class_counts(datasets: &[(&str, &Dataset)]) -> Result<Figure> {
+    let Some((_, first)) = datasets.first() else {
+        return Err(Error::Data("there is no data set to count".into()));
+    };
+    if datasets
+        .iter()
+        .any(|(_, dataset)| dataset.info.classes != first.info.classes)
+    {
+        return Err(Error::Data("these data sets have different classes".into()));
+    }
+    let series: Vec<CountSeries> = datasets
+        .iter()
+        .map(|(name, dataset)| CountSeries {
+            name: name.to_string(),
+            counts: dataset.class_counts(),
+        })
+        .collect();
+    visualize::class_histogram("Images per class", &first.info.classes, &series)
+}
+
+/// The learning rate at every step of a training on so many images.
+///
+/// # Errors
+/// [`Error::Setting`] for settings that cannot work.
+pub fn show_schedule(settings: &TrainingSettings, images: usize) -> Result<Figure> {
+    settings.check()?;
+    let steps_per_epoch = images.div_ceil(settings.batch_size).max(1);
+    let steps = settings.epochs * steps_per_epoch;
+    let highest = StepRates {
+        learning_rate: settings.learning_rate,
+        momentum: settings.momentum,
+    };
+    let at = |schedule: Schedule, step: usize| schedule.at(step, steps, highest).learning_rate;
+    // A few hundred points are enough for any curve; the last step belongs to it.
+    let stride = steps.div_ceil(400);
+    let shown = (0..steps).filter(|step| step % stride == 0 || step + 1 == steps);
+    let points = shown
+        .map(|step| {
+            (
+                step as f64 / steps_per_epoch as f64,
+                at(settings.schedule, step),
+            )
+        })
+        .collect();
+    let series = LineSeries {
+        name: String::new(),
+        points,
+    };
+    let axes = LinePlotSettings {
+        x_title: "epochs done".into(),
+        y_title: "learning rate".into(),
+        logarithmic_y: false,
+    };
+    visualize::line_plot("Learning rate", &[series], &axes)
+}
+
+impl Dataset {
+    /// One image as a picture, with its class as caption.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image.
+    pub fn picture(&self, index: usize) -> Result<Picture> {
+        Ok(picture(&self.image(index)?)?.captioned(self.class(index)?))
+    }
+
+    /// Images with their classes in a grid.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image.
+    pub fn show(&self, indices: &[usize]) -> Result<Figure> {
+        let pictures = indices
+            .iter()
+            .map(|&index| self.picture(index))
+            .collect::<Result<Vec<_>>>()?;
+        visualize::image_grid(
+            "Images and their classes",
+            &pictures,
+            &GridSettings::default(),
+        )
+    }
+
+    /// One image as the numbers it is made of.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image.
+    pub fn show_pixels(&self, index: usize) -> Result<Figure> {
+        let title = format!("Image {index}, {}: its pixels as bytes", self.class(index)?);
+        visualize::pixel_values(&title, &self.picture(index)?)
+    }
+}
+
+impl History {
+    /// Loss and accuracy, epoch by epoch.
+    ///
+    /// # Errors
+    /// [`Error::Picture`] before the first epoch.
+    pub fn curves(&self) -> Result<Figure> {
+        let epochs: Vec<EpochMetrics> = self
+            .epochs
+            .iter()
+            .map(|epoch| EpochMetrics {
+                training_loss: epoch.training.loss,
+                training_accuracy: epoch.training.accuracy,
+                validation_loss: epoch.validation.map(|score| score.loss),
+                validation_accuracy: epoch.validation.map(|score| score.accuracy),
+            })
+            .collect();
+        visualize::learning_curves("Training", &epochs)
+    }
+
+    /// Shows the curves in a notebook.
+    pub fn evcxr_display(&self) {
+        show_figure(self.curves());
+    }
+}
+
+impl Evaluation {
+    /// The confusion matrix: a row for each true class, a column for each predicted class.
+    ///
+    /// # Errors
+    /// [`Error::Picture`] without classes.
+    pub fn show_confusion(&self) -> Result<Figure> {
+        let title = format!("Confusion matrix: {:.2} % right", 100.0 * self.accuracy());
+        visualize::confusion_matrix(&title, &self.classes, &self.confusion)
+    }
+}
+
+impl Classifier {
+    /// Images of a data set with the probabilities that the model gives to the classes.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image; [`Error::Data`] if the images are not the model's.
+    pub fn show_predictions(&self, dataset: &Dataset, indices: &[usize]) -> Result<Figure> {
+        let chosen = dataset.select(indices)?;
+        let true_classes: Vec<Option<usize>> = indices
+            .iter()
+            .map(|&index| dataset.label(index).map(Some))
+            .collect::<Result<_>>()?;
+        self.prediction_bars(&chosen.images, &true_classes)
+    }
+
+    /// One image with the probabilities that the model gives to the classes.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the image is not one of the size the model was trained on.
+    pub fn show_prediction(&self, image: &Tensor) -> Result<Figure> {
+        self.prediction_bars(image, &[None])
+    }
+
+    /// Images of a data set with what the model takes them for, marked as right or wrong.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image; [`Error::Data`] if the images are not the model's.
+    pub fn show_answers(&self, dataset: &Dataset, indices: &[usize]) -> Result<Figure> {
+        let predictions = self.predict_batch(&dataset.select(indices)?.images)?;
+        let pictures = indices
+            .iter()
+            .zip(&predictions)
+            .map(|(&index, prediction)| {
+                let class = dataset.class(index)?;
+                let right = prediction.class() == class;
+                let said = format!(
+                    "{} {:.0} %",
+                    prediction.class(),
+                    100.0 * prediction.probability()
+                );
+                let caption = if right {
+                    said
+                } else {
+                    format!("{said}\nis {class}")
+                };
+                Ok(picture(&dataset.image(index)?)?
+                    .captioned(caption)
+                    .marked(right))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        visualize::image_grid("What the network says", &pictures, &GridSettings::default())
+    }
+
+    fn prediction_bars(&self, images: &Tensor, true_classes: &[Option<usize>]) -> Result<Figure> {
+        let predictions = self
+            .predict_batch(images)?
+            .into_iter()
+            .zip(true_classes)
+            .enumerate()
+            .map(|(index, (prediction, &true_class))| {
+                let probability = |class: &String| {
+                    prediction
+                        .classes
+                        .iter()
+                        .find(|(name, _)| name == class)
+                        .map_or(0.0, |(_, p)| *p)
+                };
+                Ok(visualize::Prediction {
+                    picture: picture(&images.f_narrow(0, index as i64, 1)?)?,
+                    probabilities: self.info.classes.iter().map(probability).collect(),
+                    true_class,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        visualize::prediction_bars(
+            "How sure the network is",
+            &self.info.classes,
+            &predictions,
+            None,
+        )
+    }
+}
+
+/// The first line of a failure belongs into the cell, not into a panic.
+fn show_figure(figure: Result<Figure>) {
+    match figure {
+        Ok(figure) => figure.evcxr_display(),
+        Err(error) => eprintln!("{error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colour_tensor_becomes_interleaved_pixels() {
+        let planes = Tensor::from_slice(&[1u8, 4, 2, 5, 3, 6]).reshape([1, 3, 1, 2]);
+        let picture = picture(&planes).unwrap();
+        assert_eq!((picture.width, picture.height, picture.channels), (2, 1, 3));
+        assert_eq!(picture.pixels, [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn what_is_no_image_is_an_error() {
+        let bytes = |shape: &[i64]| Tensor::zeros(shape, (Kind::Uint8, Device::Cpu));
+        assert!(picture(&bytes(&[2, 2])).is_err());
+        assert!(
+            picture(&bytes(&[2, 1, 2, 2])).is_err(),
+            "a batch is no picture"
+        );
+        assert!(
+            picture(&bytes(&[2, 2, 2])).is_err(),
+            "two channels are no picture"
+        );
+        assert!(picture(&bytes(&[1, 2, 2]).to_kind(Kind::Float)).is_err());
+    }
+
+    #[test]
+    fn figures_say_what_they_show() {
+        let images = Tensor::from_slice(&[0u8, 255]).reshape([2, 1, 1, 1]);
+        let labels = Tensor::from_slice(&[1i64, 0]);
+        let dataset = Dataset::new(images, labels, vec!["day".into(), "night".into()]).unwrap();
+        let grid = dataset.show(&[0, 1]).unwrap();
+        assert!(grid.alt_text().contains("night") && grid.alt_text().contains("day"));
+        let counts = show_class_counts(&[("training", &dataset)]).unwrap();
+        assert!(
+            counts.alt_text().contains("training"),
+            "{}",
+            counts.alt_text()
+        );
+        assert!(dataset.show(&[2]).is_err());
+        assert!(History::default().curves().is_err(), "no epoch, no curve");
+        let confusion =
+            Evaluation::count(&["day".into(), "night".into()], &[0, 1, 1], &[0, 1, 0]).unwrap();
+        assert!(
+            confusion
+                .show_confusion()
+                .unwrap()
+                .alt_text()
+                .contains("66.67 %")
+        );
+    }
+
+    #[test]
+    fn the_schedule_ends_with_its_last_step() {
+        let settings = TrainingSettings {
+            epochs: 3,
+            ..Default::default()
+        };
+        for images in [0, 1, 100, 54_000] {
+            assert!(show_schedule(&settings, images).is_ok(), "{images} images");
+        }
+        let none = TrainingSettings {
+            epochs: 0,
+            ..Default::default()
+        };
+        assert!(show_schedule(&none, 100).is_err());
+    }
+}

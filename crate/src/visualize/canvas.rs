@@ -1,0 +1,221 @@
+//! The shapes of a picture, in CSS pixels from the upper left corner.
+
+use super::check::ensure;
+use super::colour::{Colour, MUTED};
+use super::figure::Figure;
+use super::stroke;
+use super::text::{self, Text};
+use crate::error::Result;
+
+/// The space at the edges of every picture.
+pub(super) const MARGIN: f64 = 14.0;
+/// The width of a chart; a notebook's column is 700 to 900 pixels wide.
+pub(super) const CHART_WIDTH: f64 = 780.0;
+/// The width a grid of images fills before it starts another row.
+pub(super) const GRID_WIDTH: f64 = 820.0;
+
+/// Font sizes.
+pub(super) const TITLE: f64 = 16.0;
+pub(super) const LABEL: f64 = 12.5;
+pub(super) const SMALL: f64 = 11.5;
+
+/// Browsers do not show images with a longer side.
+const LONGEST_SIDE: f64 = 16_000.0;
+/// 32 million CSS pixels are 128 million device pixels: 384 MB while they are drawn.
+const LARGEST_AREA: f64 = 16e6;
+
+pub(super) type Point = (f64, f64);
+
+/// A rectangle parallel to the axes.
+#[derive(Clone, Copy)]
+pub(super) struct Area {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+impl Area {
+    pub(super) fn new(x: f64, y: f64, width: f64, height: f64) -> Area {
+        Area {
+            x,
+            y,
+            width,
+            height,
+        }
+    }
+
+    pub(super) fn right(&self) -> f64 {
+        self.x + self.width
+    }
+
+    pub(super) fn bottom(&self) -> f64 {
+        self.y + self.height
+    }
+
+    pub(super) fn centre(&self) -> Point {
+        (self.x + self.width / 2.0, self.y + self.height / 2.0)
+    }
+
+    /// Larger by `by` on all four sides.
+    pub(super) fn grown(&self, by: f64) -> Area {
+        Area::new(
+            self.x - by,
+            self.y - by,
+            self.width + 2.0 * by,
+            self.height + 2.0 * by,
+        )
+    }
+}
+
+/// How a line looks.
+#[derive(Clone, Copy)]
+pub(super) struct Stroke {
+    pub(super) colour: Colour,
+    pub(super) width: f64,
+    /// The lengths of a dash and of the gap after it; none for a solid line.
+    pub(super) dash: Option<(f64, f64)>,
+}
+
+impl Stroke {
+    pub(super) fn solid(colour: Colour, width: f64) -> Stroke {
+        Stroke {
+            colour,
+            width,
+            dash: None,
+        }
+    }
+}
+
+pub(super) enum Shape {
+    Rectangle(Area, Colour),
+    /// A solid line.
+    Line(Vec<Point>, Stroke),
+    Polygon(Vec<Point>, Colour),
+    Disc(Point, f64, Colour),
+    Text(Text),
+}
+
+/// An RGB image that is enlarged without smoothing; it lies below all shapes.
+pub(super) struct PlacedImage {
+    pub(super) area: Area,
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+    /// `rows` × `columns` × 3 bytes.
+    pub(super) rgb: Vec<u8>,
+}
+
+/// A picture while it is laid out.
+pub(super) struct Canvas {
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) images: Vec<PlacedImage>,
+    pub(super) shapes: Vec<Shape>,
+}
+
+impl Canvas {
+    /// An empty canvas; an error if it would be larger than a browser shows.
+    pub(super) fn new(function: &'static str, width: f64, height: f64) -> Result<Canvas> {
+        let (width, height) = (width.ceil(), height.ceil());
+        let fits =
+            width <= LONGEST_SIDE && height <= LONGEST_SIDE && width * height <= LARGEST_AREA;
+        ensure(fits, function, || {
+            format!(
+                "the picture would be {width:.0} × {height:.0} pixels large; show fewer or smaller parts"
+            )
+        })?;
+        Ok(Canvas {
+            width,
+            height,
+            images: Vec::new(),
+            shapes: Vec::new(),
+        })
+    }
+
+    pub(super) fn rectangle(&mut self, area: Area, colour: Colour) {
+        self.shapes.push(Shape::Rectangle(area, colour));
+    }
+
+    pub(super) fn line(&mut self, points: Vec<Point>, stroke: Stroke) {
+        match stroke.dash {
+            None => self.shapes.push(Shape::Line(points, stroke)),
+            Some(dash) => {
+                let pieces = stroke::dashes(&points, dash, stroke.width);
+                let lines = pieces.into_iter().map(|piece| Shape::Line(piece, stroke));
+                self.shapes.extend(lines);
+            }
+        }
+    }
+
+    pub(super) fn polygon(&mut self, points: Vec<Point>, colour: Colour) {
+        self.shapes.push(Shape::Polygon(points, colour));
+    }
+
+    pub(super) fn disc(&mut self, centre: Point, radius: f64, colour: Colour) {
+        self.shapes.push(Shape::Disc(centre, radius, colour));
+    }
+
+    pub(super) fn text(&mut self, text: Text) {
+        self.shapes.push(Shape::Text(text));
+    }
+
+    pub(super) fn image(&mut self, image: PlacedImage) {
+        self.images.push(image);
+    }
+
+    /// The border just outside `area`.
+    pub(super) fn border(&mut self, area: Area, stroke: Stroke) {
+        let frame = area.grown(stroke.width / 2.0);
+        let (left, top, right, bottom) = (frame.x, frame.y, frame.right(), frame.bottom());
+        self.line(vec![(left, top), (right, top)], stroke);
+        self.line(vec![(right, top), (right, bottom)], stroke);
+        self.line(vec![(right, bottom), (left, bottom)], stroke);
+        self.line(vec![(left, bottom), (left, top)], stroke);
+    }
+
+    pub(super) fn heading(&mut self, heading: &Heading) {
+        let mut baseline = MARGIN - 2.0;
+        for line in &heading.title {
+            baseline += TITLE + 4.0;
+            self.text(Text::new(line, (MARGIN, baseline - 4.0), TITLE).bold(true));
+        }
+        for line in &heading.subtitle {
+            baseline += LABEL + 5.0;
+            self.text(Text::new(line, (MARGIN, baseline - 4.0), LABEL).colour(MUTED));
+        }
+    }
+
+    pub(super) fn finish(self, alt_text: String) -> Figure {
+        Figure::new(self, alt_text)
+    }
+}
+
+/// The title of a picture and the line below it, broken to its width.
+pub(super) struct Heading {
+    title: Vec<String>,
+    subtitle: Vec<String>,
+}
+
+impl Heading {
+    pub(super) fn new(title: &str, subtitle: &str, width: f64) -> Heading {
+        let limit = (width - 2.0 * MARGIN).max(40.0);
+        let lines = |text: &str, size: f64, bold: bool| {
+            if text.trim().is_empty() {
+                Vec::new()
+            } else {
+                text::wrapped(text, size, bold, limit, 4)
+            }
+        };
+        Heading {
+            title: lines(title, TITLE, true),
+            subtitle: lines(subtitle, LABEL, false),
+        }
+    }
+
+    /// The y coordinate below the heading at which the picture itself starts.
+    pub(super) fn bottom(&self) -> f64 {
+        let title = self.title.len() as f64 * (TITLE + 4.0);
+        let subtitle = self.subtitle.len() as f64 * (LABEL + 5.0);
+        MARGIN + title + subtitle + if title + subtitle > 0.0 { 8.0 } else { 0.0 }
+    }
+}

@@ -1,0 +1,59 @@
+//! Checks of the input, with messages that name what to change.
+
+use crate::error::{Error, Result};
+
+/// The largest magnitude that is drawn: squares and differences of values stay finite below it.
+const LARGEST: f64 = 1e100;
+
+/// The error of `function` for input it cannot draw.
+pub(super) fn invalid(function: &'static str, problem: impl Into<String>) -> Error {
+    Error::Picture {
+        function,
+        problem: problem.into(),
+    }
+}
+
+/// An error unless `condition` holds; `problem` is only written then.
+pub(super) fn ensure(
+    condition: bool,
+    function: &'static str,
+    problem: impl FnOnce() -> String,
+) -> Result<()> {
+    if condition {
+        Ok(())
+    } else {
+        Err(invalid(function, problem()))
+    }
+}
+
+/// An error for the first value that is NaN, infinite or beyond 1e100.
+pub(super) fn ensure_finite(
+    function: &'static str,
+    what: &str,
+    values: impl IntoIterator<Item = f64>,
+) -> Result<()> {
+    match values
+        .into_iter()
+        .enumerate()
+        .find(|(_, value)| !value.is_finite() || value.abs() > LARGEST)
+    {
+        None => Ok(()),
+        Some((index, value)) => Err(invalid(
+            function,
+            format!(
+                "{what}: the value at index {index} is {value}; only finite numbers up to ±10¹⁰⁰ can be drawn"
+            ),
+        )),
+    }
+}
+
+/// The class names as owned text; an error if there are none.
+pub(super) fn class_names(
+    function: &'static str,
+    names: &[impl AsRef<str>],
+) -> Result<Vec<String>> {
+    ensure(!names.is_empty(), function, || {
+        "there are no class names; give one name per class".to_owned()
+    })?;
+    Ok(names.iter().map(|name| name.as_ref().to_owned()).collect())
+}

@@ -1,0 +1,173 @@
+//! Colours that people with a colour vision deficiency can tell apart.
+
+use plotters::style::RGBColor;
+
+/// A colour of the sRGB space.
+pub(super) type Colour = RGBColor;
+
+/// Titles and values.
+pub(super) const INK: Colour = RGBColor(0x22, 0x22, 0x22);
+/// Axis titles, tick labels, subtitles.
+pub(super) const MUTED: Colour = RGBColor(0x59, 0x59, 0x59);
+/// Axis lines.
+pub(super) const AXIS: Colour = RGBColor(0x9A, 0x9A, 0x9A);
+/// Grid lines.
+pub(super) const GRID: Colour = RGBColor(0xE6, 0xE6, 0xE6);
+/// The background of every picture.
+pub(super) const PAPER: Colour = RGBColor(0xFF, 0xFF, 0xFF);
+
+const BLACK: Colour = RGBColor(0x00, 0x00, 0x00);
+
+/// What is right, or the first series.
+pub(super) const BLUE: Colour = RGBColor(0x00, 0x72, 0xB2);
+/// What is wrong, or the second series.
+pub(super) const VERMILLION: Colour = RGBColor(0xD5, 0x5E, 0x00);
+/// A bar that only gives context.
+pub(super) const PALE: Colour = RGBColor(0xB9, 0xC9, 0xD6);
+
+/// The palette of Okabe and Ito without yellow, which is too faint for a line on white.
+const SERIES: [Colour; 7] = [
+    BLUE,
+    VERMILLION,
+    RGBColor(0x00, 0x9E, 0x73),
+    RGBColor(0xCC, 0x79, 0xA7),
+    RGBColor(0xE6, 0x9F, 0x00),
+    RGBColor(0x56, 0xB4, 0xE9),
+    BLACK,
+];
+
+/// The colour of the series with this index; after seven they repeat.
+pub(super) fn series(index: usize) -> Colour {
+    SERIES[index % SERIES.len()]
+}
+
+/// The same hue, dark enough for small text on white.
+pub(super) fn darkened(colour: Colour) -> Colour {
+    let dark = |channel: u8| (f64::from(channel) * 0.75) as u8;
+    RGBColor(dark(colour.0), dark(colour.1), dark(colour.2))
+}
+
+/// A colour in Oklab, where equal steps look equally large: lightness, green–red, blue–yellow.
+type Oklab = [f64; 3];
+
+const WHITE: Oklab = [1.0, 0.0, 0.0];
+const DARK_BLUE: Oklab = [0.38, -0.03, -0.13];
+const DEEP_BLUE: Oklab = [0.48, -0.04, -0.13];
+const DEEP_ORANGE: Oklab = [0.48, 0.09, 0.098];
+
+/// White at 0 to dark blue at 1; a straight line in Oklab, so that equal steps look equal.
+pub(super) fn sequential(fraction: f64) -> Colour {
+    blend(WHITE, DARK_BLUE, fraction)
+}
+
+/// Orange at −1, white at 0, blue at +1, equally dark at both ends.
+pub(super) fn diverging(fraction: f64) -> Colour {
+    let end = if fraction < 0.0 {
+        DEEP_ORANGE
+    } else {
+        DEEP_BLUE
+    };
+    blend(WHITE, end, fraction.abs())
+}
+
+/// Black at 0 to white at 1, as the image itself has it.
+pub(super) fn grey(fraction: f64) -> Colour {
+    let level = (fraction.clamp(0.0, 1.0) * 255.0).round() as u8;
+    RGBColor(level, level, level)
+}
+
+/// Black or white, whichever is easier to read on `background`.
+pub(super) fn text_on(background: Colour) -> Colour {
+    let luminance = luminance(background);
+    let contrast_of_white = 1.05 / (luminance + 0.05);
+    let contrast_of_black = (luminance + 0.05) / 0.05;
+    if contrast_of_white > contrast_of_black {
+        PAPER
+    } else {
+        BLACK
+    }
+}
+
+/// The relative luminance of WCAG 2, in [0, 1].
+pub(super) fn luminance(colour: Colour) -> f64 {
+    0.2126 * to_linear(colour.0) + 0.7152 * to_linear(colour.1) + 0.0722 * to_linear(colour.2)
+}
+
+fn blend(from: Oklab, to: Oklab, fraction: f64) -> Colour {
+    let fraction = fraction.clamp(0.0, 1.0);
+    let mix = |channel: usize| from[channel] + (to[channel] - from[channel]) * fraction;
+    from_oklab([mix(0), mix(1), mix(2)])
+}
+
+/// Oklab to sRGB with the matrices of Björn Ottosson, "A perceptual color space for image processing".
+fn from_oklab([lightness, a, b]: Oklab) -> Colour {
+    let long = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
+    let medium = (lightness - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
+    let short = (lightness - 0.089_484_177_5 * a - 1.291_485_548_0 * b).powi(3);
+    RGBColor(
+        to_byte(4.076_741_662_1 * long - 3.307_711_591_3 * medium + 0.230_969_929_2 * short),
+        to_byte(-1.268_438_004_6 * long + 2.609_757_401_1 * medium - 0.341_319_396_5 * short),
+        to_byte(-0.004_196_086_3 * long - 0.703_418_614_7 * medium + 1.707_614_701_0 * short),
+    )
+}
+
+/// A linear intensity to an sRGB byte.
+fn to_byte(linear: f64) -> u8 {
+    let linear = linear.clamp(0.0, 1.0);
+    let encoded = if linear <= 0.003_130_8 {
+        12.92 * linear
+    } else {
+        1.055 * linear.powf(1.0 / 2.4) - 0.055
+    };
+    (encoded * 255.0).round() as u8
+}
+
+/// An sRGB byte to a linear intensity.
+fn to_linear(byte: u8) -> f64 {
+    let encoded = f64::from(byte) / 255.0;
+    if encoded <= 0.040_45 {
+        encoded / 12.92
+    } else {
+        ((encoded + 0.055) / 1.055).powf(2.4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_white_on_both_scales() {
+        assert_eq!(sequential(0.0), PAPER);
+        assert_eq!(diverging(0.0), PAPER);
+    }
+
+    #[test]
+    fn the_sequential_scale_only_darkens() {
+        let levels: Vec<f64> = (0..=100)
+            .map(|step| luminance(sequential(f64::from(step) / 100.0)))
+            .collect();
+        assert!(levels.windows(2).all(|pair| pair[1] < pair[0]));
+    }
+
+    #[test]
+    fn both_ends_of_the_diverging_scale_are_equally_dark() {
+        let negative = diverging(-1.0);
+        let positive = diverging(1.0);
+        assert!(negative.0 > negative.2, "{negative:?} is not orange");
+        assert!(positive.2 > positive.0, "{positive:?} is not blue");
+        assert!((luminance(negative) - luminance(positive)).abs() < 0.05);
+    }
+
+    #[test]
+    fn text_contrasts_with_its_background() {
+        assert_eq!(text_on(PAPER), BLACK);
+        assert_eq!(text_on(grey(0.0)), PAPER);
+        for step in 0..=100 {
+            let background = sequential(f64::from(step) / 100.0);
+            let (one, other) = (luminance(background), luminance(text_on(background)));
+            let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+            assert!(contrast > 4.5, "contrast {contrast} on {background:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A finished picture: shown in a cell, or saved.
+
+use super::canvas::Canvas;
+use super::render;
+use super::text::printable;
+use crate::error::{Error, Result};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// A finished picture.
+///
+/// As the last expression of a cell it shows itself; [`Figure::save`] writes it to a file.
+pub struct Figure {
+    canvas: Canvas,
+    alt_text: String,
+}
+
+impl Figure {
+    pub(super) fn new(canvas: Canvas, alt_text: String) -> Figure {
+        Figure {
+            canvas,
+            alt_text: printable(&alt_text),
+        }
+    }
+
+    /// The width at which a notebook shows the picture, in CSS pixels.
+    pub fn width(&self) -> u32 {
+        self.canvas.width as u32
+    }
+
+    /// The height at which a notebook shows the picture, in CSS pixels.
+    pub fn height(&self) -> u32 {
+        self.canvas.height as u32
+    }
+
+    /// What the picture shows, in words, for those who cannot see it.
+    pub fn alt_text(&self) -> &str {
+        &self.alt_text
+    }
+
+    /// The picture as a PNG file, with two pixels to each CSS pixel in both directions.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        render::png(&self.canvas)
+    }
+
+    /// The picture as an SVG document that needs no other file.
+    pub fn svg(&self) -> Result<String> {
+        render::svg(&self.canvas, &self.alt_text)
+    }
+
+    /// Writes the picture to `path`, whose name ends in `.png` or `.svg`; missing folders are created.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_to(path.as_ref())
+    }
+
+    fn save_to(&self, path: &Path) -> Result<()> {
+        let ending = path
+            .extension()
+            .and_then(|ending| ending.to_str())
+            .map(str::to_ascii_lowercase);
+        let bytes = match ending.as_deref() {
+            Some("png") => self.png()?,
+            Some("svg") => self.svg()?.into_bytes(),
+            _ => {
+                return Err(Error::PictureFormat {
+                    path: path.to_owned(),
+                });
+            }
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| Error::Io {
+                action: "create the folder",
+                path: folder.to_owned(),
+                source,
+            })?;
+        }
+        std::fs::write(path, bytes).map_err(|source| Error::Io {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// What [`Figure::evcxr_display`] prints: one block of HTML and one of plain text.
+    pub fn evcxr_blocks(&self) -> Result<String> {
+        let mut blocks = String::new();
+        let alt_text = render::escaped(&self.alt_text);
+        let data = render::base64(&self.png()?);
+        let width = self.width();
+        let html = format!(
+            "<img src=\"data:image/png;base64,{data}\" width=\"{width}\" \
+             style=\"max-width:100%;height:auto\" alt=\"{alt_text}\">"
+        );
+        for (mime_type, content) in [("text/html", &html), ("text/plain", &self.alt_text)] {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                blocks,
+                "EVCXR_BEGIN_CONTENT {mime_type}\n{content}\nEVCXR_END_CONTENT"
+            );
+        }
+        Ok(blocks)
+    }
+
+    /// Shows the picture in the notebook; the evcxr kernel calls this for the last value of a cell.
+    pub fn evcxr_display(&self) {
+        match self.evcxr_blocks() {
+            Ok(blocks) => print!("{blocks}"),
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Figure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "Figure({} × {}: {})",
+            self.width(),
+            self.height(),
+            self.alt_text
+        )
+    }
+}

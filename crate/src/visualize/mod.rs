@@ -1,0 +1,39 @@
+//! Pictures for the notebooks: image grids, charts, the confusion matrix.
+//!
+//! Every function takes plain Rust data and returns a [`Figure`], which shows itself when it is the
+//! last expression of a cell and which [`Figure::save`] writes as PNG or SVG. Input that cannot be
+//! drawn is an error of the function, so that a figure that exists can also be shown.
+//!
+//! Inside, each picture lays out shapes on a `Canvas` in CSS pixels, once and free of generics;
+//! `render` hands these shapes to the bitmap or the SVG backend of plotters.
+
+mod axis;
+mod canvas;
+mod check;
+mod class_histogram;
+mod colour;
+mod confusion_matrix;
+mod figure;
+mod heat_map;
+mod image_grid;
+mod learning_curves;
+mod line_chart;
+mod line_plot;
+mod numerals;
+mod picture;
+mod pixel_values;
+mod prediction_bars;
+mod render;
+mod stroke;
+mod text;
+
+pub use class_histogram::{CountSeries, class_histogram};
+pub use confusion_matrix::confusion_matrix;
+pub use figure::Figure;
+pub use heat_map::{ColourScale, HeatMapSettings, Matrix, heat_map};
+pub use image_grid::{GridSettings, image_grid};
+pub use learning_curves::{EpochMetrics, learning_curves};
+pub use line_plot::{LinePlotSettings, LineSeries, line_plot};
+pub use picture::Picture;
+pub use pixel_values::pixel_values;
+pub use prediction_bars::{Prediction, prediction_bars};

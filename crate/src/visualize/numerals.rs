@@ -1,0 +1,110 @@
+//! Numbers as text.
+
+/// A count with a comma between groups of three digits: `60,000`.
+pub(super) fn count(value: usize) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of things, with the noun in the singular for exactly one: `1 image`, `2,000 images`.
+pub(super) fn counted(value: usize, singular: &str, plural: &str) -> String {
+    format!(
+        "{} {}",
+        count(value),
+        if value == 1 { singular } else { plural }
+    )
+}
+
+/// A fraction as a percentage: `percent(0.875, 1)` is `87.5 %`.
+pub(super) fn percent(fraction: f64, decimals: usize) -> String {
+    format!("{:.decimals$} %", 100.0 * fraction)
+}
+
+/// A number with fixed decimals, the true minus sign and comma groups: `−1,234.50`.
+pub(super) fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{:.decimals$}", value.abs());
+    let is_zero = text.chars().all(|digit| digit == '0' || digit == '.');
+    let sign = if value < 0.0 && !is_zero { "−" } else { "" };
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    if fraction.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction}")
+    }
+}
+
+/// A number with about `digits` significant digits, for annotations: `0.253`, `12.4`, `3.10×10⁻⁵`.
+pub(super) fn significant(value: f64, digits: usize) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let exponent = value.abs().log10().floor() as i32;
+    if !(-4..6).contains(&exponent) {
+        let mantissa = value / 10f64.powi(exponent);
+        return format!(
+            "{}×{}",
+            fixed(mantissa, digits.saturating_sub(1)),
+            power_of_ten(exponent)
+        );
+    }
+    fixed(value, (digits as i32 - 1 - exponent).clamp(0, 12) as usize)
+}
+
+/// `10` with the exponent raised.
+pub(super) fn power_of_ten(exponent: i32) -> String {
+    let digits = exponent.to_string();
+    let raised = digits.chars().map(|sign| match sign {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        digit => digit
+            .to_digit(10)
+            .and_then(|value| char::from_u32(0x2070 + value))
+            .unwrap_or(digit),
+    });
+    format!("10{}", raised.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_000), "1,000");
+        assert_eq!(count(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn negative_numbers_have_a_true_minus_and_zero_has_none() {
+        assert_eq!(fixed(-1234.5, 2), "−1,234.50");
+        assert_eq!(fixed(-0.001, 2), "0.00");
+        assert_eq!(fixed(7.0, 0), "7");
+    }
+
+    #[test]
+    fn significant_digits_follow_the_magnitude() {
+        assert_eq!(significant(0.25349, 3), "0.253");
+        assert_eq!(significant(12.44, 3), "12.4");
+        assert_eq!(significant(1500.0, 3), "1,500");
+        assert_eq!(significant(3.1e-5, 3), "3.10×10⁻⁵");
+        assert_eq!(significant(0.0, 3), "0");
+    }
+
+    #[test]
+    fn powers_are_raised() {
+        assert_eq!(power_of_ten(-12), "10⁻¹²");
+        assert_eq!(power_of_ten(30), "10³⁰");
+    }
+}
