@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::setup::requirements;
+use crate::setup::{requirements, template};
 use crate::workshop::Workshop;
 use directory::Directory;
 
@@ -89,7 +89,7 @@ fn fill(workshop: &Workshop, directory: &Path) -> Result<()> {
     let lock = File::create(workshop.template_lock())?;
     lock.lock_shared()
         .context("cannot lock the kernel's template")?;
-    if !workshop.template().join("made-from").exists() {
+    if !workshop.template().join(template::MADE_FROM).exists() {
         bail!("the kernel is not set up: run `cargo xtask setup`, then start it again");
     }
     copy::folder(&workshop.template(), directory)

@@ -17,6 +17,11 @@ use crate::workshop::Workshop;
 
 const GB: f64 = 1.5;
 
+/// Stamps within the template, and within the folder where it is built.
+pub(crate) const MADE_FROM: &str = "made-from";
+const MADE_BY: &str = "made-by";
+const BEGUN_BY: &str = "begun-by";
+
 /// Whether kernels can start from the template.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum State {
@@ -29,21 +34,12 @@ pub(crate) enum State {
 
 /// Builds it, or builds it again, by running the real kernel on a notebook's first cell.
 pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
-    let building = workshop.kernel().join("building");
-    match state(workshop)? {
-        State::Fresh => return Ok(false),
-        State::Stale => {
-            TEMPLATE.say("compiling the workshop's crate, which has changed");
-            directory::remove_when_free(&building)?;
-            copy::folder(&workshop.template(), &building)?;
-        }
-        State::Unusable => {
-            TEMPLATE.say("compiling what notebooks use, about 3 minutes on 2 cores");
-            directory::remove_when_free(&building)?;
-            fs::create_dir_all(&building)?;
-        }
+    let state = state(workshop)?;
+    if state == State::Fresh {
+        return Ok(false);
     }
-    remove_stamps(&building)?;
+    let building = workshop.kernel().join("building");
+    begin(workshop, &building, state)?;
     for lock in ["Cargo.lock", "Cargo.lock.workshop"] {
         fs::copy(workshop.root().join("Cargo.lock"), building.join(lock))?;
     }
@@ -57,6 +53,28 @@ pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     replace(workshop, &building)?;
     TEMPLATE.say("done");
     Ok(true)
+}
+
+/// Makes the folder to build in: what an interrupted build has left, where cargo goes on; a copy of
+/// the template, where only the crate is compiled again; or an empty one.
+fn begin(workshop: &Workshop, building: &Path, state: State) -> Result<()> {
+    let begun = Stamp::new(building.join(BEGUN_BY), &[&base(workshop)?]);
+    if begun.is_fresh() {
+        TEMPLATE.say("going on with what notebooks use");
+        return Ok(());
+    }
+    // A kernel that set-up has left behind is killed by its guard.
+    directory::remove_when_free(building)?;
+    if state == State::Stale {
+        TEMPLATE.say("compiling the workshop's crate, which has changed");
+        copy::folder(&workshop.template(), building)?;
+    } else {
+        TEMPLATE.say("compiling what notebooks use, about 3 minutes on 2 cores");
+        fs::create_dir_all(building)?;
+    }
+    process::remove(&building.join(MADE_BY))?;
+    process::remove(&building.join(MADE_FROM))?;
+    begun.write()
 }
 
 pub(crate) fn state(workshop: &Workshop) -> Result<State> {
@@ -76,33 +94,33 @@ pub(crate) fn missing_gb(workshop: &Workshop) -> f64 {
 }
 
 fn stamps(workshop: &Workshop, folder: &Path) -> Result<[Stamp; 2]> {
-    let root = workshop.root();
+    Ok([
+        Stamp::new(folder.join(MADE_BY), &[&base(workshop)?]),
+        Stamp::new(folder.join(MADE_FROM), &[&sources(workshop)?]),
+    ])
+}
+
+/// What makes everything compiled useless when it changes.
+fn base(workshop: &Workshop) -> Result<String> {
     let rustc = process::ask(Command::new("rustc").arg("-vV"))?
         .context("no rustc is on PATH: install Rust from https://rustup.rs")?
         .stdout;
     let libtorch = fs::canonicalize(workshop.libtorch()).unwrap_or_default();
-    let libtorch = libtorch.display().to_string();
-    let base = [
-        rustc.as_str(),
-        evcxr::VERSION,
-        &libtorch,
-        &root.display().to_string(),
-    ];
-    let crate_ = stamp::folder(&root.join("crate"))?;
-    let mut files = Vec::new();
-    for file in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
-        files.push(stamp::file(&root.join(file))?);
-    }
-    let sources: Vec<&str> = files.iter().chain([&crate_]).map(String::as_str).collect();
-    Ok([
-        Stamp::new(folder.join("made-by"), &base),
-        Stamp::new(folder.join("made-from"), &sources),
-    ])
+    let (libtorch, root) = (libtorch.display(), workshop.root().display());
+    Ok(format!(
+        "{rustc}evcxr {}\n{libtorch}\n{root}\n",
+        evcxr::VERSION
+    ))
 }
 
-fn remove_stamps(folder: &Path) -> Result<()> {
-    process::remove(&folder.join("made-by"))?;
-    process::remove(&folder.join("made-from"))
+/// What the crate is compiled from.
+fn sources(workshop: &Workshop) -> Result<String> {
+    let root = workshop.root();
+    let mut sources = stamp::folder(&root.join("crate"))?;
+    for file in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+        sources += &stamp::file(&root.join(file))?;
+    }
+    Ok(sources)
 }
 
 fn compile(workshop: &Workshop, watch: &Watch, building: &Path) -> Result<()> {
@@ -143,17 +161,13 @@ fn progress(output: &str) -> String {
 
 /// Takes away what cargo does not look at when nothing has changed; copies get smaller.
 fn strip(building: &Path) -> Result<()> {
-    process::remove(&building.join(directory::LOCK))?;
-    let mut folders = Vec::new();
-    for target in fs::read_dir(building.join("target"))? {
-        let target = target?.path();
-        folders.push(target.join("debug"));
+    for file in [BEGUN_BY, directory::LOCK] {
+        process::remove(&building.join(file))?;
     }
-    folders.push(building.join("target/debug"));
-    for folder in folders {
-        process::remove(&folder.join("incremental"))?;
+    for entry in fs::read_dir(building.join("target"))? {
+        process::remove(&entry?.path().join("debug/incremental"))?;
     }
-    Ok(())
+    process::remove(&building.join("target/debug/incremental"))
 }
 
 /// Puts the new template in the old one's place, when no kernel is copying it.

@@ -1,0 +1,199 @@
+//! The launcher: directories that are a kernel's own, and go when it goes.
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use support::{Machine, stderr, until};
+
+/// A fake kernel at work.
+struct Kernel {
+    launcher: Child,
+    connection: PathBuf,
+    directory: PathBuf,
+    process: String,
+}
+
+impl Kernel {
+    fn start(machine: &Machine, name: &str) -> Self {
+        let connection = machine.root.join(name);
+        let launcher = machine
+            .xtask(&["kernel"])
+            .arg(&connection)
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let (directory, process) = started(&connection);
+        Self {
+            launcher,
+            connection,
+            directory,
+            process,
+        }
+    }
+
+    fn stop(&mut self) -> Option<i32> {
+        fs::write(self.connection.with_extension("stop"), "").unwrap();
+        self.launcher.wait().unwrap().code()
+    }
+
+    fn kill(&mut self) {
+        self.launcher.kill().unwrap();
+        self.launcher.wait().unwrap();
+    }
+}
+
+/// What the fake kernel says of itself: its directory and its process.
+fn started(connection: &Path) -> (PathBuf, String) {
+    let path = connection.with_extension("started");
+    until("the kernel starts", || path.exists());
+    let said = fs::read_to_string(&path).unwrap();
+    let mut lines = said.lines();
+    (
+        lines.next().unwrap().into(),
+        lines.next().unwrap().to_owned(),
+    )
+}
+
+fn is_alive(process: &str) -> bool {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(format!("kill -0 {process} 2>/dev/null"));
+    command.status().unwrap().success()
+}
+
+fn signal(name: &str, process: &str) {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("kill -{name} {process}"));
+    assert!(command.status().unwrap().success());
+}
+
+fn machine() -> Machine {
+    let machine = Machine::new();
+    machine.make_template();
+    machine
+}
+
+#[test]
+fn two_kernels_have_two_directories_filled_from_the_template() {
+    let machine = machine();
+    let mut first = Kernel::start(&machine, "first");
+    let mut second = Kernel::start(&machine, "second");
+    assert_ne!(first.directory, second.directory);
+    for kernel in [&first, &second] {
+        let compiled = kernel.directory.join("target/debug/libtch.rlib");
+        assert_eq!(fs::read_to_string(compiled).unwrap(), "compiled");
+    }
+    assert_eq!(first.stop(), Some(7), "the kernel's own exit status");
+    until("the first directory goes", || !first.directory.exists());
+    assert!(second.directory.exists());
+    second.stop();
+    until("the second directory goes", || !second.directory.exists());
+}
+
+#[test]
+fn a_launcher_that_is_ended_takes_its_kernel_along() {
+    let machine = machine();
+    for name in ["TERM", "INT", "HUP", "KILL"] {
+        let mut kernel = Kernel::start(&machine, name);
+        signal(name, &kernel.launcher.id().to_string());
+        kernel.launcher.wait().unwrap();
+        until("the kernel's process ends", || !is_alive(&kernel.process));
+        until("the directory goes", || !kernel.directory.exists());
+    }
+}
+
+/// This is how Jupyter ends a kernel that does not answer.
+#[test]
+fn a_killed_process_group_leaves_nothing() {
+    let machine = machine();
+    let mut kernel = Kernel::start(&machine, "group");
+    signal("KILL", &format!("-{}", kernel.launcher.id()));
+    kernel.launcher.wait().unwrap();
+    until("the kernel's process ends", || !is_alive(&kernel.process));
+    until("the directory goes", || !kernel.directory.exists());
+}
+
+#[test]
+fn a_kernel_ends_when_jupyter_has_died() {
+    let machine = machine();
+    let connection = machine.root.join("orphan");
+    let mut jupyter = Command::new("sh");
+    jupyter
+        .arg("-c")
+        .arg("\"$@\" & while [ ! -e \"$CONNECTION.started\" ]; do sleep 0.02; done")
+        .arg("jupyter");
+    let launcher = machine.xtask(&["kernel"]);
+    jupyter
+        .arg(launcher.get_program())
+        .args(launcher.get_args())
+        .arg(&connection);
+    for (key, value) in launcher.get_envs() {
+        jupyter.env(key, value.unwrap());
+    }
+    jupyter.env("CONNECTION", &connection).status().unwrap();
+    let (directory, process) = started(&connection);
+    until("the kernel's process ends", || !is_alive(&process));
+    until("the directory goes", || !directory.exists());
+}
+
+#[test]
+fn what_a_killed_guard_leaves_is_cleared_by_the_next_kernel() {
+    let machine = machine();
+    let mut kernel = Kernel::start(&machine, "left");
+    let guards = children(kernel.launcher.id(), &kernel.process);
+    assert_eq!(guards.len(), 1, "{guards:?}");
+    signal("KILL", &guards[0]);
+    kernel.kill();
+    assert!(is_alive(&kernel.process), "nobody is left to end it");
+    let mut next = Kernel::start(&machine, "next");
+    assert!(
+        kernel.directory.exists(),
+        "a directory was cleared that a kernel still works in"
+    );
+    signal("KILL", &kernel.process);
+    until("the kernel's process ends", || !is_alive(&kernel.process));
+    let mut last = Kernel::start(&machine, "last");
+    assert!(!kernel.directory.exists(), "the next kernel did not clear");
+    assert!(next.directory.exists());
+    next.stop();
+    last.stop();
+}
+
+/// The processes that a process has started, without one of them.
+fn children(parent: u32, without: &str) -> Vec<String> {
+    let listed = Command::new("ps")
+        .args(["-A", "-o", "pid=,ppid="])
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let pairs = listed
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '));
+    pairs
+        .filter(|(process, of)| of.trim() == parent.to_string() && *process != without)
+        .map(|(process, _)| process.to_owned())
+        .collect()
+}
+
+#[test]
+fn without_a_template_the_kernel_says_what_to_do() {
+    let machine = Machine::new();
+    let output = machine.xtask(&["kernel", "connection"]).output().unwrap();
+    assert!(!output.status.success());
+    assert!(
+        stderr(&output).contains("run `cargo xtask setup`"),
+        "{}",
+        stderr(&output)
+    );
+    let running = machine.root.join("target/kernel/running");
+    until("its directory goes", || {
+        fs::read_dir(&running).unwrap().count() == 0
+    });
+}

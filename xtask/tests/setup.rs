@@ -1,0 +1,447 @@
+//! Set-up: what it refuses, and how it goes on after an interruption.
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod support;
+
+use std::fs;
+use std::process::{Command, Output};
+
+use support::{Machine, find, stderr, stdout, until};
+
+const EVERYTHING: [&str; 5] = [
+    "cargo install",
+    "pip jupyter",
+    "pip torch-small",
+    "template",
+    "venv",
+];
+
+fn assert_refused(output: &Output, words: &[&str]) {
+    let said = stderr(output);
+    assert!(!output.status.success(), "{said}");
+    assert_eq!(
+        said.trim_end().lines().count(),
+        1,
+        "one sentence is enough: {said}"
+    );
+    for word in words {
+        assert!(said.contains(word), "`{word}` is not in: {said}");
+    }
+}
+
+fn assert_done(machine: &Machine, output: &Output) {
+    assert!(output.status.success(), "{}", stderr(output));
+    let read = |path: &str| fs::read_to_string(machine.root.join(path)).unwrap();
+    assert!(read("target/libtorch/version.py").contains("2.13.0"));
+    assert!(read(".venv/bin/evcxr_jupyter").starts_with("#!/bin/sh"));
+    assert_eq!(
+        read("target/kernel/template/target/debug/compiled"),
+        "whole\n"
+    );
+    assert!(read(".venv/share/jupyter/kernels/rust/kernel.json").contains("gasshuku-kernel"));
+    assert!(
+        !machine.root.join("target/setup/pip").exists(),
+        "downloads are left"
+    );
+    assert!(
+        !machine.root.join("no-home").exists(),
+        "something was written to the user's home"
+    );
+}
+
+#[test]
+fn everything_is_done_once() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), EVERYTHING);
+    let again = machine.setup();
+    assert_done(&machine, &again);
+    assert_eq!(machine.done(), Vec::<String>::new());
+    assert_eq!(stdout(&again), "");
+}
+
+#[test]
+fn a_killed_step_is_repaired() {
+    let steps: [(&str, &[&str]); 5] = [
+        ("venv", &EVERYTHING),
+        ("jupyter", &["pip jupyter", "pip torch-small", "template"]),
+        ("torch-small", &["pip torch-small", "template"]),
+        ("evcxr", &["cargo install", "template"]),
+        ("template", &["template"]),
+    ];
+    for (step, least) in steps {
+        let machine = Machine::new();
+        let killed = machine
+            .xtask(&["setup"])
+            .env("FAKE_KILL", step)
+            .output()
+            .unwrap();
+        assert!(!killed.status.success(), "{step}: set-up was not killed");
+        machine.done();
+        // What set-up has left running ends first: the next one waits for it.
+        assert_done(&machine, &machine.setup());
+        let done = machine.done();
+        for wanted in least {
+            assert!(
+                done.iter().any(|line| line == wanted),
+                "{step}: no {wanted} in {done:?}"
+            );
+        }
+        assert_done(&machine, &machine.setup());
+        assert_eq!(machine.done(), Vec::<String>::new(), "{step}");
+    }
+}
+
+#[test]
+fn a_missing_mark_is_a_step_to_do() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    // A new .venv has its libtorch where the old one had it: the kernel's crate stays.
+    let all_but_the_template = ["cargo install", "pip jupyter", "pip torch-small", "venv"];
+    let marks: [(&str, &[&str]); 6] = [
+        (".venv/gasshuku/venv", &all_but_the_template),
+        (".venv/gasshuku/packages", &["pip jupyter"]),
+        (".venv/gasshuku/libtorch", &["pip torch-small"]),
+        (".venv/gasshuku/evcxr", &["cargo install"]),
+        ("target/kernel/template/made-by", &["template"]),
+        ("target/kernel/template/made-from", &["template"]),
+    ];
+    for (mark, expected) in marks {
+        machine.done();
+        fs::remove_file(machine.root.join(mark)).unwrap();
+        assert_done(&machine, &machine.setup());
+        assert_eq!(machine.done(), expected, "{mark}");
+    }
+}
+
+#[test]
+fn half_a_venv_is_replaced() {
+    let machine = Machine::new();
+    machine.write(".venv/bin/python", "#!/bin/sh\nexit 1\n");
+    machine.write(".venv/left/over", "");
+    assert_done(&machine, &machine.setup());
+    assert!(!machine.root.join(".venv/left").exists());
+}
+
+#[test]
+fn a_changed_input_is_a_step_to_do() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    let inputs: [(&str, &[&str]); 3] = [
+        ("crate/src/lib.rs", &["template"]),
+        ("xtask/python/jupyter.txt", &["pip jupyter"]),
+        ("xtask/python/torch-small.txt", &["pip torch-small"]),
+    ];
+    for (input, expected) in inputs {
+        machine.done();
+        machine.write(input, "changed");
+        assert_done(&machine, &machine.setup());
+        assert_eq!(machine.done(), expected, "{input}");
+    }
+}
+
+#[test]
+fn cuda_is_added_and_never_taken_back() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    let cuda = machine
+        .xtask(&["setup"])
+        .env("GASSHUKU_TORCH", "cuda")
+        .output()
+        .unwrap();
+    assert_done(&machine, &cuda);
+    assert_eq!(machine.done(), ["pip torch-cuda"]);
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), Vec::<String>::new());
+}
+
+#[test]
+fn a_gpu_asks_for_cuda() {
+    let machine = Machine::new();
+    let smi = machine.bin.join("nvidia-smi");
+    fs::write(&smi, "#!/bin/sh\necho 'GPU 0: NVIDIA H200 (UUID: GPU-1)'\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&smi, mode).unwrap();
+    let output = machine
+        .xtask(&["setup"])
+        .env_remove("GASSHUKU_TORCH")
+        .output()
+        .unwrap();
+    assert_done(&machine, &output);
+    assert!(machine.done().contains(&"pip torch-cuda".to_owned()));
+}
+
+#[test]
+fn two_at_once_do_everything_once() {
+    let machine = Machine::new();
+    let setups: Vec<_> = (0..2)
+        .map(|_| {
+            let mut command = machine.xtask(&["setup"]);
+            command
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for setup in setups {
+        assert_done(&machine, &setup.wait_with_output().unwrap());
+    }
+    assert_eq!(machine.done(), EVERYTHING);
+}
+
+#[test]
+fn the_second_says_that_it_waits() {
+    let machine = Machine::new();
+    machine.write("target/setup/lock", "");
+    let lock = fs::File::open(machine.root.join("target/setup/lock")).unwrap();
+    lock.lock().unwrap();
+    let said = machine.root.join("said");
+    let mut command = machine.xtask(&["setup"]);
+    let mut setup = command
+        .stdout(fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    until("the second set-up says that it waits", || {
+        fs::read_to_string(&said)
+            .unwrap()
+            .contains("waiting for it to end")
+    });
+    assert_eq!(machine.done(), Vec::<String>::new());
+    lock.unlock().unwrap();
+    assert!(setup.wait().unwrap().success());
+    assert_eq!(machine.done(), EVERYTHING);
+}
+
+#[test]
+fn lab_hands_its_arguments_on() {
+    let machine = Machine::new();
+    let lab = machine
+        .xtask(&["lab", "--no-browser", "--port", "8890"])
+        .output()
+        .unwrap();
+    assert_done(&machine, &lab);
+    let done = machine.done();
+    let line = done.iter().find(|line| line.starts_with("lab")).unwrap();
+    assert!(line.ends_with("--no-browser --port 8890"), "{line}");
+}
+
+#[test]
+fn too_old_a_rust_is_refused() {
+    let machine = Machine::new();
+    let output = machine
+        .xtask(&["setup"])
+        .env("FAKE_RUST", "1.94.1")
+        .output()
+        .unwrap();
+    assert_refused(&output, &["Rust 1.94.1", "1.95", "rustup update"]);
+}
+
+#[test]
+fn no_compiler_is_refused() {
+    let machine = Machine::new();
+    machine.remove_program("c++");
+    assert_refused(&machine.setup(), &["no C++ compiler"]);
+}
+
+#[test]
+fn a_compiler_that_cannot_is_refused() {
+    let machine = Machine::new();
+    let errors = [
+        (
+            "unrecognized command line option '-std=c++17'",
+            "-std=c++17",
+        ),
+        ("ld: cannot find -lgomp", "libgomp"),
+    ];
+    for (error, word) in errors {
+        let output = machine
+            .xtask(&["setup"])
+            .env("FAKE_COMPILER_ERROR", error)
+            .output()
+            .unwrap();
+        assert_refused(&output, &[word]);
+    }
+}
+
+#[test]
+fn no_python_and_the_wrong_ones_are_refused() {
+    let machine = Machine::new();
+    for (version, word) in [("3.9.18", "3.10 or newer"), ("3.15.0", "3.10 to 3.14")] {
+        let output = machine
+            .xtask(&["setup"])
+            .env("FAKE_PYTHON", version)
+            .output()
+            .unwrap();
+        assert_refused(&output, &[version, word]);
+    }
+    let output = machine
+        .xtask(&["setup"])
+        .env("FAKE_NO_VENV", "1")
+        .output()
+        .unwrap();
+    assert_refused(&output, &["without venv", "apt install python3.11-venv"]);
+    let output = machine
+        .xtask(&["setup"])
+        .env("GASSHUKU_PYTHON", "python9")
+        .output()
+        .unwrap();
+    assert_refused(&output, &["GASSHUKU_PYTHON", "python9"]);
+    machine.remove_program("python3");
+    assert_refused(&machine.setup(), &["no python3 is on PATH"]);
+}
+
+#[test]
+fn a_full_disk_is_refused() {
+    let machine = Machine::new();
+    let output = machine
+        .xtask(&["setup"])
+        .env("FAKE_ROOM", "1000000")
+        .output()
+        .unwrap();
+    assert_refused(&output, &["needs", "1.0 GB are free"]);
+    assert_eq!(machine.done(), Vec::<String>::new());
+}
+
+#[test]
+fn no_network_is_told_in_a_sentence() {
+    let machine = Machine::new();
+    let output = machine
+        .xtask(&["setup"])
+        .env("FAKE_NO_NETWORK", "1")
+        .output()
+        .unwrap();
+    assert_refused(&output, &["Python packages", "registry cannot be reached"]);
+    machine.done();
+    assert_done(&machine, &machine.setup());
+}
+
+/// With the real pip, at a port where nobody listens.
+#[test]
+fn pip_without_network_is_understood() {
+    let machine = Machine::new();
+    let python = find("python3").unwrap();
+    let real = Command::new(python)
+        .args([
+            "-c",
+            "import sys; print(getattr(sys, '_base_executable', sys.executable))",
+        ])
+        .output()
+        .unwrap();
+    machine.remove_program("python3");
+    std::os::unix::fs::symlink(stdout(&real).trim(), machine.bin.join("python3")).unwrap();
+    machine.write(
+        "xtask/python/jupyter.txt",
+        &format!("jupyterlab==4.6.6 --hash=sha256:{:064}", 0),
+    );
+    let output = machine
+        .xtask(&["setup"])
+        .env("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+        .env("PIP_RETRIES", "1")
+        .env("PIP_CONFIG_FILE", "/dev/null")
+        .output()
+        .unwrap();
+    assert_refused(&output, &["Python packages", "registry cannot be reached"]);
+}
+
+#[test]
+fn a_word_that_is_no_flavour_is_refused() {
+    let machine = Machine::new();
+    let output = machine
+        .xtask(&["setup"])
+        .env("GASSHUKU_TORCH", "gpu")
+        .output()
+        .unwrap();
+    assert_refused(&output, &["GASSHUKU_TORCH is `gpu`", "cpu or cuda"]);
+}
+
+#[test]
+fn libtorch_of_ones_own_is_used_or_refused() {
+    let machine = Machine::new();
+    let own = machine.root.join("own");
+    let setup = || {
+        machine
+            .xtask(&["setup"])
+            .env("LIBTORCH", &own)
+            .output()
+            .unwrap()
+    };
+    assert_refused(&setup(), &["LIBTORCH", "is no libtorch", "unset LIBTORCH"]);
+    machine.write("own/build-version", "2.12.0+cpu");
+    assert_refused(&setup(), &["libtorch 2.12.0", "2.13.0"]);
+    machine.write("own/build-version", "2.13.0+cpu");
+    machine.write("own/version.py", "2.13.0");
+    assert_done(&machine, &setup());
+    assert_eq!(
+        machine.done(),
+        ["cargo install", "pip jupyter", "template", "venv"]
+    );
+    assert_eq!(
+        fs::read_link(machine.root.join("target/libtorch")).unwrap(),
+        own
+    );
+}
+
+/// cargo sets LIBTORCH for `cargo xtask` itself, from .cargo/config.toml.
+#[test]
+fn the_path_that_cargo_sets_is_not_taken_for_ones_own() {
+    let machine = Machine::new();
+    let path = machine.root.join("target/libtorch");
+    let output = machine
+        .xtask(&["setup"])
+        .env("LIBTORCH", path)
+        .output()
+        .unwrap();
+    assert_done(&machine, &output);
+    assert!(machine.done().contains(&"pip torch-small".to_owned()));
+}
+
+#[test]
+fn doctor_says_what_to_do() {
+    let machine = Machine::new();
+    let before = machine.xtask(&["doctor"]).output().unwrap();
+    assert!(!before.status.success());
+    assert!(stdout(&before).contains("run `cargo xtask setup`"));
+    assert_eq!(
+        machine.done(),
+        Vec::<String>::new(),
+        "doctor changes nothing"
+    );
+    assert_done(&machine, &machine.setup());
+    for name in [
+        "train-images-idx3",
+        "train-labels-idx1",
+        "t10k-images-idx3",
+        "t10k-labels-idx1",
+    ] {
+        machine.write(&format!("data/fashion-mnist/{name}-ubyte.gz"), "");
+    }
+    let after = machine.xtask(&["doctor"]).output().unwrap();
+    assert!(after.status.success(), "{}", stdout(&after));
+    machine.remove_program("c++");
+    let without = machine.xtask(&["doctor"]).output().unwrap();
+    assert!(!without.status.success());
+    assert!(stdout(&without).contains("no C++ compiler"));
+}
+
+#[test]
+fn clean_leaves_nothing_that_setup_cannot_make_again() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    assert!(machine.xtask(&["clean"]).output().unwrap().status.success());
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["template"]);
+    assert!(
+        machine
+            .xtask(&["clean", "--all"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    assert!(!machine.root.join(".venv").exists());
+    assert!(machine.root.join("notebooks/01_load.ipynb").exists());
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), EVERYTHING);
+}

@@ -1,0 +1,156 @@
+//! A clone in a temporary folder, on a machine whose programs are fakes.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of it, and stops where it fails"
+)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// For what must come sooner or later; a test never relies on how soon.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Programs that the fakes and the launcher use, and that are what they are.
+const REAL: [&str; 9] = [
+    "sh", "cp", "mkdir", "mv", "rm", "cat", "grep", "sleep", "kill",
+];
+const FAKES: [&str; 6] = ["rustc", "cargo", "python3", "c++", "git", "df"];
+
+pub struct Machine {
+    _folder: tempfile::TempDir,
+    pub root: PathBuf,
+    pub bin: PathBuf,
+    log: PathBuf,
+}
+
+impl Machine {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // macOS leads /tmp elsewhere.
+        let path = folder.path().canonicalize().unwrap();
+        let machine = Self {
+            root: path.join("clone"),
+            bin: path.join("bin"),
+            log: path.join("log"),
+            _folder: folder,
+        };
+        machine.make_clone();
+        machine.make_programs();
+        machine
+    }
+
+    fn make_clone(&self) {
+        for file in [
+            "Cargo.toml",
+            "Cargo.lock",
+            ".cargo/config.toml",
+            "crate/src/lib.rs",
+            "notebooks/01_load.ipynb",
+            "xtask/python/execute.py",
+            "xtask/python/jupyter.txt",
+            "xtask/python/torch-small.txt",
+            "xtask/python/torch-cuda.txt",
+        ] {
+            self.write(file, file);
+        }
+    }
+
+    fn make_programs(&self) {
+        fs::create_dir(&self.bin).unwrap();
+        for name in REAL {
+            if let Some(program) = find(name) {
+                symlink(program, self.bin.join(name)).unwrap();
+            }
+        }
+        for name in FAKES {
+            symlink(fakes().join(name), self.bin.join(name)).unwrap();
+        }
+    }
+
+    pub fn write(&self, path: &str, contents: &str) {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, contents).unwrap();
+    }
+
+    pub fn remove_program(&self, name: &str) {
+        fs::remove_file(self.bin.join(name)).unwrap();
+    }
+
+    /// xtask with these arguments, in an environment of its own.
+    pub fn xtask(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .env_clear()
+            .env("PATH", &self.bin)
+            .env("HOME", self.root.join("no-home"))
+            .env("FAKES", fakes())
+            .env("FAKE_LOG", &self.log)
+            .env("GASSHUKU_TORCH", "cpu")
+            .arg("--root")
+            .arg(&self.root)
+            .args(arguments);
+        command
+    }
+
+    pub fn setup(&self) -> Output {
+        self.xtask(&["setup"]).output().unwrap()
+    }
+
+    /// What the fakes have done since the last call, sorted: two steps work at the same time.
+    pub fn done(&self) -> Vec<String> {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let _ = fs::remove_file(&self.log);
+        let mut lines: Vec<_> = log.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    }
+
+    /// Puts a template and a kernel where set-up would.
+    pub fn make_template(&self) {
+        self.write("target/kernel/template/made-from", "by hand");
+        self.write(
+            "target/kernel/template/target/debug/libtch.rlib",
+            "compiled",
+        );
+        fs::create_dir_all(self.root.join(".venv/bin")).unwrap();
+        symlink(
+            fakes().join("evcxr_jupyter"),
+            self.root.join(".venv/bin/evcxr_jupyter"),
+        )
+        .unwrap();
+    }
+}
+
+fn fakes() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes")
+}
+
+pub fn find(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}
+
+/// Waits until it is so.
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "it never came true that {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
