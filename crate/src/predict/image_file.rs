@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageReader, RgbaImage};
-use tch::{Kind, Tensor};
+use image::{DynamicImage, GrayImage, ImageReader, RgbImage, RgbaImage};
+use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 
@@ -56,6 +56,55 @@ pub fn read_image(path: impl AsRef<Path>, shape: [i64; 3]) -> Result<Tensor> {
     Ok(pixels.f_permute([0, 3, 1, 2])?.f_contiguous()?)
 }
 
+/// Writes one image, bytes `[1, C, H, W]`, as a PNG or JPEG file, each pixel as a square of
+/// `enlargement` × `enlargement` pixels. Missing folders are created.
+///
+/// # Errors
+/// [`Error::Data`] for a tensor that is no image, [`Error::Setting`] for an enlargement of 0,
+/// [`Error::File`] if the file cannot be written or its ending is neither `.png` nor `.jpg`.
+pub fn write_image(image: &Tensor, enlargement: u32, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let (&[1, channels, height, width], Kind::Uint8) = (&image.size()[..], image.kind()) else {
+        return Err(Error::Data(format!(
+            "one image is needed, bytes (Uint8) of shape [1, C, H, W]; this is {:?} of shape {:?}",
+            image.kind(),
+            image.size()
+        )));
+    };
+    let interleaved = image
+        .f_permute([0, 2, 3, 1])?
+        .f_contiguous()?
+        .f_to(Device::Cpu)?;
+    let pixels = Vec::<u8>::try_from(interleaved.f_flatten(0, -1)?)?;
+    let (width, height) = (width as u32, height as u32);
+    let picture = match channels {
+        1 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        3 => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        _ => None,
+    };
+    let picture = picture.ok_or_else(|| {
+        Error::Data(format!(
+            "an image file has 1 channel (grey) or 3 (colour), this has {channels}"
+        ))
+    })?;
+    let side = |pixels: u32| {
+        pixels
+            .checked_mul(enlargement)
+            .filter(|&side| (1..=LARGEST_SIDE).contains(&side))
+    };
+    let (Some(width), Some(height)) = (side(width), side(height)) else {
+        let requirement = format!("sides of 1 to {LARGEST_SIDE} pixels must come out of it");
+        return Err(Error::setting("enlargement", enlargement, requirement));
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+    }
+    picture
+        .resize_exact(width, height, FilterType::Nearest)
+        .save(path)
+        .map_err(|error| Error::file(path, format!("the image cannot be written: {error}")))
+}
+
 fn decode(path: &Path) -> Result<DynamicImage> {
     let mut reader = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
@@ -88,7 +137,8 @@ fn on_black(image: DynamicImage) -> DynamicImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba};
+    use image::{Luma, Rgb, Rgba};
+    use tch::IndexOp;
 
     fn read(image: impl Into<DynamicImage>, name: &str, shape: [i64; 3]) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
@@ -148,6 +198,58 @@ mod tests {
             read(even, "e.jpg", [1, 28, 28])
                 .iter()
                 .all(|&pixel| pixel == 90)
+        );
+    }
+
+    #[test]
+    fn a_written_image_is_read_back_pixel_by_pixel() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/folder/c.png");
+        let bytes: Vec<u8> = (0..24).map(|value| value * 10).collect();
+        let colour = Tensor::from_slice(&bytes).reshape([1, 3, 2, 4]);
+        write_image(&colour, 1, &path).unwrap();
+        assert_eq!(read_image(&path, [3, 2, 4]).unwrap(), colour);
+        write_image(&colour, 5, &path).unwrap();
+        assert_eq!(image::image_dimensions(&path).unwrap(), (20, 10));
+        // Every pixel is a square of its own value, so averaging squares gives it back.
+        assert_eq!(
+            read_image(&path, [3, 10, 20]).unwrap().i((0, .., 7, 12)),
+            colour.i((0, .., 1, 2))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("i.png");
+        let bytes = |shape: &[i64]| Tensor::zeros(shape, (Kind::Uint8, Device::Cpu));
+        assert!(
+            write_image(&bytes(&[2, 1, 2, 2]), 1, &path).is_err(),
+            "a batch"
+        );
+        assert!(
+            write_image(&bytes(&[1, 2, 2, 2]), 1, &path).is_err(),
+            "two channels"
+        );
+        assert!(
+            write_image(&bytes(&[1, 1, 2, 2]), 0, &path).is_err(),
+            "no pixels"
+        );
+        assert!(
+            write_image(&bytes(&[1, 1, 2, 2]), u32::MAX, &path).is_err(),
+            "too many pixels"
+        );
+        assert!(
+            write_image(&bytes(&[1, 1, 0, 2]), 1, &path).is_err(),
+            "no rows"
+        );
+        let message = write_image(&bytes(&[1, 1, 2, 2]), 1, folder.path().join("i.xyz"))
+            .expect_err("no format");
+        assert!(
+            message
+                .to_string()
+                .contains("i.xyz: the image cannot be written"),
+            "{message}"
         );
     }
 

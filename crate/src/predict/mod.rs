@@ -12,7 +12,7 @@ use std::path::Path;
 use tch::{Kind, Tensor};
 
 pub use evaluation::{ClassReport, Evaluation, evaluate};
-pub use image_file::read_image;
+pub use image_file::{read_image, write_image};
 
 use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};

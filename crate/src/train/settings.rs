@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
+use crate::table::Table;
 
 /// Everything one may turn about a training.
 ///
@@ -93,6 +94,32 @@ impl TrainingSettings {
     }
 }
 
+impl TrainingSettings {
+    /// Shows all settings, the defaults too, in a notebook.
+    pub fn evcxr_display(&self) {
+        self.table().evcxr_display();
+    }
+
+    fn table(&self) -> Table {
+        let checkpoint = match &self.checkpoint {
+            Some(path) => path.display().to_string(),
+            None => "none".into(),
+        };
+        let mut table = Table::new("Training settings", &["setting", "value"]);
+        table.row(["epochs".into(), self.epochs.to_string()]);
+        table.row(["batch_size".into(), self.batch_size.to_string()]);
+        table.row(["learning_rate".into(), self.learning_rate.to_string()]);
+        table.row(["optimizer".into(), format!("{:?}", self.optimizer)]);
+        table.row(["momentum".into(), self.momentum.to_string()]);
+        table.row(["weight_decay".into(), self.weight_decay.to_string()]);
+        table.row(["schedule".into(), format!("{:?}", self.schedule)]);
+        table.row(["seed".into(), self.seed.to_string()]);
+        table.row(["validation_share".into(), self.validation_share.to_string()]);
+        table.row(["checkpoint".into(), checkpoint]);
+        table
+    }
+}
+
 fn at_least_one(name: &'static str, value: usize) -> Result<()> {
     if value == 0 {
         Err(Error::setting(name, value, "it must be at least 1"))
@@ -127,6 +154,19 @@ mod tests {
     #[test]
     fn the_defaults_can_work() {
         TrainingSettings::default().check().unwrap();
+    }
+
+    #[test]
+    fn the_table_shows_every_setting() {
+        let text = TrainingSettings::default().table().to_string();
+        let fields = serde_json::to_value(TrainingSettings::default()).unwrap();
+        for name in fields.as_object().unwrap().keys() {
+            assert!(
+                text.lines().any(|line| line.starts_with(name)),
+                "{name} is missing in\n{text}"
+            );
+        }
+        assert!(text.contains("learning_rate         0.01\n"), "{text}");
     }
 
     #[test]
