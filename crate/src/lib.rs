@@ -10,6 +10,7 @@ pub mod device;
 mod display;
 pub mod error;
 pub mod load;
+mod panics;
 pub mod predict;
 pub mod prelude;
 pub mod save;

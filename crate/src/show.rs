@@ -155,7 +155,7 @@ impl Dataset {
     /// [`Error::Index`] beyond the last image.
     pub fn show_pixels(&self, index: usize) -> Result<Figure> {
         let title = format!("Image {index}, {}: its pixels as bytes", self.class(index)?);
-        visualize::pixel_values(&title, &self.picture(index)?)
+        visualize::pixel_values(&title, &picture(&self.image(index)?)?)
     }
 }
 
@@ -190,8 +190,7 @@ impl Evaluation {
     /// # Errors
     /// [`Error::Picture`] without classes.
     pub fn show_confusion(&self) -> Result<Figure> {
-        let title = format!("Confusion matrix: {:.2} % right", 100.0 * self.accuracy());
-        visualize::confusion_matrix(&title, &self.classes, &self.confusion)
+        visualize::confusion_matrix("Confusion matrix", &self.classes, &self.confusion)
     }
 }
 
@@ -334,7 +333,7 @@ mod tests {
                 .show_confusion()
                 .unwrap()
                 .alt_text()
-                .contains("66.67 %")
+                .contains("66.7 %")
         );
     }
 

@@ -1,12 +1,11 @@
 //! The trait between a network and everything that is done with it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, nn};
 
 use super::lenet::LeNetSettings;
-use crate::error::{Error, Result, without_frames};
+use crate::error::{Error, Result};
+use crate::panics::catch;
 
 /// A network that can be trained, evaluated, saved and explained.
 ///
@@ -157,19 +156,8 @@ pub(crate) fn forward(
     images: &Tensor,
     pass: &mut ForwardPass,
 ) -> Result<Tensor> {
-    catch_unwind(AssertUnwindSafe(|| model.forward(images, pass))).map_err(|panic| Error::Forward {
+    catch(|| model.forward(images, pass)).map_err(|reason| Error::Forward {
         images: images.size(),
-        reason: panic_reason(panic.as_ref()),
+        reason,
     })
-}
-
-fn panic_reason(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
-        .unwrap_or_else(|| "unknown reason".into());
-    // tch unwraps inside its operators, so the message is an error's Debug text in quotes.
-    let start = text.find("Torch(\"").map_or(0, |at| at + "Torch(\"".len());
-    without_frames(&text[start..].replace("\\n", "\n")).replace('\n', "; ")
 }
