@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{Error, Result};
 use crate::load::Dataset;
 use crate::predict::{Classifier, Evaluation};
-use crate::train::{History, Schedule, StepRates, TrainingSettings};
+use crate::train::{History, StepRates, TrainingSettings};
 use crate::visualize::{
     self, CountSeries, EpochMetrics, Figure, GridSettings, LinePlotSettings, LineSeries, Picture,
 };
@@ -95,21 +95,18 @@ pub fn show_class_counts(datasets: &[(&str, &Dataset)]) -> Result<Figure> {
 pub fn show_schedule(settings: &TrainingSettings, images: usize) -> Result<Figure> {
     settings.check()?;
     let steps_per_epoch = images.div_ceil(settings.batch_size).max(1);
-    let steps = settings.epochs * steps_per_epoch;
+    let steps = settings.epochs.saturating_mul(steps_per_epoch);
     let highest = StepRates {
         learning_rate: settings.learning_rate,
         momentum: settings.momentum,
     };
-    let at = |schedule: Schedule, step: usize| schedule.at(step, steps, highest).learning_rate;
     // A few hundred points are enough for any curve; the last step belongs to it.
-    let stride = steps.div_ceil(400);
-    let shown = (0..steps).filter(|step| step % stride == 0 || step + 1 == steps);
-    let points = shown
+    let points = (0..steps)
+        .step_by(steps.div_ceil(400))
+        .chain([steps - 1])
         .map(|step| {
-            (
-                step as f64 / steps_per_epoch as f64,
-                at(settings.schedule, step),
-            )
+            let rate = settings.schedule.at(step, steps, highest).learning_rate;
+            (step as f64 / steps_per_epoch as f64, rate)
         })
         .collect();
     let series = LineSeries {
@@ -346,6 +343,11 @@ mod tests {
         for images in [0, 1, 100, 54_000] {
             assert!(show_schedule(&settings, images).is_ok(), "{images} images");
         }
+        let endless = TrainingSettings {
+            epochs: usize::MAX,
+            ..Default::default()
+        };
+        assert!(show_schedule(&endless, 54_000).is_ok());
         let none = TrainingSettings {
             epochs: 0,
             ..Default::default()

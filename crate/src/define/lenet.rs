@@ -9,6 +9,7 @@ use tch::{Device, Tensor, nn};
 
 use super::model::{Architecture, ForwardPass, Model};
 use crate::error::{Error, Result};
+use crate::panics::catch;
 
 const KERNEL: i64 = 5;
 const POOL: i64 = 2;
@@ -92,22 +93,14 @@ impl LeNet {
     /// [`Error::Setting`] for fewer than two classes or no channel.
     pub fn new(settings: &LeNetSettings, device: Device) -> Result<LeNet> {
         let flattened = flattened_size(settings)?;
-        let variables = nn::VarStore::new(device);
-        let root = variables.root();
-        let convolution = |name, channels, filters| {
-            nn::conv2d(&root / name, channels, filters, KERNEL, Default::default())
-        };
-        let fully_connected =
-            |name, inputs, outputs| nn::linear(&root / name, inputs, outputs, Default::default());
-        let model = LeNet {
-            conv1: convolution("conv1", settings.image[0], FILTERS[0]),
-            conv2: convolution("conv2", FILTERS[0], FILTERS[1]),
-            fc1: fully_connected("fc1", flattened, HIDDEN[0]),
-            fc2: fully_connected("fc2", HIDDEN[0], HIDDEN[1]),
-            fc3: fully_connected("fc3", HIDDEN[1], settings.classes),
-            settings: settings.clone(),
-            variables,
-        };
+        let model = catch(|| build(settings, flattened, device)).map_err(|reason| {
+            let asked = format!("{settings:?}");
+            Error::setting(
+                "settings",
+                asked,
+                format!("such a network cannot be built: {reason}"),
+            )
+        })?;
         start_weights(&model.variables, settings.seed)?;
         Ok(model)
     }
@@ -140,6 +133,26 @@ impl Model for LeNet {
 
     fn architecture(&self) -> Architecture {
         Architecture::LeNet(self.settings.clone())
+    }
+}
+
+/// The layers with whatever weights tch gives them.
+fn build(settings: &LeNetSettings, flattened: i64, device: Device) -> LeNet {
+    let variables = nn::VarStore::new(device);
+    let root = variables.root();
+    let convolution = |name, channels, filters| {
+        nn::conv2d(&root / name, channels, filters, KERNEL, Default::default())
+    };
+    let fully_connected =
+        |name, inputs, outputs| nn::linear(&root / name, inputs, outputs, Default::default());
+    LeNet {
+        conv1: convolution("conv1", settings.image[0], FILTERS[0]),
+        conv2: convolution("conv2", FILTERS[0], FILTERS[1]),
+        fc1: fully_connected("fc1", flattened, HIDDEN[0]),
+        fc2: fully_connected("fc2", HIDDEN[0], HIDDEN[1]),
+        fc3: fully_connected("fc3", HIDDEN[1], settings.classes),
+        settings: settings.clone(),
+        variables,
     }
 }
 
@@ -303,6 +316,11 @@ mod tests {
             ..Default::default()
         };
         assert!(error(enormous).contains("too large"));
+        let many = LeNetSettings {
+            classes: i64::MAX / 64,
+            ..Default::default()
+        };
+        assert!(error(many).contains("such a network cannot be built"));
     }
 
     #[test]

@@ -178,7 +178,14 @@ impl Dataset {
     /// # Errors
     /// [`Error::Index`] beyond the last image.
     pub fn class(&self, index: usize) -> Result<&str> {
-        Ok(&self.info.classes[self.label(index)?])
+        let label = self.label(index)?;
+        let count = self.info.classes.len();
+        let class = self.info.classes.get(label);
+        class.map(String::as_str).ok_or(Error::Index {
+            what: "class",
+            index: label,
+            count,
+        })
     }
 
     /// How many images each class has.
@@ -264,7 +271,7 @@ impl Dataset {
         Ok(Batches {
             dataset: self,
             order,
-            batch_size: batch_size as i64,
+            batch_size: i64::try_from(batch_size).unwrap_or(i64::MAX),
             start: 0,
         })
     }
@@ -427,6 +434,7 @@ mod tests {
         assert_eq!(sizes, [2, 1]);
         assert_eq!(dataset.batches(2).unwrap().len(), 2);
         assert_eq!(dataset.batches(100).unwrap().len(), 1);
+        assert_eq!(dataset.batches(usize::MAX).unwrap().count(), 1);
     }
 
     #[test]

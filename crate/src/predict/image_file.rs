@@ -23,21 +23,15 @@ const LARGEST_SIDE: u32 = 30_000;
 pub fn read_image(path: impl AsRef<Path>, shape: [i64; 3]) -> Result<Tensor> {
     let path = path.as_ref();
     let [channels, height, width] = shape;
-    let (Ok(target_height), Ok(target_width)) = (u32::try_from(height), u32::try_from(width))
-    else {
-        return Err(Error::setting(
-            "shape",
-            format!("{shape:?}"),
-            "height and width must fit an image",
-        ));
+    let side = |pixels: i64| {
+        u32::try_from(pixels)
+            .ok()
+            .filter(|side| (1..=LARGEST_SIDE).contains(side))
     };
-    if target_height == 0 || target_width == 0 {
-        return Err(Error::setting(
-            "shape",
-            format!("{shape:?}"),
-            "an image has at least one pixel",
-        ));
-    }
+    let (Some(target_height), Some(target_width)) = (side(height), side(width)) else {
+        let requirement = format!("height and width must be 1 to {LARGEST_SIDE} pixels");
+        return Err(Error::setting("shape", format!("{shape:?}"), requirement));
+    };
     let decoded = on_black(decode(path)?);
     let resized = decoded.resize_exact(target_width, target_height, FilterType::Triangle);
     let interleaved = match channels {
@@ -274,7 +268,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("g.png");
         GrayImage::new(2, 2).save(&path).unwrap();
-        for shape in [[2, 4, 4], [0, 4, 4], [1, -4, 4], [1, 0, 4]] {
+        for shape in [
+            [2, 4, 4],
+            [0, 4, 4],
+            [1, -4, 4],
+            [1, 0, 4],
+            [1, 4, i64::MAX],
+        ] {
             assert!(read_image(&path, shape).is_err(), "{shape:?}");
         }
     }

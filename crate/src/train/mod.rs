@@ -189,7 +189,7 @@ impl<'a> Training<'a> {
             momentum,
             ..
         } = self.settings;
-        let steps = self.settings.epochs * self.steps_per_epoch();
+        let steps = self.settings.epochs.saturating_mul(self.steps_per_epoch());
         self.settings.schedule.at(
             step,
             steps,
