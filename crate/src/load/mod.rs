@@ -243,7 +243,7 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Setting`] for a batch size of 0, [`Error::Data`] without images.
-    pub fn shuffled_batches(&self, batch_size: usize, seed: u64) -> Result<Batches<'_>> {
+    pub fn shuffled_batches(&self, batch_size: usize, seed: u64) -> Result<Batches> {
         self.batches_in(shuffled(self.len(), seed)?, batch_size)
     }
 
@@ -251,12 +251,12 @@ impl Dataset {
     ///
     /// # Errors
     /// Those of [`shuffled_batches`](Self::shuffled_batches).
-    pub fn batches(&self, batch_size: usize) -> Result<Batches<'_>> {
+    pub fn batches(&self, batch_size: usize) -> Result<Batches> {
         let order = Tensor::f_arange(self.len() as i64, (Kind::Int64, Device::Cpu))?;
         self.batches_in(order, batch_size)
     }
 
-    fn batches_in(&self, order: Tensor, batch_size: usize) -> Result<Batches<'_>> {
+    fn batches_in(&self, order: Tensor, batch_size: usize) -> Result<Batches> {
         if batch_size == 0 {
             return Err(Error::setting(
                 "batch_size",
@@ -269,7 +269,9 @@ impl Dataset {
         }
         let order = order.f_to(self.images.device())?;
         Ok(Batches {
-            dataset: self,
+            images: self.images.shallow_clone(),
+            labels: self.labels.shallow_clone(),
+            normalization: self.info.normalization,
             order,
             batch_size: i64::try_from(batch_size).unwrap_or(i64::MAX),
             start: 0,
@@ -317,14 +319,17 @@ impl DatasetInfo {
 
 /// The mini-batches of a data set: pairs of normalised images `[n, C, H, W]` and labels `[n]`.
 #[derive(Debug)]
-pub struct Batches<'a> {
-    dataset: &'a Dataset,
+pub struct Batches {
+    // Not a reference to the data set: a notebook keeps no variable that borrows from another.
+    images: Tensor,
+    labels: Tensor,
+    normalization: Normalization,
     order: Tensor,
     batch_size: i64,
     start: i64,
 }
 
-impl Iterator for Batches<'_> {
+impl Iterator for Batches {
     type Item = (Tensor, Tensor);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -335,9 +340,9 @@ impl Iterator for Batches<'_> {
         let count = self.batch_size.min(left);
         let rows = self.order.narrow(0, self.start, count);
         self.start += count;
-        let images = self.dataset.images.index_select(0, &rows);
-        let labels = self.dataset.labels.index_select(0, &rows);
-        Some((self.dataset.info.normalization.apply(&images), labels))
+        let images = self.images.index_select(0, &rows);
+        let labels = self.labels.index_select(0, &rows);
+        Some((self.normalization.apply(&images), labels))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -347,7 +352,7 @@ impl Iterator for Batches<'_> {
     }
 }
 
-impl ExactSizeIterator for Batches<'_> {}
+impl ExactSizeIterator for Batches {}
 
 /// The numbers 0 to `count` − 1 in an order that depends on the seed alone, `[count]`, `i64`.
 ///
