@@ -25,7 +25,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::setup::{requirements, template};
-use crate::workshop::Workshop;
+use crate::workshop::{Workshop, forget_cargo};
 use directory::Directory;
 
 const LOOK_FOR_PARENT_EVERY: Duration = Duration::from_millis(500);
@@ -110,6 +110,7 @@ fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Resul
     if let Ok(rustup) = real("rustup", &workshop.shims()) {
         command.env("GASSHUKU_RUSTUP", rustup);
     }
+    forget_cargo(&mut command);
     workshop.find_libtorch(&mut command);
     Ok(command)
 }

@@ -123,6 +123,7 @@ impl Workshop {
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
+        forget_cargo(&mut command);
         self.find_libtorch(&mut command);
         command
     }
@@ -166,5 +167,41 @@ impl Workshop {
     /// A path as one would type it at the root of the clone.
     pub(crate) fn relative<'path>(&self, path: &'path Path) -> std::path::Display<'path> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+}
+
+/// Takes away what `cargo run` has told us of ourselves. A build script may look at these (ring's
+/// does), and would run again whenever a kernel is started another way, or cargo is.
+pub(crate) fn forget_cargo(command: &mut Command) {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| is_cargos_own(name)) {
+        command.env_remove(name);
+    }
+}
+
+fn is_cargos_own(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_")
+        || name.starts_with("CARGO_MANIFEST_")
+        || [
+            "CARGO",
+            "CARGO_BIN_NAME",
+            "CARGO_CRATE_NAME",
+            "CARGO_PRIMARY_PACKAGE",
+        ]
+        .contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_tells_cargo_is_kept() {
+        assert!(is_cargos_own("CARGO_MANIFEST_DIR"));
+        assert!(is_cargos_own("CARGO_PKG_VERSION"));
+        assert!(is_cargos_own("CARGO"));
+        assert!(!is_cargos_own("CARGO_HOME"));
+        assert!(!is_cargos_own("CARGO_TARGET_DIR"));
+        assert!(!is_cargos_own("CARGO_HTTP_PROXY"));
     }
 }
