@@ -111,6 +111,17 @@ fn training_learns_and_its_history_tells() {
     assert_eq!(evaluation.images(), 6_000);
 }
 
+/// What notebook 4 promises its reader.
+#[test]
+fn the_default_settings_reach_87_percent_on_the_test_set() {
+    let training_set = load(&fashion_mnist(), data(), Split::Train).unwrap();
+    let test_set = load(&fashion_mnist(), data(), Split::Test).unwrap();
+    let model = lenet();
+    train(&model, &training_set, &TrainingSettings::default()).unwrap();
+    let result = score(&model, &test_set).unwrap();
+    assert!(result.accuracy >= 0.87, "{result}");
+}
+
 #[test]
 fn nothing_held_back_means_no_validation() {
     let settings = TrainingSettings {

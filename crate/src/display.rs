@@ -8,7 +8,8 @@ pub(crate) fn show(representations: &[(&str, String)]) {
     print!("{}", blocks(representations));
 }
 
-fn blocks(representations: &[(&str, String)]) -> String {
+/// What evcxr reads of them.
+pub(crate) fn blocks(representations: &[(&str, String)]) -> String {
     representations
         .iter()
         .map(|(mime, content)| {

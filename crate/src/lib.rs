@@ -17,6 +17,7 @@ pub mod save;
 pub mod show;
 pub mod state_dict;
 pub mod table;
+mod text;
 pub mod train;
 pub mod visualize;
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::escape;
+
 /// Rows of text below a heading; in a notebook an HTML table, elsewhere aligned text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
@@ -85,14 +87,6 @@ impl fmt::Display for Table {
         }
         Ok(())
     }
-}
-
-/// Text as HTML shows it literally.
-pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

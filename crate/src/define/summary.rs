@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::model::{ForwardPass, Model, forward};
 use crate::error::Result;
 use crate::table::Table;
+use crate::text::with_commas;
 
 /// One layer of a [`Summary`].
 #[derive(Clone, Debug, PartialEq)]
@@ -117,17 +118,6 @@ fn shape_text(shape: &[i64]) -> String {
         .join(" × ")
 }
 
-pub(crate) fn with_commas(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(|group| std::str::from_utf8(group).unwrap_or_default())
-        .collect();
-    groups.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,14 +171,5 @@ mod tests {
             parameters: 15,
         };
         assert_eq!(summary.layers, vec![row("out", &[2], 8), hidden]);
-    }
-
-    #[test]
-    fn numbers_are_grouped_in_thousands() {
-        let written: Vec<String> = [0, 999, 1000, 41806, 1234567]
-            .into_iter()
-            .map(with_commas)
-            .collect();
-        assert_eq!(written, ["0", "999", "1,000", "41,806", "1,234,567"]);
     }
 }

@@ -24,11 +24,11 @@ pub use schedule::{Schedule, StepRates};
 pub use settings::TrainingSettings;
 
 use crate::define::model::forward;
-use crate::define::summary::with_commas;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 use crate::load::{Dataset, shuffled};
 use crate::state_dict::StateDict;
+use crate::text::with_commas;
 use checkpoint::{Checkpoint, Progress};
 use history::spoken;
 

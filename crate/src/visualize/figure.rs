@@ -3,8 +3,9 @@
 use super::canvas::Canvas;
 use super::render;
 use super::text::printable;
+use crate::display;
 use crate::error::{Error, Result};
-use std::fmt::Write as _;
+use crate::text::escape;
 use std::path::Path;
 
 /// A finished picture.
@@ -83,22 +84,17 @@ impl Figure {
 
     /// What [`Figure::evcxr_display`] prints: one block of HTML and one of plain text.
     pub fn evcxr_blocks(&self) -> Result<String> {
-        let mut blocks = String::new();
-        let alt_text = render::escaped(&self.alt_text);
+        let alt_text = escape(&self.alt_text);
         let data = render::base64(&self.png()?);
         let width = self.width();
         let html = format!(
             "<img src=\"data:image/png;base64,{data}\" width=\"{width}\" \
              style=\"max-width:100%;height:auto\" alt=\"{alt_text}\">"
         );
-        for (mime_type, content) in [("text/html", &html), ("text/plain", &self.alt_text)] {
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                blocks,
-                "EVCXR_BEGIN_CONTENT {mime_type}\n{content}\nEVCXR_END_CONTENT"
-            );
-        }
-        Ok(blocks)
+        Ok(display::blocks(&[
+            ("text/html", html),
+            ("text/plain", self.alt_text.clone()),
+        ]))
     }
 
     /// Shows the picture in the notebook; the evcxr kernel calls this for the last value of a cell.

@@ -1,17 +1,6 @@
 //! Numbers as text.
 
-/// A count with a comma between groups of three digits: `60,000`.
-pub(super) fn count(value: usize) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(super) use crate::text::with_commas as count;
 
 /// A number of things, with the noun in the singular for exactly one: `1 image`, `2,000 images`.
 pub(super) fn counted(value: usize, singular: &str, plural: &str) -> String {

@@ -8,6 +8,7 @@ use super::colour::Colour;
 use super::stroke;
 use super::text::{self, Align, FAMILY, Text};
 use crate::error::{Error, Result};
+use crate::text::escape;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -63,22 +64,13 @@ pub(super) fn svg(canvas: &Canvas, alt_text: &str) -> Result<String> {
          <rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n",
         canvas.width,
         canvas.height,
-        escaped(alt_text),
+        escape(alt_text),
     );
     for image in &canvas.images {
         document.push_str(&svg_image(image)?);
     }
     document.push_str(shapes.trim_start());
     Ok(document)
-}
-
-/// Text as it may stand in XML and HTML, between tags and inside quotes.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {
