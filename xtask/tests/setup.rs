@@ -386,7 +386,9 @@ fn libtorch_of_ones_own_is_used_or_refused() {
 #[test]
 fn the_path_that_cargo_sets_is_not_taken_for_ones_own() {
     let machine = Machine::new();
-    let path = machine.root.join("target/libtorch");
+    machine.write("target/.keep", "");
+    std::os::unix::fs::symlink(&machine.root, machine.root.join("another-way")).unwrap();
+    let path = machine.root.join("another-way/target/libtorch");
     let output = machine
         .xtask(&["setup"])
         .env("LIBTORCH", path)

@@ -98,7 +98,10 @@ pub(crate) fn choose(workshop: &Workshop) -> Result<Source> {
 fn own(workshop: &Workshop) -> Option<PathBuf> {
     let named = env::var_os("LIBTORCH").filter(|named| !named.is_empty())?;
     let named = PathBuf::from(named);
-    (named != workshop.libtorch()).then_some(named)
+    let folder = named.parent().and_then(|parent| parent.canonicalize().ok());
+    let is_ours = named.file_name() == workshop.libtorch().file_name()
+        && folder.is_some_and(|folder| folder == workshop.target());
+    (!is_ours).then_some(named)
 }
 
 /// The driver's word on an NVIDIA GPU, without touching CUDA.
