@@ -101,8 +101,8 @@ fn training_learns_and_its_history_tells() {
     assert_eq!(history.epochs.len(), 4);
     let last = history.last().unwrap();
     let chance = 10f64.ln();
-    assert!(last.training.loss < chance / 2.0, "{last}");
-    assert!(last.validation.unwrap().accuracy > 0.6, "{last}");
+    assert!(last.training.loss < chance / 2.0, "{last:?}");
+    assert!(last.validation.unwrap().accuracy > 0.6, "{last:?}");
     // What the history says of the validation images is what the finished model does.
     let whole = score(&model, &training_set).unwrap();
     assert!(whole.accuracy > 0.6);

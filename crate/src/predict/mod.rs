@@ -16,7 +16,7 @@ pub use image_file::{read_image, write_image};
 
 use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};
-use crate::load::DatasetInfo;
+use crate::load::{Dataset, DatasetInfo};
 
 /// A model with what it must know about its images: all it takes to predict.
 pub struct Classifier {
@@ -95,6 +95,22 @@ impl Classifier {
                 image.size()
             ))),
         }
+    }
+
+    /// The images of a data set that the model takes for something else, by their index, those it
+    /// is most sure of first.
+    ///
+    /// # Errors
+    /// Those of [`predict_batch`](Self::predict_batch).
+    pub fn mistakes(&self, dataset: &Dataset) -> Result<Vec<usize>> {
+        let mut mistakes = Vec::new();
+        for (index, prediction) in self.predict_batch(&dataset.images)?.iter().enumerate() {
+            if prediction.class() != dataset.class(index)? {
+                mistakes.push((index, prediction.probability()));
+            }
+        }
+        mistakes.sort_by(|(_, left), (_, right)| right.total_cmp(left));
+        Ok(mistakes.into_iter().map(|(index, _)| index).collect())
     }
 
     /// What the model says about a PNG or JPEG file of any size and colour.
@@ -203,6 +219,14 @@ mod tests {
         let predictions = classifier().predict_batch(&images).unwrap();
         let classes: Vec<&str> = predictions.iter().map(Prediction::class).collect();
         assert_eq!(classes, ["left", "right", "left"]);
+    }
+
+    #[test]
+    fn mistakes_come_with_the_surest_first() {
+        let images = Tensor::cat(&[image(9, 0), image(1, 0), image(0, 5), image(3, 0)], 0);
+        let labels = Tensor::from_slice(&[1i64, 1, 1, 1]);
+        let dataset = Dataset::new(images, labels, classifier().info.classes).unwrap();
+        assert_eq!(classifier().mistakes(&dataset).unwrap(), [0, 3, 1]);
     }
 
     #[test]

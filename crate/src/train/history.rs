@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::with_commas;
+
 /// Mean loss and share of right answers over some images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
@@ -50,18 +52,37 @@ impl History {
     }
 }
 
-impl fmt::Display for EpochRecord {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "training {}", self.training)?;
-        if let Some(validation) = &self.validation {
-            write!(formatter, "   validation {validation}")?;
-        }
-        write!(
-            formatter,
-            "   {:.1} s   {:.0} images/s",
-            self.seconds, self.images_per_second
+/// The heading above the lines of [`EpochRecord::line`].
+pub(crate) const HEADING: &str =
+    "epoch   training loss  accuracy   validation loss  accuracy      time   images/s";
+
+impl EpochRecord {
+    /// The record below the columns of [`HEADING`].
+    pub(crate) fn line(&self, epochs: usize) -> String {
+        let validation = match &self.validation {
+            Some(validation) => columns(validation, 18),
+            None => format!("{:>18}{:>10}", "–", "–"),
+        };
+        format!(
+            "{}{validation}{:>8.1} s {:>10}",
+            first_columns(self.epoch, epochs, &self.training),
+            self.seconds,
+            with_commas(self.images_per_second as usize),
         )
     }
+}
+
+/// Where an epoch stands and its training score, below the first columns of [`HEADING`].
+pub(crate) fn first_columns(epoch: usize, epochs: usize, training: &Score) -> String {
+    format!(
+        "{:>5}{}",
+        format!("{epoch}/{epochs}"),
+        columns(training, 16)
+    )
+}
+
+fn columns(score: &Score, width: usize) -> String {
+    format!("{:>width$.4}{:>8.2} %", score.loss, 100.0 * score.accuracy)
 }
 
 impl fmt::Display for Score {
@@ -90,8 +111,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_reads_as_one_line() {
-        let record = EpochRecord {
+    fn a_record_stands_below_its_heading() {
+        let mut record = EpochRecord {
             epoch: 3,
             training: Score {
                 loss: 0.51234,
@@ -106,8 +127,14 @@ mod tests {
             images_per_second: 21234.4,
         };
         assert_eq!(
-            record.to_string(),
-            "training loss 0.5123 accuracy 81.21 %   validation loss 0.5000 accuracy 100.00 %   2.5 s   21234 images/s"
+            format!("{HEADING}\n{}", record.line(5)),
+            "epoch   training loss  accuracy   validation loss  accuracy      time   images/s\n  \
+               3/5          0.5123   81.21 %            0.5000  100.00 %     2.5 s     21,234"
+        );
+        record.validation = None;
+        assert_eq!(
+            record.line(12),
+            " 3/12          0.5123   81.21 %                 –         –     2.5 s     21,234"
         );
     }
 

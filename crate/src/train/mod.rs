@@ -30,7 +30,7 @@ use crate::load::{Dataset, shuffled};
 use crate::state_dict::StateDict;
 use crate::text::with_commas;
 use checkpoint::{Checkpoint, Progress};
-use history::spoken;
+use history::{HEADING, first_columns, spoken};
 
 /// A line comes this often in an epoch that takes longer.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -145,18 +145,14 @@ impl<'a> Training<'a> {
     }
 
     fn run(mut self) -> Result<History> {
-        println!("{}", self.announcement());
+        println!("{}\n{HEADING}   time left", self.announcement());
         let start = Instant::now();
         let already = self.history.epochs.len();
         for epoch in already + 1..=self.settings.epochs {
             let record = self.epoch(epoch)?;
             let done = (epoch - already) as u32;
             let left = start.elapsed() / done * (self.settings.epochs - epoch) as u32;
-            println!(
-                "epoch {epoch}/{}   {record}   {} left",
-                self.settings.epochs,
-                spoken(left)
-            );
+            println!("{}   {}", record.line(self.settings.epochs), spoken(left));
             self.history.epochs.push(record);
             self.save()?;
         }
@@ -220,11 +216,7 @@ impl<'a> Training<'a> {
             self.optimizer.step(&loss, rates)?;
             meter.add(&loss, &logits, &labels);
             if start.elapsed() >= next_line {
-                println!(
-                    "epoch {epoch}/{}   {}",
-                    self.settings.epochs,
-                    self.within_epoch(&meter, start)?
-                );
+                println!("{}", self.within_epoch(epoch, &meter, start)?);
                 next_line = start.elapsed() + LINE_EVERY;
             }
         }
@@ -248,13 +240,13 @@ impl<'a> Training<'a> {
         })
     }
 
-    fn within_epoch(&self, meter: &Meter, start: Instant) -> Result<String> {
+    fn within_epoch(&self, epoch: usize, meter: &Meter, start: Instant) -> Result<String> {
         let share = meter.images() as f64 / self.training_set.len() as f64;
         let left = start.elapsed().mul_f64((1.0 - share) / share);
         Ok(format!(
-            "{:3.0} %   {}   {} left in this epoch",
+            "{}   {:.0} % of the epoch, {} left in it",
+            first_columns(epoch, self.settings.epochs, &meter.score()?),
             100.0 * share,
-            meter.score()?,
             spoken(left)
         ))
     }

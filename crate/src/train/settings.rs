@@ -47,7 +47,7 @@ impl Default for TrainingSettings {
         TrainingSettings {
             epochs: 5,
             batch_size: 100,
-            learning_rate: 1e-2,
+            learning_rate: 2e-2,
             optimizer: Optimizer::Adam,
             momentum: 0.9,
             weight_decay: 0.0,
@@ -166,7 +166,7 @@ mod tests {
                 "{name} is missing in\n{text}"
             );
         }
-        assert!(text.contains("learning_rate         0.01\n"), "{text}");
+        assert!(text.contains("learning_rate         0.02\n"), "{text}");
     }
 
     #[test]
