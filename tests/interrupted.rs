@@ -17,11 +17,7 @@ const STEPS_PER_EPOCH: usize = 10;
 
 fn program(mode: &str, checkpoint: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_interruptible-training"));
-    // Several of these run at once: waiting threads must not keep the others from computing.
-    command
-        .arg(mode)
-        .arg(checkpoint)
-        .env("OMP_WAIT_POLICY", "PASSIVE");
+    command.arg(mode).arg(checkpoint);
     command
 }
 

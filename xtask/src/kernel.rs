@@ -105,6 +105,9 @@ fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Resul
         // evcxr writes a kernelspec of its own over what it finds below this path, else in the
         // user's home: here it finds nothing.
         .env("JUPYTER_PATH", workshop.kernel())
+        // Waiting threads that spin make training ten times slower as soon as anything else, a
+        // browser for instance, wants a processor.
+        .env("OMP_WAIT_POLICY", "PASSIVE")
         .env("PATH", path_with(&workshop.shims())?)
         .env("GASSHUKU_CARGO", real("cargo", &workshop.shims())?);
     if let Ok(rustup) = real("rustup", &workshop.shims()) {

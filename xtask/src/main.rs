@@ -5,6 +5,7 @@ mod doctor;
 mod kernel;
 mod lab;
 mod notebooks;
+mod pictures;
 mod process;
 mod run;
 mod setup;
@@ -49,9 +50,11 @@ enum Command {
     /// an NVIDIA GPU) is not wanted, LIBTORCH names one that is already there, and
     /// GASSHUKU_PYTHON the Python to use.
     Setup,
-    /// Executes notebooks without a browser; the results lie in target/notebooks as .ipynb and .html
+    /// Sets up what is missing, then executes notebooks without a browser
+    ///
+    /// The results lie in target/notebooks as .ipynb and .html.
     Run {
-        /// The notebooks; all of the workshop's where none is named
+        /// Files, or names such as 04_train; all of the workshop's where none is named
         notebooks: Vec<PathBuf>,
     },
     /// Sets up what is missing, then runs every test
@@ -71,6 +74,8 @@ enum Command {
         #[arg(long, conflicts_with = "all")]
         notebooks: bool,
     },
+    /// Renews the README's pictures from the last run
+    Pictures,
     /// What Jupyter starts for a notebook
     #[command(hide = true)]
     Kernel {
@@ -108,6 +113,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Test { only } => test::test(&workshop, only),
         Command::Doctor => doctor::doctor(&workshop),
         Command::Clean { all, notebooks } => clean::clean(&workshop, all, notebooks),
+        Command::Pictures => pictures::pictures(&workshop),
         Command::Kernel { connection_file } => kernel::launch(&workshop, &connection_file),
         Command::Guard { directory, keep } => kernel::guard::guard(&directory, keep),
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::stamp::replace_file;
@@ -12,6 +12,26 @@ use crate::workshop::Workshop;
 /// The workshop's notebooks, in their order.
 pub(crate) fn all(workshop: &Workshop) -> Result<Vec<PathBuf>> {
     in_folder(&workshop.notebooks())
+}
+
+/// A notebook by its path, or by its name among the workshop's: `04_train`.
+pub(crate) fn find(workshop: &Workshop, named: &Path) -> Result<PathBuf> {
+    if named.is_file() {
+        return Ok(named.to_owned());
+    }
+    let ours = workshop.notebooks().join(named).with_extension("ipynb");
+    if ours.is_file() {
+        return Ok(ours);
+    }
+    let names: Vec<_> = all(workshop)?
+        .iter()
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    bail!(
+        "there is no notebook {}; there are {}",
+        named.display(),
+        names.join(", ")
+    )
 }
 
 /// Those that are made to fail.
@@ -194,6 +214,25 @@ mod tests {
                 json!(["let a = 1;"])
             );
         }
+    }
+
+    #[test]
+    fn a_notebook_is_found_by_path_and_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("notebooks")).unwrap();
+        let path = folder.path().join("notebooks/04_train.ipynb");
+        fs::write(&path, "{}").unwrap();
+        let workshop = Workshop::at(Some(folder.path().to_owned())).unwrap();
+        let ours = workshop.notebooks().join("04_train.ipynb");
+        assert_eq!(find(&workshop, &path).unwrap(), path);
+        for name in ["04_train", "04_train.ipynb"] {
+            assert_eq!(find(&workshop, Path::new(name)).unwrap(), ours);
+        }
+        let unknown = find(&workshop, Path::new("04_trian")).unwrap_err();
+        assert_eq!(
+            unknown.to_string(),
+            "there is no notebook 04_trian; there are 04_train"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::notebooks;
 use crate::process;
+use crate::setup;
 use crate::workshop::Workshop;
 
 /// A cell that went wrong.
@@ -30,20 +31,19 @@ pub(crate) struct Report {
 
 /// Executes the notebooks named, or all, and says how each went.
 pub(crate) fn run(workshop: &Workshop, named: &[PathBuf]) -> Result<ExitCode> {
-    if !workshop.kernelspec().join("kernel.json").exists() {
-        bail!("the kernel is not set up: run `cargo xtask setup`");
-    }
-    let all;
     let chosen = if named.is_empty() {
-        all = notebooks::all(workshop)?;
-        &all
+        notebooks::all(workshop)?
     } else {
         named
+            .iter()
+            .map(|name| notebooks::find(workshop, name))
+            .collect::<Result<_>>()?
     };
     if chosen.is_empty() {
         bail!("there is no notebook in {}", workshop.notebooks().display());
     }
-    let good = run_all(workshop, chosen)?;
+    setup::setup(workshop)?;
+    let good = run_all(workshop, &chosen)?;
     println!(
         "executed copies are in {}",
         workshop.relative(&workshop.executed())

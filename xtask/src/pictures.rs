@@ -1,0 +1,100 @@
+//! The README's pictures, taken from the executed notebooks.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+use crate::workshop::Workshop;
+
+/// Which cell of which notebook shows a picture, and the picture's file in `notebooks/pictures`.
+const PICTURES: [(&str, &str, &str); 4] = [
+    ("02_visualize", "visualize-3", "images.png"),
+    ("04_train", "train-12", "curves.png"),
+    ("06_predict", "predict-7", "answers.png"),
+    ("06_predict", "predict-11", "confusion.png"),
+];
+
+/// Writes them as the last `cargo xtask run` has shown them.
+pub(crate) fn pictures(workshop: &Workshop) -> Result<ExitCode> {
+    let folder = workshop.notebooks().join("pictures");
+    fs::create_dir_all(&folder)?;
+    for (notebook, cell, file) in PICTURES {
+        let executed = workshop.executed().join(notebook).with_extension("ipynb");
+        let text = fs::read(&executed).with_context(|| {
+            format!(
+                "cannot read {}: run `cargo xtask run` first",
+                workshop.relative(&executed)
+            )
+        })?;
+        let bytes = picture(&serde_json::from_slice(&text)?, cell)
+            .with_context(|| format!("cell {cell} of {notebook}"))?;
+        fs::write(folder.join(file), bytes)?;
+        println!("notebooks/pictures/{file}, from cell {cell} of {notebook}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The PNG file that a cell shows.
+fn picture(notebook: &Value, id: &str) -> Result<Vec<u8>> {
+    let cells = notebook["cells"]
+        .as_array()
+        .context("this is no notebook")?;
+    let cell = cells
+        .iter()
+        .find(|cell| cell["id"] == id)
+        .context("there is no such cell")?;
+    let outputs = cell["outputs"].as_array().context("it has no outputs")?;
+    let html: String = outputs
+        .iter()
+        .map(|output| joined(&output["data"]["text/html"]))
+        .collect();
+    let Some((_, rest)) = html.split_once("data:image/png;base64,") else {
+        bail!("it shows no picture");
+    };
+    let encoded = rest.split('"').next().unwrap_or_default();
+    BASE64.decode(encoded).context("its picture is damaged")
+}
+
+/// Text in a notebook is a string or a list of lines.
+fn joined(text: &Value) -> String {
+    match text {
+        Value::String(text) => text.clone(),
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn notebook(html: Value) -> Value {
+        json!({ "cells": [
+            { "id": "text", "cell_type": "markdown" },
+            { "id": "plot", "outputs": [{ "data": { "text/html": html } }] },
+        ] })
+    }
+
+    #[test]
+    fn a_picture_is_found_by_its_cell() {
+        let html = "<img src=\"data:image/png;base64,aGVsbG8=\" alt=\"x\">";
+        assert_eq!(picture(&notebook(json!(html)), "plot").unwrap(), b"hello");
+        let lines = json!([html[..30], html[30..]]);
+        assert_eq!(picture(&notebook(lines), "plot").unwrap(), b"hello");
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let said = |html, id| picture(&notebook(html), id).unwrap_err().to_string();
+        assert_eq!(said(json!(""), "plot"), "it shows no picture");
+        assert_eq!(said(json!(""), "text"), "it has no outputs");
+        assert_eq!(said(json!(""), "other"), "there is no such cell");
+        let damaged = json!("<img src=\"data:image/png;base64,a\">");
+        assert_eq!(said(damaged, "plot"), "its picture is damaged");
+    }
+}
