@@ -97,15 +97,9 @@ fn cuda(workshop: &Workshop) -> Result<bool> {
     if libtorch::installed(workshop) != Some(Flavour::Cuda) {
         bail!("the CUDA libraries are not installed: run `GASSHUKU_TORCH=cuda cargo xtask setup`");
     }
-    let arguments = [
-        "--package",
-        "gasshuku-tests",
-        "--test",
-        "cuda",
-        "--",
-        "--include-ignored",
-    ];
-    cargo_test(workshop, &arguments)
+    // Of the whole workspace, as above: for one package alone cargo would choose other features of
+    // what it depends on, and compile libtorch's C++ again.
+    cargo_test(workshop, &["--workspace", "--test", "cuda"])
 }
 
 /// A panic and an Err look like success to Jupyter: here it is seen that they do not to us.
