@@ -105,9 +105,10 @@ fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Resul
         // evcxr writes a kernelspec of its own over what it finds below this path, else in the
         // user's home: here it finds nothing.
         .env("JUPYTER_PATH", workshop.kernel())
-        // Waiting threads that spin make training ten times slower as soon as anything else, a
-        // browser for instance, wants a processor.
-        .env("OMP_WAIT_POLICY", "PASSIVE")
+        // libtorch's threads wait for each other in a loop. By default they loop so long that
+        // training gets ten times slower as soon as anything else, a browser for instance, wants a
+        // processor; not at all, and it takes twice as long on a machine with nothing else to do.
+        .env("GOMP_SPINCOUNT", "1000")
         .env("PATH", path_with(&workshop.shims())?)
         .env("GASSHUKU_CARGO", real("cargo", &workshop.shims())?);
     if let Ok(rustup) = real("rustup", &workshop.shims()) {

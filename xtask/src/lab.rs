@@ -18,6 +18,7 @@ pub(crate) fn lab(workshop: &Workshop, arguments: &[OsString]) -> Result<ExitCod
         // Python's own kernel comes with JupyterLab; here it would only be taken by mistake.
         .arg("--KernelSpecManager.allowed_kernelspecs=rust")
         .arg("--KernelSpecManager.ensure_native_kernel=False")
+        .arg("--MultiKernelManager.default_kernel_name=rust")
         .args(arguments)
         .current_dir(workshop.notebooks())
         .exec();

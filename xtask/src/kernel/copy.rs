@@ -46,9 +46,11 @@ fn file(from: &Path, to: &Path) -> io::Result<()> {
 fn is_final(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let extension = path.extension().unwrap_or_default();
-    ["rlib", "rmeta", "so", "dylib", "a"]
+    let is_build_script = name.starts_with("build-script-") || name.starts_with("build_script_");
+    let is_library = ["rlib", "rmeta", "so", "dylib", "a"]
         .iter()
-        .any(|wanted| extension == *wanted)
+        .any(|wanted| extension == *wanted);
+    (is_library || is_build_script && extension.is_empty())
         && !name.starts_with("libctx")
         && !name.starts_with("libcode_")
 }
