@@ -97,6 +97,14 @@ impl Classifier {
         }
     }
 
+    /// How often the model is right on a data set: see [`evaluate`].
+    ///
+    /// # Errors
+    /// Those of [`evaluate`].
+    pub fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
+        evaluate(&*self.model, dataset)
+    }
+
     /// The images of a data set that the model takes for something else, by their index, those it
     /// is most sure of first.
     ///
@@ -119,6 +127,13 @@ impl Classifier {
     /// Those of [`read_image`].
     pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
         self.predict(&read_image(path, self.info.image)?)
+    }
+}
+
+impl std::fmt::Debug for Classifier {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (image, classes) = (self.info.image, self.info.classes.join(", "));
+        write!(formatter, "a classifier of images {image:?} into {classes}")
     }
 }
 
@@ -211,6 +226,17 @@ mod tests {
         assert_eq!(class, "left");
         assert!((probability - (1.0 - right)).abs() < 1e-6);
         assert_eq!(prediction.to_string(), "right 88.1 %, left 11.9 %");
+    }
+
+    #[test]
+    fn a_classifier_says_what_it_is_and_how_good() {
+        let said = format!("{:?}", classifier());
+        assert_eq!(said, "a classifier of images [1, 1, 2] into left, right");
+        let images = Tensor::cat(&[image(9, 0), image(0, 9)], 0);
+        let labels = Tensor::from_slice(&[0i64, 0]);
+        let dataset = Dataset::new(images, labels, classifier().info.classes).unwrap();
+        let evaluation = classifier().evaluate(&dataset).unwrap();
+        assert_eq!(evaluation.confusion, [[1, 1], [0, 0]]);
     }
 
     #[test]
