@@ -108,6 +108,7 @@ fn training_learns_and_its_history_tells() {
     assert!(whole.accuracy > 0.6);
     let evaluation = evaluate(&model, &training_set).unwrap();
     assert!((evaluation.accuracy() - whole.accuracy).abs() < 1e-12);
+    assert!((evaluation.loss - whole.loss).abs() < 1e-5);
     assert_eq!(evaluation.images(), 6_000);
 }
 
@@ -280,8 +281,7 @@ fn a_network_of_ones_own_is_trained_saved_and_loaded() {
 
     save_model(&model, &dataset.info, &path).unwrap();
     let message = load_model(&path, Device::Cpu)
-        .err()
-        .expect("no LeNet")
+        .expect_err("no LeNet")
         .to_string();
     assert!(
         message.contains("build it and call `load_weights`"),

@@ -130,8 +130,7 @@ mod tests {
 
     fn load_error(path: &Path) -> String {
         load_model(path, Device::Cpu)
-            .err()
-            .expect("cannot be loaded")
+            .expect_err("cannot be loaded")
             .to_string()
     }
 

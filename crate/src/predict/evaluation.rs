@@ -1,12 +1,12 @@
 //! How often a model is right, and what it takes for what.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::define::{Model, logits};
 use crate::error::{Error, Result};
 use crate::load::Dataset;
 use crate::table::Table;
-use crate::train::score;
+use crate::train::check_fit;
 
 const BATCH: usize = 1000;
 
@@ -39,30 +39,28 @@ pub struct ClassReport {
 /// # Errors
 /// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] if the classes do not.
 pub fn evaluate(model: &dyn Model, dataset: &Dataset) -> Result<Evaluation> {
-    let loss = score(model, dataset)?.loss;
-    let predicted = predicted_labels(model, dataset)?;
-    let actual = Vec::<i64>::try_from(dataset.labels.f_to(Device::Cpu)?)?;
-    Ok(Evaluation {
-        loss,
-        ..Evaluation::count(&dataset.info.classes, &actual, &predicted)?
-    })
+    check_fit(model, dataset)?;
+    let logits = all_logits(model, dataset)?;
+    let labels = dataset.labels.f_to(Device::Cpu)?;
+    let loss = logits.cross_entropy_for_logits(&labels).double_value(&[]);
+    let predicted = Vec::<i64>::try_from(logits.f_argmax(-1, false)?)?;
+    let actual = Vec::<i64>::try_from(labels)?;
+    let counted = Evaluation::count(&dataset.info.classes, &actual, &predicted)?;
+    Ok(Evaluation { loss, ..counted })
 }
 
-/// The most probable class of every image, in order.
-///
-/// # Errors
-/// Those of [`evaluate`].
-pub fn predicted_labels(model: &dyn Model, dataset: &Dataset) -> Result<Vec<i64>> {
+/// The logits of every image, in order, on the CPU: `[N, classes]`.
+fn all_logits(model: &dyn Model, dataset: &Dataset) -> Result<Tensor> {
     let dataset = dataset.to_device(model.variables().device())?;
     let batches = dataset
         .batches(BATCH)?
-        .map(|(images, _)| Ok(logits(model, &images)?.f_argmax(-1, false)?))
+        .map(|(images, _)| {
+            logits(model, &images)?
+                .f_to(Device::Cpu)
+                .map_err(Error::from)
+        })
         .collect::<Result<Vec<Tensor>>>()?;
-    Ok(Vec::try_from(
-        Tensor::f_cat(&batches, 0)?
-            .to_device(Device::Cpu)
-            .to_kind(Kind::Int64),
-    )?)
+    Ok(Tensor::f_cat(&batches, 0)?)
 }
 
 impl Evaluation {

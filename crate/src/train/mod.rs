@@ -366,7 +366,7 @@ fn epoch_seed(seed: u64, epoch: usize) -> u64 {
 }
 
 /// Tries one image, so that what does not fit is said before the first step.
-fn check_fit(model: &dyn Model, dataset: &Dataset) -> Result<()> {
+pub(crate) fn check_fit(model: &dyn Model, dataset: &Dataset) -> Result<()> {
     if dataset.is_empty() {
         return Err(Error::Data("there are no images in this data set".into()));
     }
