@@ -116,7 +116,7 @@ pub fn show_schedule(settings: &TrainingSettings, images: usize) -> Result<Figur
     let axes = LinePlotSettings {
         x_title: "epochs done".into(),
         y_title: "learning rate".into(),
-        logarithmic_y: false,
+        ..LinePlotSettings::default()
     };
     visualize::line_plot("Learning rate", &[series], &axes)
 }

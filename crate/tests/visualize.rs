@@ -6,8 +6,9 @@ use base64::Engine as _;
 use gasshuku::Error;
 use gasshuku::visualize::{
     ColourScale, CountSeries, EpochMetrics, Figure, GridSettings, HeatMapSettings,
-    LinePlotSettings, LineSeries, Matrix, Picture, Prediction, class_histogram, confusion_matrix,
-    heat_map, image_grid, learning_curves, line_plot, pixel_values, prediction_bars,
+    LinePlotSettings, LineSeries, Matrix, Overlay, Picture, Prediction, class_histogram,
+    confusion_matrix, heat_map, image_grid, learning_curves, line_plot, pixel_values,
+    prediction_bars,
 };
 use image::{Rgb, RgbImage};
 use roxmltree::{Document, Node};
@@ -59,6 +60,18 @@ fn embedded_images(svg: &str) -> Vec<RgbImage> {
                 .decode(data)
                 .unwrap();
             image::load_from_memory(&png).unwrap().to_rgb8()
+        })
+        .collect()
+}
+
+/// Where the images of an SVG lie, in device pixels: x, y, width, height.
+fn image_places(svg: &str) -> Vec<(f64, f64, f64, f64)> {
+    let document = Document::parse(svg).unwrap();
+    let is_image = |node: &Node| node.tag_name().name() == "image";
+    (document.descendants().filter(is_image))
+        .map(|node| {
+            let number = |name| node.attribute(name).unwrap().parse().unwrap();
+            (number("x"), number("y"), number("width"), number("height"))
         })
         .collect()
 }
@@ -212,6 +225,7 @@ fn a_grid_enlarges_pixels_without_smoothing() {
     let settings = GridSettings {
         columns: Some(2),
         enlargement: Some(10),
+        ..GridSettings::default()
     };
     let red = Picture::rgb(2, 2, [200, 0, 0].repeat(4));
     let figure = image_grid("", &[small_picture(), red], &settings).unwrap();
@@ -269,7 +283,7 @@ fn a_grid_has_one_or_thousands_of_images() {
     assert!(hundred.width() <= 850 && hundred.png().unwrap().len() < 200_000);
     let settings = GridSettings {
         columns: Some(usize::MAX),
-        enlargement: None,
+        ..GridSettings::default()
     };
     assert!(
         image_grid("", &many[..3], &settings)
@@ -284,13 +298,188 @@ fn long_captions_are_broken_and_shortened() {
     let caption = "a caption of more than sixty characters, with a verylongwordthatcannotbebrokenanywhereatall";
     let settings = GridSettings {
         columns: Some(6),
-        enlargement: None,
+        ..GridSettings::default()
     };
     let figure = image_grid("", &vec![small_picture().captioned(caption); 6], &settings).unwrap();
     let lines = texts(&figure.svg().unwrap());
     assert_eq!(lines.len(), 6 * 3);
     assert!(lines[0].starts_with("a caption") && lines[2].ends_with('…'));
     assert!(figure.alt_text().contains(caption));
+}
+
+// ---- Overlay
+
+/// The picture of a grid with nothing else, and no more than its own pixels: two device pixels
+/// across each.
+fn overlaid(picture: Picture, overlay: Overlay) -> RgbImage {
+    let settings = GridSettings {
+        enlargement: Some(1),
+        ..GridSettings::default()
+    };
+    let figure = image_grid("", &[picture.overlaid(overlay)], &settings).unwrap();
+    embedded_images(&figure.svg().unwrap()).remove(0)
+}
+
+/// A heat map that hides the image, with a rectangle for each value.
+fn opaque(rows: usize, columns: usize, values: &[f32]) -> Overlay {
+    Overlay {
+        rows,
+        columns,
+        values: values.to_vec(),
+        smooth: false,
+        opacity: 1.0,
+        ..Overlay::default()
+    }
+}
+
+fn row_of(level: u8, columns: usize) -> Picture {
+    Picture::grey(columns, 1, vec![level; columns])
+}
+
+#[test]
+fn viridis_is_that_of_matplotlib() {
+    let image = overlaid(row_of(9, 3), opaque(1, 3, &[0.0, 0.5, 1.0]));
+    assert_eq!(image.dimensions(), (6, 2));
+    let known = [[68, 1, 84], [33, 145, 140], [253, 231, 37]];
+    for (column, expected) in [0, 2, 4].into_iter().zip(known) {
+        let found = image.get_pixel(column, 0).0;
+        let near = |(found, expected): (u8, u8)| found.abs_diff(expected) <= 1;
+        assert!(
+            found.into_iter().zip(expected).all(near),
+            "{found:?} {expected:?}"
+        );
+        assert_eq!(
+            image.get_pixel(column + 1, 1).0,
+            found,
+            "one rectangle each"
+        );
+    }
+}
+
+#[test]
+fn the_opacity_says_how_much_of_the_image_is_covered() {
+    let mixed = |opacity| {
+        let overlay = Overlay {
+            opacity,
+            ..opaque(1, 1, &[1.0])
+        };
+        *overlaid(row_of(100, 1), overlay).get_pixel(0, 0)
+    };
+    assert_eq!(mixed(0.0), Rgb([100, 100, 100]));
+    // Half of 100 and half of 253, 231 and 37.
+    assert_eq!(mixed(0.5), Rgb([177, 166, 69]));
+    assert_eq!(mixed(1.0), Rgb([253, 231, 37]));
+}
+
+#[test]
+fn smooth_values_lie_at_the_centres_of_their_halves() {
+    let smooth = |rows, columns, values| Overlay {
+        smooth: true,
+        ..opaque(rows, columns, values)
+    };
+    // Two values over eight device pixels: their centres are those of pixels 1.5 and 5.5.
+    let line = overlaid(row_of(0, 4), smooth(1, 2, &[0.0, 1.0]));
+    let by_hand = opaque(1, 8, &[0.0, 0.0, 0.125, 0.375, 0.625, 0.875, 1.0, 1.0]);
+    assert_eq!(line, overlaid(row_of(0, 4), by_hand));
+    // Two by two over four by four: at row 1 and column 2 a quarter of the way down and three
+    // quarters of the way right, 0.75 × 0.375 + 0.25 × 0.9375.
+    let square = overlaid(small_picture(), smooth(2, 2, &[0.0, 0.5, 0.75, 1.0]));
+    let by_hand = overlaid(small_picture(), opaque(1, 1, &[0.515_625]));
+    assert_eq!(square.get_pixel(2, 1), by_hand.get_pixel(0, 0));
+    let corner = overlaid(small_picture(), opaque(1, 1, &[0.75]));
+    assert_eq!(square.get_pixel(0, 3), corner.get_pixel(0, 0));
+}
+
+#[test]
+fn the_image_below_a_smooth_map_keeps_its_pixels() {
+    let transparent = Overlay {
+        smooth: true,
+        opacity: 0.0,
+        ..opaque(2, 2, &[0.0, 1.0, 1.0, 0.0])
+    };
+    let settings = GridSettings {
+        enlargement: Some(10),
+        ..GridSettings::default()
+    };
+    let pictures = [small_picture().overlaid(transparent)];
+    let pixels = decoded(&image_grid("", &pictures, &settings).unwrap());
+    for (column, row, level) in [(0, 0, 0), (1, 0, 255), (0, 1, 128), (1, 1, 64)] {
+        for offset in [1, 10, 18] {
+            let at = (28 + 20 * column + offset, 28 + 20 * row + offset);
+            assert_eq!(*pixels.get_pixel(at.0, at.1), Rgb([level; 3]), "at {at:?}");
+        }
+    }
+}
+
+#[test]
+fn the_hottest_place_is_the_lightest_whatever_is_below() {
+    let luma = |level, value| {
+        let overlay = Overlay {
+            opacity: Overlay::default().opacity,
+            ..opaque(1, 1, &[value])
+        };
+        let Rgb([red, green, blue]) = *overlaid(row_of(level, 1), overlay).get_pixel(0, 0);
+        0.2126 * f64::from(red) + 0.7152 * f64::from(green) + 0.0722 * f64::from(blue)
+    };
+    assert!(luma(0, 1.0) > luma(255, 0.0));
+}
+
+#[test]
+fn signed_values_are_white_at_zero() {
+    let signed = Overlay {
+        colours: ColourScale::Diverging,
+        ..opaque(1, 3, &[-1.0, 0.0, 1.0])
+    };
+    let image = overlaid(row_of(0, 3), signed);
+    let (negative, positive) = (image.get_pixel(0, 0), image.get_pixel(4, 0));
+    assert_eq!(*image.get_pixel(2, 0), WHITE);
+    assert!(negative[0] > negative[2] && positive[2] > positive[0]);
+}
+
+#[test]
+fn a_grid_with_heat_maps_has_one_colour_bar() {
+    let settings = GridSettings {
+        columns: Some(2),
+        subtitle: "heat maps enlarged bilinearly".to_owned(),
+        colour_bar: "share of the largest value".to_owned(),
+        ..GridSettings::default()
+    };
+    let heat = small_picture()
+        .captioned("why")
+        .overlaid(opaque(1, 2, &[0.0, 1.0]));
+    let pictures = [small_picture().captioned("input"), heat];
+    let figure = image_grid("Heat", &pictures, &settings).unwrap();
+    let svg = figure.svg().unwrap();
+    let images = embedded_images(&svg);
+    assert_eq!(images.len(), 3, "two images and the bar");
+    assert_eq!(
+        images[0].dimensions(),
+        (2, 2),
+        "a plain image stays as it is"
+    );
+    // The bar shows the colours without the image, the largest value at the top.
+    assert_eq!(*images[2].get_pixel(0, 0), Rgb([253, 231, 37]));
+    assert_eq!(*images[2].get_pixel(0, 127), Rgb([68, 1, 84]));
+    let texts = texts(&svg);
+    for text in [
+        "heat maps enlarged bilinearly",
+        "share of the largest value",
+        "0.0",
+        "1.0",
+    ] {
+        assert!(texts.iter().any(|found| found == text), "{text} {texts:?}");
+    }
+    assert_eq!(
+        figure.alt_text(),
+        "Heat. heat maps enlarged bilinearly. 2 images in 1 row of 2: input; why (with heat map). \
+         Heat maps over images show share of the largest value."
+    );
+
+    let plain = image_grid("", &pictures[..1], &settings).unwrap();
+    assert_eq!(embedded_images(&plain.svg().unwrap()).len(), 1, "no bar");
+    let many = vec![pictures[1].clone(); 100];
+    let many = image_grid("", &many, &GridSettings::default()).unwrap();
+    assert!(many.width() <= 850, "{}", many.width());
 }
 
 // ---- class_histogram
@@ -607,6 +796,7 @@ fn a_logarithmic_axis_spaces_powers_of_ten_evenly() {
         x_title: "step".to_owned(),
         y_title: "learning rate".to_owned(),
         logarithmic_y: true,
+        ..LinePlotSettings::default()
     };
     let figure = line_plot(
         "Rate",
@@ -678,6 +868,63 @@ fn lines_differ_without_colour() {
     assert!(dashes("#D55E00") > 10 && dashes("#009E73") > dashes("#D55E00"));
 }
 
+#[test]
+fn a_given_range_is_the_whole_axis() {
+    let settings = LinePlotSettings {
+        y_range: Some((0.0, 1.0)),
+        ..LinePlotSettings::default()
+    };
+    let points = [(0.0, 0.25), (1.0, 0.5), (2.0, 0.5)];
+    let svg = line_plot("", &[line("", &points)], &settings)
+        .unwrap()
+        .svg()
+        .unwrap();
+    let circles = numbers(&svg, "circle", "#0072B2", ["cy"]);
+    let labels = texts(&svg);
+    assert!(labels.contains(&"0.0".to_owned()) && labels.contains(&"1.0".to_owned()));
+    let narrow = line_plot("", &[line("", &points)], &LinePlotSettings::default())
+        .unwrap()
+        .svg()
+        .unwrap();
+    // Without a range the axis ends at 0.25 and 0.5: the same step is four times as high.
+    let free = numbers(&narrow, "circle", "#0072B2", ["cy"]);
+    let (fixed_step, free_step) = (circles[0][0] - circles[1][0], free[0][0] - free[1][0]);
+    assert!(
+        (free_step - 4.0 * fixed_step).abs() <= 4.0,
+        "{fixed_step} {free_step}"
+    );
+}
+
+#[test]
+fn areas_end_at_zero_and_let_the_grid_show_through() {
+    let settings = LinePlotSettings {
+        shaded: true,
+        ..LinePlotSettings::default()
+    };
+    let series = [
+        line("one", &[(0.0, 2.0), (1.0, 1.0)]),
+        line("two", &[(0.0, 1.0), (1.0, 3.0)]),
+    ];
+    let figure = line_plot("Areas", &series, &settings).unwrap();
+    let svg = figure.svg().unwrap();
+    let document = Document::parse(&svg).unwrap();
+    let areas: Vec<Node> = document
+        .descendants()
+        .filter(|node| node.has_tag_name("polygon") && node.attribute("opacity") == Some("0.13"))
+        .collect();
+    assert_eq!(areas.len(), 2);
+    let points: Vec<Vec<f64>> = (areas[0].attribute("points").unwrap().split_whitespace())
+        .map(|point| point.split(',').map(|part| part.parse().unwrap()).collect())
+        .collect();
+    // The line itself, then down to zero and back to its start.
+    assert_eq!(points.len(), 4);
+    assert_eq!((points[2][0], points[3][0]), (points[1][0], points[0][0]));
+    assert_eq!(points[2][1], points[3][1]);
+    let heights = (points[3][1] - points[0][1], points[2][1] - points[1][1]);
+    assert!((heights.0 - 2.0 * heights.1).abs() <= 2.0, "{heights:?}");
+    assert!(figure.alt_text().contains("shaded areas"));
+}
+
 // ---- heat_map and pixel_values
 
 fn matrix(rows: usize, columns: usize, values: &[f32]) -> Matrix {
@@ -717,7 +964,7 @@ fn a_sequential_scale_goes_from_the_least_to_the_largest_value() {
     let settings = HeatMapSettings {
         value_title: "activation".to_owned(),
         colours: ColourScale::Sequential,
-        columns: None,
+        ..HeatMapSettings::default()
     };
     let figure = heat_map("", &[matrix(2, 2, &[5.0, 6.0, 7.0, 9.0])], &settings).unwrap();
     let svg = figure.svg().unwrap();
@@ -742,6 +989,43 @@ fn equal_values_and_large_matrices_can_be_shown() {
     let large = matrix(500, 800, &vec![1.0; 400_000]);
     let figure = heat_map("", &[large], &HeatMapSettings::default()).unwrap();
     assert!(figure.width() < 900);
+}
+
+#[test]
+fn feature_maps_stand_right_of_their_input() {
+    let maps: Vec<Matrix> = (0..16)
+        .map(|filter| Matrix {
+            caption: format!("filter {filter}"),
+            ..matrix(8, 8, &[[0.0, 1.0]; 32].concat())
+        })
+        .collect();
+    let settings = HeatMapSettings {
+        colours: ColourScale::Sequential,
+        input: Some(small_picture().captioned("Sneaker")),
+        ..HeatMapSettings::default()
+    };
+    let figure = heat_map("Maps", &maps, &settings).unwrap();
+    let svg = figure.svg().unwrap();
+    let images = embedded_images(&svg);
+    assert_eq!(images.len(), 1 + 16 + 1, "input, maps, bar");
+    assert_eq!(images[0].as_raw()[..6], [0, 0, 0, 255, 255, 255]);
+    let places = image_places(&svg);
+    let right_of_input = places[0].0 + places[0].2;
+    assert!(places[1..].iter().all(|place| place.0 > right_of_input));
+    assert_eq!(places[0].1, places[1].1, "both start at the top");
+    // Title, caption of the input, captions of the maps, labels of the bar: no number in a cell.
+    assert_eq!(texts(&svg).len(), 1 + 1 + 16 + 6);
+    assert!(figure.width() <= 820);
+    assert!(
+        figure
+            .alt_text()
+            .starts_with("Maps. At the left the input image: Sneaker. 16 heat maps of 8 × 8")
+    );
+
+    let six = vec![matrix(24, 24, &[1.0; 576]); 6];
+    let places = image_places(&heat_map("", &six, &settings).unwrap().svg().unwrap());
+    let rows: Vec<f64> = places[1..7].iter().map(|place| place.1).collect();
+    assert!(rows[0] == rows[2] && rows[3] == rows[5] && rows[0] < rows[3]);
 }
 
 #[test]
@@ -775,6 +1059,7 @@ fn input_that_cannot_be_drawn_is_an_error_that_says_why() {
             &GridSettings {
                 columns,
                 enlargement,
+                ..GridSettings::default()
             },
         ))
     };
@@ -801,6 +1086,21 @@ fn input_that_cannot_be_drawn_is_an_error_that_says_why() {
         message(line_plot("", &[line("rate", points)], &settings))
     };
     let map = |matrix: Matrix| message(heat_map("", &[matrix], &HeatMapSettings::default()));
+    let heat = |overlay: Overlay| grid(small_picture().overlaid(overlay));
+    let axes = |y_range, shaded, logarithmic_y| {
+        let settings = LinePlotSettings {
+            y_range,
+            shaded,
+            logarithmic_y,
+            ..LinePlotSettings::default()
+        };
+        message(line_plot("", &[line("rate", &[(0.0, 2.0)])], &settings))
+    };
+    let signed = Overlay {
+        colours: ColourScale::Diverging,
+        ..opaque(1, 1, &[0.5])
+    };
+    let pair = [opaque(1, 1, &[0.5]), signed.clone()].map(|heat| small_picture().overlaid(heat));
     let (nan, infinite) = (f64::NAN, f64::INFINITY);
     let none: [&str; 0] = [];
     let huge = HeatMapSettings {
@@ -842,8 +1142,8 @@ fn input_that_cannot_be_drawn_is_an_error_that_says_why() {
                 "",
                 &[Picture::grey(3_000, 3_000, vec![0; 9_000_000])],
                 &GridSettings {
-                    columns: None,
                     enlargement: Some(64),
+                    ..GridSettings::default()
                 },
             )),
             "show fewer or smaller parts",
@@ -977,6 +1277,65 @@ fn input_that_cannot_be_drawn_is_an_error_that_says_why() {
         (
             message(pixel_values("", &Picture::rgb(1, 1, vec![0; 3]))),
             "only grey images",
+        ),
+        (
+            message(pixel_values("", &pair[0])),
+            "image 0 has an overlay; only image_grid shows overlays",
+        ),
+        (
+            message(image_grid("", &pair, &GridSettings::default())),
+            "the overlay of image 1 has the colours Diverging, that of image 0 Viridis; show them in two grids",
+        ),
+        (
+            heat(opaque(0, 2, &[])),
+            "the overlay of image 1 has 0 rows and 2 columns",
+        ),
+        (
+            heat(opaque(2, 2, &[0.0; 3])),
+            "the overlay of image 1 has 3 values; 2 × 2 are needed",
+        ),
+        (
+            heat(opaque(1, 2, &[0.0, 1.5])),
+            "the overlay of image 1 has the value 1.5 at index 1; divide by the largest magnitude to get values in [0, 1]",
+        ),
+        (heat(opaque(1, 1, &[-0.5])), "has the value -0.5 at index 0"),
+        (
+            heat(opaque(1, 1, &[f32::NAN])),
+            "has the value NaN at index 0",
+        ),
+        (
+            heat(Overlay {
+                values: vec![-1.5],
+                ..signed.clone()
+            }),
+            "has the value -1.5 at index 0; divide by the largest magnitude to get values in [−1, 1]",
+        ),
+        (
+            heat(Overlay {
+                opacity: 1.5,
+                ..signed
+            }),
+            "the overlay of image 1 has the opacity 1.5; give a number in [0, 1]",
+        ),
+        (
+            axes(Some((0.0, 1.0)), false, false),
+            "series \"rate\" has y = 2, outside y_range (0, 1)",
+        ),
+        (
+            axes(Some((3.0, 3.0)), false, false),
+            "y_range is (3, 3); the first number must be less than the second",
+        ),
+        (
+            axes(Some((0.0, nan)), false, false),
+            "y_range: the value at index 1 is NaN",
+        ),
+        (
+            axes(Some((1.0, 3.0)), true, false),
+            "shaded areas end at y = 0",
+        ),
+        (
+            axes(None, true, true),
+            "y_range and shaded are for a linear scale",
         ),
     ];
     for (text, expected) in cases {

@@ -6,6 +6,7 @@ use super::figure::Figure;
 use super::stroke;
 use super::text::{self, Text};
 use crate::error::Result;
+use plotters::style::RGBColor;
 
 /// The space at the edges of every picture.
 pub(super) const MARGIN: f64 = 14.0;
@@ -18,6 +19,9 @@ pub(super) const GRID_WIDTH: f64 = 820.0;
 pub(super) const TITLE: f64 = 16.0;
 pub(super) const LABEL: f64 = 12.5;
 pub(super) const SMALL: f64 = 11.5;
+
+/// Device pixels per CSS pixel.
+pub(super) const DEVICE_SCALE: f64 = 2.0;
 
 /// Browsers do not show images with a longer side.
 const LONGEST_SIDE: f64 = 16_000.0;
@@ -57,6 +61,12 @@ impl Area {
         (self.x + self.width / 2.0, self.y + self.height / 2.0)
     }
 
+    /// The columns and rows of device pixels that an image in this area covers.
+    pub(super) fn device_size(&self) -> (usize, usize) {
+        let length = |from: f64, to: f64| (device(to) - device(from)).max(0) as usize;
+        (length(self.x, self.right()), length(self.y, self.bottom()))
+    }
+
     /// Larger by `by` on all four sides.
     pub(super) fn grown(&self, by: f64) -> Area {
         Area::new(
@@ -66,6 +76,21 @@ impl Area {
             self.height + 2.0 * by,
         )
     }
+}
+
+/// A length or coordinate in device pixels.
+pub(super) fn device(css: f64) -> i32 {
+    (css * DEVICE_SCALE).round() as i32
+}
+
+/// Cells of whole device pixels are all equally large.
+pub(super) fn half_pixels(size: f64) -> f64 {
+    ((size * 2.0).floor() / 2.0).max(0.5)
+}
+
+/// Which of `number` image pixels the device pixel `place` of `length` lies in, without smoothing.
+pub(super) fn nearest(place: usize, length: usize, number: usize) -> usize {
+    place * number / length
 }
 
 /// How a line looks.
@@ -91,7 +116,8 @@ pub(super) enum Shape {
     Rectangle(Area, Colour),
     /// A solid line.
     Line(Vec<Point>, Stroke),
-    Polygon(Vec<Point>, Colour),
+    /// A filled polygon with its opacity in [0, 1].
+    Polygon(Vec<Point>, Colour, f64),
     Disc(Point, f64, Colour),
     Text(Text),
 }
@@ -103,6 +129,31 @@ pub(super) struct PlacedImage {
     pub(super) rows: usize,
     /// `rows` × `columns` × 3 bytes.
     pub(super) rgb: Vec<u8>,
+}
+
+impl PlacedImage {
+    /// An image of `rows` × `columns` colours, row by row.
+    pub(super) fn of_colours(
+        area: Area,
+        columns: usize,
+        rows: usize,
+        colours: impl Iterator<Item = Colour>,
+    ) -> PlacedImage {
+        PlacedImage {
+            area,
+            columns,
+            rows,
+            rgb: colours
+                .flat_map(|colour| [colour.0, colour.1, colour.2])
+                .collect(),
+        }
+    }
+
+    /// The colour of one pixel of the image.
+    pub(super) fn colour(&self, column: usize, row: usize) -> Colour {
+        let start = 3 * (row * self.columns + column);
+        RGBColor(self.rgb[start], self.rgb[start + 1], self.rgb[start + 2])
+    }
 }
 
 /// A picture while it is laid out.
@@ -148,7 +199,11 @@ impl Canvas {
     }
 
     pub(super) fn polygon(&mut self, points: Vec<Point>, colour: Colour) {
-        self.shapes.push(Shape::Polygon(points, colour));
+        self.translucent_polygon(points, colour, 1.0);
+    }
+
+    pub(super) fn translucent_polygon(&mut self, points: Vec<Point>, colour: Colour, opacity: f64) {
+        self.shapes.push(Shape::Polygon(points, colour, opacity));
     }
 
     pub(super) fn disc(&mut self, centre: Point, radius: f64, colour: Colour) {

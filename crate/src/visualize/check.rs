@@ -47,6 +47,21 @@ pub(super) fn ensure_finite(
     }
 }
 
+/// An error unless there are `rows` × `columns` values, at least one.
+pub(super) fn ensure_size(
+    function: &'static str,
+    what: &str,
+    (rows, columns): (usize, usize),
+    number: usize,
+) -> Result<()> {
+    ensure(rows > 0 && columns > 0, function, || {
+        format!("{what} has {rows} rows and {columns} columns; both must be at least 1")
+    })?;
+    ensure(rows.checked_mul(columns) == Some(number), function, || {
+        format!("{what} has {number} values; {rows} × {columns} are needed (rows × columns)")
+    })
+}
+
 /// The class names as owned text; an error if there are none.
 pub(super) fn class_names(
     function: &'static str,

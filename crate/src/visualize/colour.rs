@@ -70,6 +70,19 @@ pub(super) fn diverging(fraction: f64) -> Colour {
     blend(WHITE, end, fraction.abs())
 }
 
+/// `under` with `over` on top, which covers the share `opacity` in [0, 1] of it.
+pub(super) fn mixed(under: Colour, over: Colour, opacity: f64) -> Colour {
+    let mix = |under: u8, over: u8| {
+        let (under, over) = (f64::from(under), f64::from(over));
+        (under + (over - under) * opacity).round() as u8
+    };
+    RGBColor(
+        mix(under.0, over.0),
+        mix(under.1, over.1),
+        mix(under.2, over.2),
+    )
+}
+
 /// Black at 0 to white at 1, as the image itself has it.
 pub(super) fn grey(fraction: f64) -> Colour {
     let level = (fraction.clamp(0.0, 1.0) * 255.0).round() as u8;

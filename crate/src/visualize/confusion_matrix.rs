@@ -3,8 +3,9 @@
 use super::canvas::{Area, Canvas, Heading, LABEL, MARGIN, PlacedImage, SMALL, Stroke};
 use super::check::{class_names, ensure};
 use super::colour::{AXIS, GRID, INK, MUTED, sequential, text_on};
+use super::colour_bar::ColourBar;
+use super::colour_scale::ColourScale;
 use super::figure::Figure;
-use super::heat_map::draw_colour_bar;
 use super::numerals::{count, percent};
 use super::text::{self, Align, Text};
 use crate::error::Result;
@@ -46,15 +47,14 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
     canvas.heading(&heading);
     draw_cells(&mut canvas, matrix, counts);
     draw_names(&mut canvas, matrix, &names, heading.bottom());
-    let bar = Area::new(matrix.right() + 22.0, matrix.y, 14.0, side.min(320.0));
     let ticks = [0.0, 0.05, 0.25, 0.5, 1.0].map(|share| (position(share), percent(share, 0)));
-    draw_colour_bar(
-        &mut canvas,
-        bar,
-        sequential,
-        &ticks,
+    let bar = ColourBar::new(
+        ColourScale::Sequential,
+        ticks.to_vec(),
         "share of true class (√ scale)",
+        side.min(320.0),
     );
+    bar.draw(&mut canvas, (matrix.right() + ColourBar::GAP, matrix.y));
     Ok(canvas.finish(alt_text(title, &accuracy, &names, counts)))
 }
 

@@ -1,45 +1,26 @@
 //! Matrices as coloured cells, such as the filters of a convolution.
 
-use super::axis::Axis;
-use super::canvas::{Area, Canvas, GRID_WIDTH, Heading, LABEL, MARGIN, PlacedImage, SMALL, Stroke};
-use super::check::{ensure, ensure_finite};
-use super::colour::{AXIS, Colour, MUTED, diverging, sequential, text_on};
+use super::canvas::{Area, Canvas, GRID_WIDTH, Heading, MARGIN, Point, SMALL, Stroke, half_pixels};
+use super::check::ensure;
+use super::colour::{AXIS, text_on};
+use super::colour_bar::ColourBar;
+use super::colour_scale::{ColourScale, Scale};
 use super::figure::Figure;
-use super::image_grid::balanced;
+use super::image_grid::{balanced, draw_picture};
+use super::matrix::Matrix;
 use super::numerals::{counted, fixed, significant};
+use super::picture::Picture;
 use super::text::{self, Align, Text};
 use crate::error::Result;
 
 const FUNCTION: &str = "heat_map";
 const GAP: f64 = 14.0;
 const CAPTION: f64 = 18.0;
-/// The space right of the matrices for the colour bar with its labels and title.
-const BAR_WIDTH: f64 = 100.0;
+const CAPTION_LINE: f64 = 14.0;
+/// The space between the input and the matrices that come from it.
+const INPUT_GAP: f64 = 28.0;
 /// Cells of at least this size have their value written in them.
 const CELL_WITH_NUMBER: f64 = 34.0;
-
-/// Values in rows and columns.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Matrix {
-    /// At least 1.
-    pub rows: usize,
-    /// At least 1.
-    pub columns: usize,
-    /// `rows` × `columns` finite values, row by row.
-    pub values: Vec<f32>,
-    /// Stands below the matrix.
-    pub caption: String,
-}
-
-/// Which colours stand for which values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ColourScale {
-    /// Negative values orange, zero white, positive values blue; for weights.
-    #[default]
-    Diverging,
-    /// The smallest value white, the largest dark blue; for activations and other amounts.
-    Sequential,
-}
 
 /// How matrices are shown.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,34 +31,45 @@ pub struct HeatMapSettings {
     pub colours: ColourScale,
     /// Matrices in a row, at least 1; `None` for as many as fit.
     pub columns: Option<usize>,
+    /// The image that the matrices come from, such as the input of a convolution whose feature maps
+    /// they are; stands at the left with its caption, `None` for no image.
+    pub input: Option<Picture>,
 }
 
 /// Matrices side by side with one colour scale for all; large cells show their value too.
 pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) -> Result<Figure> {
     check(matrices, settings)?;
-    let scale = Scale::new(matrices, settings.colours);
-    let layout = Layout::new(matrices, settings.columns);
+    let values = matrices.iter().flat_map(Matrix::numbers);
+    let scale = Scale::of(values, settings.colours);
+    let layout = Layout::new(matrices, settings);
     let rows = matrices.len().div_ceil(layout.columns);
-    let grid_width = layout.columns as f64 * (layout.width + GAP) - GAP;
-    let width = (2.0 * MARGIN + grid_width + BAR_WIDTH).max(300.0);
-    let heading = Heading::new(title, "", width);
     let grid_height = rows as f64 * layout.row_height() - GAP;
-    let bar_height = grid_height.clamp(110.0, 320.0);
-    let height = heading.bottom() + grid_height.max(bar_height) + MARGIN;
-    let mut canvas = Canvas::new(FUNCTION, width, height)?;
-    canvas.heading(&heading);
-    for (index, matrix) in matrices.iter().enumerate() {
-        let left = MARGIN + (index % layout.columns) as f64 * (layout.width + GAP);
-        let top = heading.bottom() + (index / layout.columns) as f64 * layout.row_height();
-        layout.draw_matrix(&mut canvas, matrix, &scale, (left, top));
-    }
-    let bar = Area::new(
-        MARGIN + grid_width + 22.0,
-        heading.bottom() + 4.0,
-        14.0,
-        bar_height - 10.0,
+    let bar = scale.bar(
+        &settings.value_title,
+        grid_height.clamp(110.0, 320.0) - 10.0,
     );
-    scale.draw_bar(&mut canvas, bar, &settings.value_title);
+    let left = MARGIN + layout.input_width();
+    let right = left + layout.columns as f64 * (layout.width + GAP) - GAP;
+    let width =
+        (right + ColourBar::USUAL_WIDTH.max(ColourBar::GAP + bar.width()) + MARGIN).max(300.0);
+    let heading = Heading::new(title, "", width);
+    let top = heading.bottom();
+    let height = grid_height
+        .max(bar.height() + 10.0)
+        .max(layout.input_height());
+    let mut canvas = Canvas::new(FUNCTION, width, top + height + MARGIN)?;
+    canvas.heading(&heading);
+    if let Some(input) = &layout.input {
+        input.draw(&mut canvas, (MARGIN, top));
+    }
+    for (index, matrix) in matrices.iter().enumerate() {
+        let corner = (
+            left + (index % layout.columns) as f64 * (layout.width + GAP),
+            top + (index / layout.columns) as f64 * layout.row_height(),
+        );
+        layout.draw_matrix(&mut canvas, matrix, &scale, corner);
+    }
+    bar.draw(&mut canvas, (right + ColourBar::GAP, top + 4.0));
     Ok(canvas.finish(alt_text(title, matrices, &scale, settings)))
 }
 
@@ -88,132 +80,58 @@ fn check(matrices: &[Matrix], settings: &HeatMapSettings) -> Result<()> {
     ensure(settings.columns != Some(0), FUNCTION, || {
         "columns is 0; give at least 1, or None".to_owned()
     })?;
-    for (index, matrix) in matrices.iter().enumerate() {
-        let (rows, columns) = (matrix.rows, matrix.columns);
-        ensure(rows > 0 && columns > 0, FUNCTION, || {
-            format!("matrix {index} has {rows} rows and {columns} columns; both must be at least 1")
-        })?;
-        ensure(
-            rows.checked_mul(columns) == Some(matrix.values.len()),
-            FUNCTION,
-            || {
-                format!(
-                    "matrix {index} has {} values; {rows} × {columns} are needed (rows × columns)",
-                    matrix.values.len()
-                )
-            },
-        )?;
-        let values = matrix.values.iter().map(|&value| f64::from(value));
-        ensure_finite(FUNCTION, &format!("matrix {index}"), values)?;
+    if let Some(input) = &settings.input {
+        input.check_plain(FUNCTION, 0)?;
     }
-    Ok(())
+    (matrices.iter().enumerate())
+        .try_for_each(|(index, matrix)| matrix.check(FUNCTION, &format!("matrix {index}")))
 }
 
-/// From a value to its colour.
-struct Scale {
-    low: f64,
-    high: f64,
-    colours: ColourScale,
+/// The image at the left of the matrices.
+struct Input<'a> {
+    picture: &'a Picture,
+    image: (f64, f64),
+    /// The width of the image or of its caption, whichever is wider.
+    width: f64,
+    caption: Vec<String>,
 }
 
-impl Scale {
-    fn new(matrices: &[Matrix], colours: ColourScale) -> Scale {
-        let values = || {
-            matrices
-                .iter()
-                .flat_map(|matrix| &matrix.values)
-                .map(|&value| f64::from(value))
+impl Input<'_> {
+    fn new(picture: &Picture, side: f64) -> Input<'_> {
+        let scale = side / picture.width.max(picture.height) as f64;
+        let scale = if scale >= 1.0 {
+            half_pixels(scale)
+        } else {
+            scale
         };
-        let low = values().fold(f64::INFINITY, f64::min);
-        let high = values().fold(f64::NEG_INFINITY, f64::max);
-        let (low, high) = match colours {
-            ColourScale::Diverging => {
-                let largest = low.abs().max(high.abs());
-                (-largest, largest)
-            }
-            ColourScale::Sequential => (low, high),
+        let length = |pixels: usize| (pixels as f64 * scale).max(0.5);
+        let image = (length(picture.width), length(picture.height));
+        let caption = if picture.caption.trim().is_empty() {
+            Vec::new()
+        } else {
+            text::wrapped(&picture.caption, SMALL, false, side, 3)
         };
-        // All values equal: any difference will do that can be divided by.
-        let (low, high) = match colours {
-            _ if high > low => (low, high),
-            ColourScale::Diverging => (-1.0, 1.0),
-            ColourScale::Sequential => (low, low + low.abs().max(1.0)),
-        };
-        Scale { low, high, colours }
-    }
-
-    fn colour(&self, value: f64) -> Colour {
-        self.colour_at((value - self.low) / (self.high - self.low))
-    }
-
-    /// The colour at a position in [0, 1] of the bar.
-    fn colour_at(&self, position: f64) -> Colour {
-        match self.colours {
-            ColourScale::Diverging => diverging(2.0 * position - 1.0),
-            ColourScale::Sequential => sequential(position),
+        Input {
+            picture,
+            image,
+            width: text::widest(caption.iter().map(String::as_str), SMALL).max(image.0),
+            caption,
         }
     }
 
-    fn draw_bar(&self, canvas: &mut Canvas, bar: Area, title: &str) {
-        let axis = Axis::exact(self.low, self.high, 5);
-        let ticks: Vec<(f64, String)> = axis
-            .ticks
-            .iter()
-            .map(|tick| (axis.position(tick.value), tick.label.clone()))
-            .collect();
-        draw_colour_bar(
-            canvas,
-            bar,
-            |position| self.colour_at(position),
-            &ticks,
-            title,
-        );
+    fn draw(&self, canvas: &mut Canvas, (left, top): Point) {
+        let indent = ((self.width - self.image.0) / 2.0).floor();
+        let area = Area::new(left + indent, top, self.image.0, self.image.1);
+        draw_picture(canvas, self.picture, area);
+        for (index, line) in self.caption.iter().enumerate() {
+            let baseline = area.bottom() + 15.0 + index as f64 * CAPTION_LINE;
+            canvas.text(Text::new(line, (area.centre().0, baseline), SMALL).align(Align::Centre));
+        }
     }
 }
 
-/// A bar whose colours are `colour(0)` at the bottom to `colour(1)` at the top, with labels at the right.
-pub(super) fn draw_colour_bar(
-    canvas: &mut Canvas,
-    bar: Area,
-    colour: impl Fn(f64) -> Colour,
-    ticks: &[(f64, String)],
-    title: &str,
-) {
-    const STEPS: usize = 128;
-    let rgb = (0..STEPS).rev().flat_map(|step| {
-        let shade = colour(step as f64 / (STEPS - 1) as f64);
-        [shade.0, shade.1, shade.2]
-    });
-    canvas.image(PlacedImage {
-        area: bar,
-        columns: 1,
-        rows: STEPS,
-        rgb: rgb.collect(),
-    });
-    canvas.border(bar, Stroke::solid(AXIS, 1.0));
-    for (position, label) in ticks {
-        let y = bar.bottom() - position * bar.height;
-        canvas.line(
-            vec![(bar.right(), y), (bar.right() + 4.0, y)],
-            Stroke::solid(AXIS, 1.0),
-        );
-        canvas.text(
-            Text::new(label, (bar.right() + 7.0, y), SMALL)
-                .colour(MUTED)
-                .middle(),
-        );
-    }
-    let labels = text::widest(ticks.iter().map(|(_, label)| label.as_str()), SMALL);
-    let at = (bar.right() + labels + 24.0, bar.centre().1);
-    canvas.text(
-        Text::new(title, at, LABEL)
-            .colour(MUTED)
-            .align(Align::Centre)
-            .upward(),
-    );
-}
-
-struct Layout {
+struct Layout<'a> {
+    input: Option<Input<'a>>,
     columns: usize,
     cell: f64,
     width: f64,
@@ -221,9 +139,8 @@ struct Layout {
     caption: f64,
 }
 
-impl Layout {
-    fn new(matrices: &[Matrix], columns: Option<usize>) -> Layout {
-        let room = GRID_WIDTH - 2.0 * MARGIN - BAR_WIDTH;
+impl Layout<'_> {
+    fn new<'a>(matrices: &[Matrix], settings: &'a HeatMapSettings) -> Layout<'a> {
         let most_columns = matrices
             .iter()
             .map(|matrix| matrix.columns)
@@ -232,21 +149,29 @@ impl Layout {
         let most_rows = matrices.iter().map(|matrix| matrix.rows).max().unwrap_or(1) as f64;
         let side = match matrices.len() {
             1 => 420.0,
+            // Three beside an input.
+            2..=6 if settings.input.is_some() => 150.0,
             2..=6 => 180.0,
             7..=20 => 110.0,
             _ => 64.0,
         };
+        let input = settings.input.as_ref();
+        let input = input.map(|picture| Input::new(picture, f64::clamp(side, 112.0, 224.0)));
+        let taken = input.as_ref().map_or(0.0, |input| input.width + INPUT_GAP);
+        let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::USUAL_WIDTH - taken;
         let wanted = (side / most_columns.max(most_rows)).clamp(0.5, 64.0);
         let fitting = ((room + GAP) / (wanted * most_columns + GAP))
             .floor()
             .max(1.0) as usize;
         let number = matrices.len();
-        let columns = columns
+        let columns = settings
+            .columns
             .unwrap_or_else(|| balanced(fitting, number))
             .min(number);
         let widest = ((room + GAP) / columns as f64 - GAP) / most_columns;
         let cell = half_pixels(wanted.min(widest));
         Layout {
+            input,
             columns,
             cell,
             width: most_columns * cell,
@@ -259,34 +184,28 @@ impl Layout {
         }
     }
 
+    /// What the input takes of the width, with the space after it.
+    fn input_width(&self) -> f64 {
+        (self.input.as_ref()).map_or(0.0, |input| input.width + INPUT_GAP)
+    }
+
+    fn input_height(&self) -> f64 {
+        (self.input.as_ref()).map_or(0.0, |input| {
+            input.image.1 + 5.0 + CAPTION_LINE * input.caption.len() as f64
+        })
+    }
+
     fn row_height(&self) -> f64 {
         self.height + self.caption + GAP
     }
 
-    fn draw_matrix(
-        &self,
-        canvas: &mut Canvas,
-        matrix: &Matrix,
-        scale: &Scale,
-        (left, top): (f64, f64),
-    ) {
+    fn draw_matrix(&self, canvas: &mut Canvas, matrix: &Matrix, scale: &Scale, (left, top): Point) {
         let (width, height) = (
             matrix.columns as f64 * self.cell,
             matrix.rows as f64 * self.cell,
         );
         let area = Area::new(left + (self.width - width) / 2.0, top, width, height);
-        let shades = matrix
-            .values
-            .iter()
-            .map(|&value| scale.colour(f64::from(value)));
-        canvas.image(PlacedImage {
-            area,
-            columns: matrix.columns,
-            rows: matrix.rows,
-            rgb: shades
-                .flat_map(|shade| [shade.0, shade.1, shade.2])
-                .collect(),
-        });
+        canvas.image(matrix.placed(area, scale));
         canvas.border(area, Stroke::solid(AXIS, 1.0));
         if self.cell >= CELL_WITH_NUMBER {
             self.draw_numbers(canvas, matrix, scale, area);
@@ -318,11 +237,6 @@ impl Layout {
     }
 }
 
-/// Cells of whole device pixels are all equally large.
-fn half_pixels(size: f64) -> f64 {
-    ((size * 2.0).floor() / 2.0).max(0.5)
-}
-
 /// Two digits after the first one of the largest value.
 fn decimals(scale: &Scale) -> usize {
     let largest = scale.low.abs().max(scale.high.abs());
@@ -350,8 +264,18 @@ fn alt_text(title: &str, matrices: &[Matrix], scale: &Scale, settings: &HeatMapS
     } else {
         format!(": {}", captions.join("; "))
     };
+    let input = match &settings.input {
+        None => String::new(),
+        Some(input) if input.caption.trim().is_empty() => {
+            " At the left the input image.".to_owned()
+        }
+        Some(input) => format!(
+            " At the left the input image: {}.",
+            input.caption.trim().replace('\n', ", ")
+        ),
+    };
     format!(
-        "{title}. {}{size}{captions}. Colours show {} from {} to {}.",
+        "{title}.{input} {}{size}{captions}. Colours show {} from {} to {}.",
         counted(matrices.len(), "heat map", "heat maps"),
         if settings.value_title.is_empty() {
             "values"

@@ -1,8 +1,10 @@
 //! Images in rows and columns, with captions.
 
 use super::canvas::{Area, Canvas, GRID_WIDTH, Heading, MARGIN, Point, SMALL, Stroke};
-use super::check::ensure;
+use super::check::{ensure, invalid};
 use super::colour::{AXIS, BLUE, VERMILLION};
+use super::colour_bar::ColourBar;
+use super::colour_scale::{ColourScale, Scale};
 use super::figure::Figure;
 use super::numerals::counted;
 use super::picture::Picture;
@@ -23,6 +25,11 @@ const MOST_NAMED: usize = 100;
 /// How a grid is laid out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GridSettings {
+    /// Stands below the title.
+    pub subtitle: String,
+    /// What the colours of overlays show, such as "Grad-CAM, share of the largest value"; stands at
+    /// the colour bar, which there is if a picture has an overlay.
+    pub colour_bar: String,
     /// Images in a row, at least 1; `None` for as many as fit, up to 10 for up to 100 images.
     pub columns: Option<usize>,
     /// Pixels on the screen per pixel of an image, in [1, 64]; `None` for a size that suits the number of images.
@@ -31,15 +38,27 @@ pub struct GridSettings {
 
 /// Images enlarged without smoothing, each with its caption below.
 ///
+/// Pictures with and without [`Overlay`](super::Overlay) may stand side by side; all overlays have
+/// the colours of one scale, which the bar at the right explains as they are without the image.
+///
 /// A picture marked as right has a solid blue border and ✓, one marked as wrong a dashed orange
 /// border and ✗.
 pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) -> Result<Figure> {
     check(pictures, settings)?;
-    let layout = Layout::new(pictures, settings);
+    let colours = overlay_colours(pictures)?;
+    let layout = Layout::new(pictures, settings, colours.is_some());
     let rows = pictures.len().div_ceil(layout.columns);
-    let width = (2.0 * MARGIN + layout.columns as f64 * (layout.cell_width + GAP) - GAP).max(240.0);
-    let heading = Heading::new(title, "", width);
-    let height = heading.bottom() + rows as f64 * layout.row_height() - GAP + MARGIN;
+    let grid_height = rows as f64 * layout.row_height() - GAP;
+    let bar = colours.map(|colours| {
+        let images = (rows - 1) as f64 * layout.row_height() + layout.image_height;
+        Scale::of_shares(colours).bar(&settings.colour_bar, images.clamp(110.0, 320.0))
+    });
+    let right = MARGIN + layout.columns as f64 * (layout.cell_width + GAP) - GAP;
+    let bar_width = (bar.as_ref()).map_or(0.0, |bar| ColourBar::GAP + bar.width());
+    let bar_height = bar.as_ref().map_or(0.0, ColourBar::height);
+    let width = (right + bar_width + MARGIN).max(240.0);
+    let heading = Heading::new(title, &settings.subtitle, width);
+    let height = heading.bottom() + grid_height.max(bar_height) + MARGIN;
     let mut canvas = Canvas::new(FUNCTION, width, height)?;
     canvas.heading(&heading);
     for (index, picture) in pictures.iter().enumerate() {
@@ -51,7 +70,30 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
         );
         layout.draw_cell(&mut canvas, picture, &layout.captions[index], corner);
     }
-    Ok(canvas.finish(alt_text(title, pictures, rows, layout.columns)))
+    if let Some(bar) = &bar {
+        bar.draw(&mut canvas, (right + ColourBar::GAP, heading.bottom()));
+    }
+    let grid = (rows, layout.columns);
+    Ok(canvas.finish(alt_text(title, pictures, grid, settings)))
+}
+
+/// The colours of all overlays, none without overlays; an error if they differ.
+fn overlay_colours(pictures: &[Picture]) -> Result<Option<ColourScale>> {
+    let mut colours = (pictures.iter().enumerate())
+        .filter_map(|(index, picture)| Some((index, picture.overlay.as_ref()?.colours)));
+    let Some((first, one)) = colours.next() else {
+        return Ok(None);
+    };
+    match colours.find(|(_, other)| *other != one) {
+        None => Ok(Some(one)),
+        Some((index, other)) => Err(invalid(
+            FUNCTION,
+            format!(
+                "the overlay of image {index} has the colours {other:?}, that of image {first} {one:?}; \
+                 show them in two grids, each with its colour bar"
+            ),
+        )),
+    }
 }
 
 fn check(pictures: &[Picture], settings: &GridSettings) -> Result<()> {
@@ -79,7 +121,13 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(pictures: &[Picture], settings: &GridSettings) -> Layout {
+    fn new(pictures: &[Picture], settings: &GridSettings, with_bar: bool) -> Layout {
+        let bar = if with_bar {
+            ColourBar::USUAL_WIDTH
+        } else {
+            0.0
+        };
+        let room = GRID_WIDTH - 2.0 * MARGIN - bar;
         let widest = pictures
             .iter()
             .map(|picture| picture.width)
@@ -97,7 +145,7 @@ impl Layout {
         let image_width = widest as f64 * scale;
         let wanted = pictures.iter().map(caption_width).fold(0.0, f64::max);
         let mut cell_width = image_width.max(wanted.min(CAPTION_WIDTH)).ceil();
-        let fitting = |cell: f64| ((GRID_WIDTH - 2.0 * MARGIN + GAP) / (cell + GAP)).floor();
+        let fitting = |cell: f64| ((room + GAP) / (cell + GAP)).floor();
         let columns = settings.columns.unwrap_or_else(|| {
             let most = if pictures.len() <= 100 {
                 10
@@ -111,7 +159,7 @@ impl Layout {
         });
         let columns = columns.min(pictures.len());
         if fitting(cell_width) < columns as f64 {
-            let narrow = (GRID_WIDTH - 2.0 * MARGIN + GAP) / columns as f64 - GAP;
+            let narrow = (room + GAP) / columns as f64 - GAP;
             cell_width = narrow.max(image_width).floor();
         }
         let lines = |picture: &Picture| caption_lines(picture, cell_width);
@@ -219,7 +267,12 @@ fn suitable_scale(number: usize, longest_side: usize) -> f64 {
     if scale >= 1.0 { scale.floor() } else { scale }
 }
 
-fn alt_text(title: &str, pictures: &[Picture], rows: usize, columns: usize) -> String {
+fn alt_text(
+    title: &str,
+    pictures: &[Picture],
+    (rows, columns): (usize, usize),
+    settings: &GridSettings,
+) -> String {
     let named: Vec<String> = pictures.iter().take(MOST_NAMED).map(in_words).collect();
     let rest = pictures.len().saturating_sub(MOST_NAMED);
     let more = if rest > 0 {
@@ -227,8 +280,15 @@ fn alt_text(title: &str, pictures: &[Picture], rows: usize, columns: usize) -> S
     } else {
         String::new()
     };
+    let overlays = pictures.iter().any(|picture| picture.overlay.is_some());
+    let colours = match settings.colour_bar.trim() {
+        _ if !overlays => String::new(),
+        "" => " Heat maps lie over images.".to_owned(),
+        heat => format!(" Heat maps over images show {heat}."),
+    };
     format!(
-        "{title}. {} in {} of {columns}: {}{more}.",
+        "{title}.{} {} in {} of {columns}: {}{more}.{colours}",
+        text::sentence(&settings.subtitle),
         counted(pictures.len(), "image", "images"),
         counted(rows, "row", "rows"),
         named.join("; "),
@@ -242,9 +302,14 @@ fn in_words(picture: &Picture) -> String {
     } else {
         caption
     };
+    let heat = if picture.overlay.is_some() {
+        " (with heat map)"
+    } else {
+        ""
+    };
     match picture.mark {
-        None => caption,
-        Some(true) => format!("{caption} (right)"),
-        Some(false) => format!("{caption} (wrong)"),
+        None => format!("{caption}{heat}"),
+        Some(true) => format!("{caption} (right){heat}"),
+        Some(false) => format!("{caption} (wrong){heat}"),
     }
 }

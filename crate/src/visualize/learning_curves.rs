@@ -148,6 +148,7 @@ fn panel(
         x_title: "epoch".to_owned(),
         y_title: y_title.to_owned(),
         lines: lines.collect(),
+        shaded: false,
     }
 }
 

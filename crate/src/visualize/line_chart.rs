@@ -9,6 +9,8 @@ use super::text::{self, Align, Text};
 const MOST_MARKERS: usize = 40;
 /// A line through more points than this is reduced to the lowest and highest of each pixel column.
 const MOST_POINTS: usize = 2_000;
+/// The opacity of an area below a line: grid lines and other areas show through.
+const SHADE: f64 = 0.13;
 const LEGEND_ROW: f64 = 20.0;
 const LEGEND_SAMPLE: f64 = 30.0;
 const LEGEND_GAP: f64 = 18.0;
@@ -33,6 +35,8 @@ pub(super) struct LineChart {
     pub(super) x_title: String,
     pub(super) y_title: String,
     pub(super) lines: Vec<Line>,
+    /// Whether the area between each line and y = 0 is shaded.
+    pub(super) shaded: bool,
 }
 
 impl LineChart {
@@ -41,6 +45,9 @@ impl LineChart {
         let plot = self.plot_area(area);
         self.draw_titles(canvas, area, plot);
         self.draw_grid(canvas, plot);
+        if self.shaded {
+            self.draw_areas(canvas, plot);
+        }
         for (index, line) in self.lines.iter().enumerate() {
             let points = self.positions(line, plot);
             draw_line(canvas, &points, index);
@@ -90,6 +97,18 @@ impl LineChart {
             )
         };
         line.points.iter().map(place).collect()
+    }
+
+    fn draw_areas(&self, canvas: &mut Canvas, plot: Area) {
+        let zero = plot.bottom() - self.y.position(0.0) * plot.height;
+        for (index, line) in self.lines.iter().enumerate() {
+            let mut points = reduced(&self.positions(line, plot));
+            let ends = points.first().copied().zip(points.last().copied());
+            if let Some((first, last)) = ends {
+                points.extend([(last.0, zero), (first.0, zero)]);
+                canvas.translucent_polygon(points, series(index), SHADE);
+            }
+        }
     }
 
     fn draw_titles(&self, canvas: &mut Canvas, area: Area, plot: Area) {

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Area, CHART_WIDTH, Canvas, Heading, MARGIN, Point};
-use super::check::{ensure, ensure_finite};
+use super::check::{ensure, ensure_finite, invalid};
 use super::figure::Figure;
 use super::line_chart::{Line, LineChart};
 use super::numerals::{counted, significant};
@@ -29,6 +29,12 @@ pub struct LinePlotSettings {
     pub y_title: String,
     /// Whether y has a logarithmic scale; all y must be greater than 0 then.
     pub logarithmic_y: bool,
+    /// The ends of a linear y axis, such as `(0.0, 1.0)` for probabilities; all y must lie in between.
+    /// `None` for round numbers around the values.
+    pub y_range: Option<(f64, f64)>,
+    /// Whether the area between each line and y = 0 is shaded, for curves that are judged by it; y is
+    /// linear then, and its axis contains 0.
+    pub shaded: bool,
 }
 
 /// One line per series, told apart by colour, dashes and markers.
@@ -39,18 +45,14 @@ pub fn line_plot(
 ) -> Result<Figure> {
     check(series, settings)?;
     let (x_low, x_high) = range(series, |point| point.0);
-    let (y_low, y_high) = range(series, |point| point.1);
     let chart = LineChart {
         title: String::new(),
         x: Axis::exact(x_low, x_high, 8),
-        y: if settings.logarithmic_y {
-            Axis::logarithmic(y_low, y_high)
-        } else {
-            Axis::round(y_low, y_high, 6)
-        },
+        y: y_axis(series, settings),
         x_title: settings.x_title.clone(),
         y_title: settings.y_title.clone(),
         lines: series.iter().map(line).collect(),
+        shaded: settings.shaded,
     };
     let heading = Heading::new(title, "", CHART_WIDTH);
     let width = CHART_WIDTH - 2.0 * MARGIN;
@@ -64,10 +66,21 @@ pub fn line_plot(
     Ok(canvas.finish(alt_text(title, series, settings)))
 }
 
+fn y_axis(series: &[LineSeries], settings: &LinePlotSettings) -> Axis {
+    let (low, high) = range(series, |point| point.1);
+    match settings.y_range {
+        Some((low, high)) => Axis::exact(low, high, 6),
+        None if settings.logarithmic_y => Axis::logarithmic(low, high),
+        None if settings.shaded => Axis::round(low.min(0.0), high.max(0.0), 6),
+        None => Axis::round(low, high, 6),
+    }
+}
+
 fn check(series: &[LineSeries], settings: &LinePlotSettings) -> Result<()> {
     ensure(!series.is_empty(), FUNCTION, || {
         "there are no series; give at least one".to_owned()
     })?;
+    check_y_axis(settings)?;
     for line in series {
         let name = format!("series {:?}", line.name);
         ensure(!line.points.is_empty(), FUNCTION, || {
@@ -86,8 +99,48 @@ fn check(series: &[LineSeries], settings: &LinePlotSettings) -> Result<()> {
                 )
             },
         )?;
+        check_inside(&name, line, settings)?;
     }
     Ok(())
+}
+
+/// An error for a point above or below the axis.
+fn check_inside(name: &str, line: &LineSeries, settings: &LinePlotSettings) -> Result<()> {
+    let Some((low, high)) = settings.y_range else {
+        return Ok(());
+    };
+    match (line.points.iter()).find(|(_, y)| !(low..=high).contains(y)) {
+        None => Ok(()),
+        Some((_, y)) => Err(invalid(
+            FUNCTION,
+            format!(
+                "{name} has y = {y}, outside y_range ({low}, {high}); give a larger range, or None"
+            ),
+        )),
+    }
+}
+
+fn check_y_axis(settings: &LinePlotSettings) -> Result<()> {
+    if let Some((low, high)) = settings.y_range {
+        ensure_finite(FUNCTION, "y_range", [low, high])?;
+        ensure(low < high, FUNCTION, || {
+            format!("y_range is ({low}, {high}); the first number must be less than the second")
+        })?;
+        ensure(
+            !settings.shaded || (low..=high).contains(&0.0),
+            FUNCTION,
+            || {
+                format!(
+                    "y_range is ({low}, {high}); shaded areas end at y = 0, which must lie in it"
+                )
+            },
+        )?;
+    }
+    let needs_linear = settings.shaded || settings.y_range.is_some();
+    ensure(!(settings.logarithmic_y && needs_linear), FUNCTION, || {
+        "y_range and shaded are for a linear scale; leave logarithmic_y false, or both of them out"
+            .to_owned()
+    })
 }
 
 fn line(series: &LineSeries) -> Line {
@@ -108,11 +161,16 @@ fn range(series: &[LineSeries], value: impl Fn(&Point) -> f64) -> (f64, f64) {
 
 fn alt_text(title: &str, series: &[LineSeries], settings: &LinePlotSettings) -> String {
     let mut text = format!(
-        "{title}. Line plot of {} against {}{}.",
+        "{title}. Line plot of {} against {}{}{}.",
         settings.y_title,
         settings.x_title,
         if settings.logarithmic_y {
             ", logarithmic scale"
+        } else {
+            ""
+        },
+        if settings.shaded {
+            ", with shaded areas below the lines"
         } else {
             ""
         }

@@ -1,4 +1,4 @@
-//! Pictures for the notebooks: image grids, charts, the confusion matrix.
+//! Pictures for the notebooks: image grids, heat maps, charts, the confusion matrix.
 //!
 //! Every function takes plain Rust data and returns a [`Figure`], which shows itself when it is the
 //! last expression of a cell and which [`Figure::save`] writes as PNG or SVG. Input that cannot be
@@ -12,6 +12,8 @@ mod canvas;
 mod check;
 mod class_histogram;
 mod colour;
+mod colour_bar;
+mod colour_scale;
 mod confusion_matrix;
 mod figure;
 mod heat_map;
@@ -19,21 +21,27 @@ mod image_grid;
 mod learning_curves;
 mod line_chart;
 mod line_plot;
+mod matrix;
 mod numerals;
+mod overlay;
 mod picture;
 mod pixel_values;
 mod prediction_bars;
 mod render;
 mod stroke;
 mod text;
+mod viridis;
 
 pub use class_histogram::{CountSeries, class_histogram};
+pub use colour_scale::ColourScale;
 pub use confusion_matrix::confusion_matrix;
 pub use figure::Figure;
-pub use heat_map::{ColourScale, HeatMapSettings, Matrix, heat_map};
+pub use heat_map::{HeatMapSettings, heat_map};
 pub use image_grid::{GridSettings, image_grid};
 pub use learning_curves::{EpochMetrics, learning_curves};
 pub use line_plot::{LinePlotSettings, LineSeries, line_plot};
+pub use matrix::Matrix;
+pub use overlay::Overlay;
 pub use picture::Picture;
 pub use pixel_values::pixel_values;
 pub use prediction_bars::{Prediction, prediction_bars};

@@ -2,6 +2,7 @@
 
 use super::canvas::{Area, PlacedImage};
 use super::check::ensure;
+use super::overlay::Overlay;
 use crate::error::Result;
 
 /// A grey or colour image with what is to be said about it.
@@ -26,6 +27,8 @@ pub struct Picture {
     pub caption: String,
     /// Whether what the caption says is right; `None` if that is not the question.
     pub mark: Option<bool>,
+    /// A heat map over the image, for [`image_grid`](super::image_grid()), which shows its colour bar.
+    pub overlay: Option<Overlay>,
 }
 
 impl Picture {
@@ -64,6 +67,22 @@ impl Picture {
         }
     }
 
+    /// The same image with a heat map over it.
+    pub fn overlaid(self, overlay: Overlay) -> Picture {
+        Picture {
+            overlay: Some(overlay),
+            ..self
+        }
+    }
+
+    /// An error if there is an overlay, for functions that show no colour bar for it.
+    pub(super) fn check_plain(&self, function: &'static str, index: usize) -> Result<()> {
+        self.check(function, index)?;
+        ensure(self.overlay.is_none(), function, || {
+            format!("image {index} has an overlay; only image_grid shows overlays")
+        })
+    }
+
     /// An error unless the numbers fit together; `index` counts from 0.
     pub(super) fn check(&self, function: &'static str, index: usize) -> Result<()> {
         ensure(self.width > 0 && self.height > 0, function, || {
@@ -90,21 +109,26 @@ impl Picture {
                 self.width,
                 self.channels
             )
-        })
+        })?;
+        (self.overlay.iter()).try_for_each(|overlay| overlay.check(function, index))
     }
 
-    /// The image at `area`, with three channels.
+    /// The image at `area`, with three channels, below its overlay.
     pub(super) fn placed(&self, area: Area) -> PlacedImage {
         let rgb = if self.channels == 1 {
             self.pixels.iter().flat_map(|&level| [level; 3]).collect()
         } else {
             self.pixels.clone()
         };
-        PlacedImage {
+        let image = PlacedImage {
             area,
             columns: self.width,
             rows: self.height,
             rgb,
+        };
+        match &self.overlay {
+            Some(overlay) => overlay.over(&image),
+            None => image,
         }
     }
 }

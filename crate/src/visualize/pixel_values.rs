@@ -52,7 +52,7 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
 }
 
 fn check(picture: &Picture) -> Result<()> {
-    picture.check(FUNCTION, 0)?;
+    picture.check_plain(FUNCTION, 0)?;
     ensure(picture.channels == 1, FUNCTION, || {
         "the image has 3 channels; only grey images can be shown as numbers".to_owned()
     })?;

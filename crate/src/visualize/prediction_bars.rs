@@ -85,7 +85,7 @@ fn check(names: &[String], predictions: &[Prediction], classes_shown: Option<usi
         "classes_shown is 0; give at least 1, or None".to_owned()
     })?;
     for (index, prediction) in predictions.iter().enumerate() {
-        prediction.picture.check(FUNCTION, index)?;
+        prediction.picture.check_plain(FUNCTION, index)?;
         let probabilities = &prediction.probabilities;
         ensure(probabilities.len() == names.len(), FUNCTION, || {
             format!(

@@ -3,7 +3,7 @@
 //! Both backends count in device pixels, two to a CSS pixel, so that pictures are sharp on screens
 //! of high density; the SVG says so with its `viewBox`.
 
-use super::canvas::{Canvas, PlacedImage, Point, Shape, Stroke};
+use super::canvas::{Canvas, DEVICE_SCALE, PlacedImage, Point, Shape, Stroke, device, nearest};
 use super::colour::Colour;
 use super::stroke;
 use super::text::{self, Align, FAMILY, Text};
@@ -19,9 +19,6 @@ use plotters::element::{Circle, PathElement, Polygon, Rectangle};
 use plotters::prelude::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontStyle, FontTransform, IntoFont as _, ShapeStyle};
-
-/// Device pixels per CSS pixel.
-const SCALE: f64 = 2.0;
 
 /// plotters shrinks the font size by this factor before it writes it into an SVG.
 const PLOTTERS_FONT_FACTOR: f64 = 1.24;
@@ -77,10 +74,6 @@ pub(super) fn base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }
 
-fn device(css: f64) -> i32 {
-    (css * SCALE).round() as i32
-}
-
 fn device_point((x, y): (f64, f64)) -> (i32, i32) {
     (device(x), device(y))
 }
@@ -112,13 +105,12 @@ fn encode_png(rgb: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>> {
 /// Each device pixel takes the colour of the image pixel it lies in.
 fn enlarge(image: &PlacedImage, pixels: &mut [u8], stride: usize) {
     let (left, top) = device_point((image.area.x, image.area.y));
-    let (right, bottom) = device_point((image.area.right(), image.area.bottom()));
-    let (width, height) = ((right - left) as usize, (bottom - top) as usize);
+    let (width, height) = image.area.device_size();
     for y in 0..height {
-        let row = y * image.rows / height * image.columns;
+        let row = nearest(y, height, image.rows) * image.columns;
         let start = ((top as usize + y) * stride + left as usize) * 3;
         for x in 0..width {
-            let source = (row + x * image.columns / width) * 3;
+            let source = (row + nearest(x, width, image.columns)) * 3;
             let target = start + x * 3;
             pixels[target..target + 3].copy_from_slice(&image.rgb[source..source + 3]);
         }
@@ -129,14 +121,12 @@ fn enlarge(image: &PlacedImage, pixels: &mut [u8], stride: usize) {
 fn svg_image(image: &PlacedImage) -> Result<String> {
     let png = encode_png(&image.rgb, (image.columns as u32, image.rows as u32))?;
     let (x, y) = device_point((image.area.x, image.area.y));
-    let (right, bottom) = device_point((image.area.right(), image.area.bottom()));
+    let (width, height) = image.area.device_size();
     let data = base64(&png);
     Ok(format!(
-        "<image x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
+        "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" \
          image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" \
          xlink:href=\"data:image/png;base64,{data}\"/>\n",
-        right - x,
-        bottom - y,
     ))
 }
 
@@ -156,8 +146,11 @@ trait Surface: DrawingBackend + Sized {
 impl Surface for BitMapBackend<'_> {
     fn paint_text(area: &DrawingArea<Self, Shift>, text: &Text) -> Result<()> {
         let mut outcome = Ok(());
-        let font_found =
-            text::rasterise(text, SCALE, pixel_painter(area, text.colour, &mut outcome));
+        let font_found = text::rasterise(
+            text,
+            DEVICE_SCALE,
+            pixel_painter(area, text.colour, &mut outcome),
+        );
         if font_found {
             outcome
         } else {
@@ -173,10 +166,10 @@ impl Surface for BitMapBackend<'_> {
         let mut outcome = Ok(());
         let points: Vec<Point> = points
             .iter()
-            .map(|&(x, y)| (x * SCALE, y * SCALE))
+            .map(|&(x, y)| (x * DEVICE_SCALE, y * DEVICE_SCALE))
             .collect();
         let painter = pixel_painter(area, stroke.colour, &mut outcome);
-        stroke::rasterise(&points, stroke.width * SCALE, painter);
+        stroke::rasterise(&points, stroke.width * DEVICE_SCALE, painter);
         outcome
     }
 
@@ -224,7 +217,7 @@ impl Surface for SVGBackend<'_> {
         } else {
             FontStyle::Normal
         };
-        let style = (FAMILY, text.size * SCALE * PLOTTERS_FONT_FACTOR)
+        let style = (FAMILY, text.size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR)
             .into_font()
             .style(style)
             .transform(transform)
@@ -271,9 +264,9 @@ fn draw_shapes<B: Surface>(canvas: &Canvas, area: &DrawingArea<B, Shift>) -> Res
                     .map_err(failed)?;
             }
             Shape::Line(points, stroke) => B::paint_line(area, points, stroke)?,
-            Shape::Polygon(points, colour) => {
+            Shape::Polygon(points, colour, opacity) => {
                 let points: Vec<_> = points.iter().copied().map(device_point).collect();
-                area.draw(&Polygon::new(points, colour.filled()))
+                area.draw(&Polygon::new(points, colour.mix(*opacity).filled()))
                     .map_err(failed)?;
             }
             Shape::Disc(centre, radius, colour) => B::paint_disc(area, *centre, *radius, *colour)?,

@@ -104,6 +104,14 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// ` text.` to follow another sentence of an alt text, or nothing if there is nothing to say.
+pub(super) fn sentence(text: &str) -> String {
+    match text.trim().trim_end_matches('.') {
+        "" => String::new(),
+        text => format!(" {}.", text.replace('\n', ", ")),
+    }
+}
+
 /// The width of one line in the unit of `size`.
 pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
     let Some(font) = font(bold) else {
@@ -294,6 +302,13 @@ mod tests {
         let two = wrapped("one\ntwo\nthree\nfour", 12.0, false, 30.0, 2);
         assert_eq!(two.len(), 2);
         assert!(two[1].ends_with('…'));
+    }
+
+    #[test]
+    fn a_sentence_ends_with_one_full_stop() {
+        assert_eq!(sentence("enlarged\nbilinearly."), " enlarged, bilinearly.");
+        assert_eq!(sentence("one"), " one.");
+        assert_eq!(sentence(" "), "");
     }
 
     #[test]

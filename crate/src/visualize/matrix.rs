@@ -1,0 +1,37 @@
+//! Values in rows and columns.
+
+use super::canvas::{Area, PlacedImage};
+use super::check::{ensure_finite, ensure_size};
+use super::colour_scale::Scale;
+use crate::error::Result;
+
+/// Values in rows and columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matrix {
+    /// At least 1.
+    pub rows: usize,
+    /// At least 1.
+    pub columns: usize,
+    /// `rows` × `columns` finite values, row by row.
+    pub values: Vec<f32>,
+    /// Stands below the matrix.
+    pub caption: String,
+}
+
+impl Matrix {
+    /// An error unless the numbers fit together; `name` says which matrix it is.
+    pub(super) fn check(&self, function: &'static str, name: &str) -> Result<()> {
+        ensure_size(function, name, (self.rows, self.columns), self.values.len())?;
+        ensure_finite(function, name, self.numbers())
+    }
+
+    pub(super) fn numbers(&self) -> impl Iterator<Item = f64> + '_ {
+        self.values.iter().map(|&value| f64::from(value))
+    }
+
+    /// The coloured cells at `area`.
+    pub(super) fn placed(&self, area: Area, scale: &Scale) -> PlacedImage {
+        let colours = self.numbers().map(|value| scale.colour(value));
+        PlacedImage::of_colours(area, self.columns, self.rows, colours)
+    }
+}
