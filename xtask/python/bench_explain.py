@@ -1,0 +1,85 @@
+"""Explains the test images with pytorch-grad-cam, for the benchmark to take turns with.
+
+Prints "ready", then answers each line "explain BATCH [COUNT]" on stdin with one line of JSON, and
+ends with the input. The images are read and normalised once, outside what is timed.
+"""
+
+import argparse
+import gzip
+import json
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from pytorch_grad_cam import GradCAM
+from safetensors.torch import load_file
+from torch import nn
+
+PACKAGES = ["torch", "torchvision", "grad-cam", "safetensors", "numpy"]
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(256, 120), nn.Linear(120, 64), nn.Linear(64, 10)
+
+    def forward(self, x):
+        for conv in [self.conv1, self.conv2]:
+            x = nn.functional.max_pool2d(conv(x), 2, 2).sigmoid()
+        return self.fc3(self.fc2(self.fc1(x.flatten(1))))
+
+
+def load(weights):
+    model = LeNet()
+    model.load_state_dict(load_file(weights))
+    return model.eval()
+
+
+def normalized_images(folder):
+    with gzip.open(Path(folder) / "t10k-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
+    return (torch.from_numpy(pixels.copy()).float() / 255 - 0.5) / 0.5
+
+
+def explain(cam, images, batch):
+    checksum = 0.0
+    start = time.perf_counter()
+    for part in images.split(batch):
+        checksum += float(cam(input_tensor=part, targets=None).sum(dtype="float64"))
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "images": len(images), "checksum": checksum}
+
+
+def serve(arguments):
+    torch.set_num_threads(arguments.threads)
+    model, images = load(arguments.weights), normalized_images(arguments.data)
+    # Not as a context manager: there it would swallow an IndexError and report on stdout.
+    cam = GradCAM(model=model, target_layers=[model.conv2])
+    explain(cam, images[:1000], 100)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        command, batch, *count = line.split()
+        if command != "explain":
+            sys.exit(f"unknown: {line.strip()}")
+        chosen = images[: int(count[0])] if count else images
+        print(json.dumps(explain(cam, chosen, int(batch))), flush=True)
+
+
+def main():
+    if "--versions" in sys.argv[1:]:
+        print(json.dumps({name: version(name) for name in PACKAGES}))
+        return
+    parser = argparse.ArgumentParser()
+    parser.add_argument("weights", help="a state_dict of LeNet as safetensors")
+    parser.add_argument("data", help="the folder with Fashion-MNIST's files")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--versions", action="store_true", help="the packages', as JSON, no more")
+    serve(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
