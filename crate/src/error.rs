@@ -128,6 +128,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// What a layer says cannot be laid over the image.
+    #[error("layer {layer} cannot be explained: {reason}")]
+    Explain {
+        /// The layer's name.
+        layer: String,
+        /// Why not, and what to choose instead.
+        reason: String,
+    },
+
     /// A picture cannot be drawn from what its function was given.
     #[error("{function}: {problem}")]
     Picture {

@@ -1,14 +1,15 @@
 //! The support crate of the gasshuku workshop: deep learning in Rust, step by step.
 //!
 //! One module per step, named as its notebook: [`load`], [`visualize`], [`define`], [`train`],
-//! [`save`], [`predict`]. Data flows one way, data → model → training → file → prediction →
-//! picture; [`show`] makes pictures of what the others compute.
+//! [`save`], [`predict`], [`explain`]. Data flows one way, data → model → training → file →
+//! prediction → explanation → picture; [`show`] makes pictures of what the others compute.
 //! A notebook starts with `use gasshuku::prelude::*;`.
 
 pub mod define;
 pub mod device;
 mod display;
 pub mod error;
+pub mod explain;
 pub mod load;
 mod panics;
 pub mod predict;

@@ -1,9 +1,15 @@
 //! What a notebook needs, in one line: `use gasshuku::prelude::*;`
 
 pub use crate::define::{
-    Architecture, ForwardPass, LeNet, LeNetSettings, Model, logits, probabilities, summary,
+    Activation, Architecture, ForwardPass, LeNet, LeNetSettings, Model, logits, probabilities,
+    summary,
 };
 pub use crate::device::DeviceChoice;
+pub use crate::explain::{
+    DeletionSettings, Edges, Explanation, Faithfulness, GradCam, GradCamPlusPlus,
+    GuidedBackpropagation, GuidedGradCam, Method, Saliency, SanityCheck, Target, explain,
+    faithfulness, feature_maps, filters, sanity_check,
+};
 pub use crate::load::{
     Dataset, DatasetInfo, Normalization, Source, Split, fashion_mnist, kmnist, load, mnist,
 };

@@ -24,8 +24,22 @@ pub struct LeNetSettings {
     pub image: [i64; 3],
     /// Number of classes, at least 2.
     pub classes: i64,
+    /// What stands behind each pooling.
+    #[serde(default)]
+    pub activation: Activation,
     /// Seed of the starting weights; the same seed gives the same weights.
     pub seed: u64,
+}
+
+/// The function between linear layers, without which they would be one linear layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// 1 / (1 + e⁻ˣ), in (0, 1); LeNet's own time knew little else.
+    #[default]
+    Sigmoid,
+    /// max(0, x), the rectified linear unit of most networks since 2012.
+    Relu,
 }
 
 impl Default for LeNetSettings {
@@ -34,6 +48,7 @@ impl Default for LeNetSettings {
         LeNetSettings {
             image: [1, 28, 28],
             classes: 10,
+            activation: Activation::Sigmoid,
             seed: 0,
         }
     }
@@ -45,7 +60,7 @@ impl LeNetSettings {
         LeNetSettings {
             image: [3, 32, 32],
             classes: 2,
-            seed: 0,
+            ..Default::default()
         }
     }
 }
@@ -61,6 +76,8 @@ impl LeNetSettings {
 /// | `fc1` | fully connected, 120 | `[120]` | `[120]` |
 /// | `fc2` | fully connected, 64 | `[64]` | `[64]` |
 /// | `fc3` | fully connected, one logit per class | `[10]` | `[2]` |
+///
+/// With [`Activation::Relu`] the sigmoids are `relu1` and `relu2`.
 ///
 /// The softmax at the output is in [`probabilities`](super::probabilities): training works on
 /// logits. After LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
@@ -109,6 +126,16 @@ impl LeNet {
     pub fn settings(&self) -> &LeNetSettings {
         &self.settings
     }
+
+    fn activate(&self, number: usize, x: &Tensor, pass: &mut ForwardPass) -> Tensor {
+        match self.settings.activation {
+            Activation::Sigmoid => pass.record(&format!("sigmoid{number}"), x.sigmoid()),
+            Activation::Relu => {
+                let x = pass.relu(x);
+                pass.record(&format!("relu{number}"), x)
+            }
+        }
+    }
 }
 
 impl Model for LeNet {
@@ -119,11 +146,11 @@ impl Model for LeNet {
     fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
         let x = pass.record("conv1", images.apply(&self.conv1));
         let x = pass.record("pool1", x.max_pool2d_default(POOL));
-        let x = pass.record("sigmoid1", x.sigmoid());
+        let x = self.activate(1, &x, pass);
 
         let x = pass.record("conv2", x.apply(&self.conv2));
         let x = pass.record("pool2", x.max_pool2d_default(POOL));
-        let x = pass.record("sigmoid2", x.sigmoid());
+        let x = self.activate(2, &x, pass);
 
         let x = x.flatten(1, -1);
         let x = pass.record("fc1", x.apply(&self.fc1));

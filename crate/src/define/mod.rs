@@ -8,6 +8,6 @@ pub mod lenet;
 pub mod model;
 pub mod summary;
 
-pub use lenet::{LeNet, LeNetSettings};
+pub use lenet::{Activation, LeNet, LeNetSettings};
 pub use model::{Architecture, ForwardPass, Model, logits, probabilities};
 pub use summary::{LayerRow, Summary, summary};

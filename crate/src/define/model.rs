@@ -68,6 +68,16 @@ pub enum Architecture {
 pub struct ForwardPass {
     training: bool,
     recorded: Option<Vec<(String, Tensor)>>,
+    rectified: Option<Vec<Rectified>>,
+}
+
+/// A ReLU at which the way back from the logits to the image is cut in two.
+#[derive(Debug)]
+pub(crate) struct Rectified {
+    /// What goes in, with all that it was computed from.
+    pub(crate) input: Tensor,
+    /// What comes out, a new beginning for what is computed from it.
+    pub(crate) output: Tensor,
 }
 
 impl ForwardPass {
@@ -75,7 +85,7 @@ impl ForwardPass {
     pub fn training() -> ForwardPass {
         ForwardPass {
             training: true,
-            recorded: None,
+            ..Default::default()
         }
     }
 
@@ -87,8 +97,16 @@ impl ForwardPass {
     /// For looking inside: keeps every activation that the network records.
     pub fn recording() -> ForwardPass {
         ForwardPass {
-            training: false,
             recorded: Some(Vec::new()),
+            ..Default::default()
+        }
+    }
+
+    /// For guided backpropagation, which changes what a ReLU does to gradients.
+    pub(crate) fn guided() -> ForwardPass {
+        ForwardPass {
+            rectified: Some(Vec::new()),
+            ..Default::default()
         }
     }
 
@@ -105,6 +123,27 @@ impl ForwardPass {
         activation
     }
 
+    /// The rectified linear unit, max(0, x), of a tensor of any shape.
+    ///
+    /// The same as [`Tensor::relu`], but guided backpropagation finds it: the method has something
+    /// to guide only in networks that call this.
+    pub fn relu(&mut self, x: &Tensor) -> Tensor {
+        let Some(rectified) = &mut self.rectified else {
+            return x.relu();
+        };
+        let output = x.relu().detach().set_requires_grad(true);
+        rectified.push(Rectified {
+            input: x.shallow_clone(),
+            output: output.shallow_clone(),
+        });
+        output
+    }
+
+    /// The ReLUs of a guided pass, in the order in which the network computed them.
+    pub(crate) fn rectified(&self) -> &[Rectified] {
+        self.rectified.as_deref().unwrap_or_default()
+    }
+
     /// The recorded activations, in the order in which the network computed them.
     pub fn activations(&self) -> &[(String, Tensor)] {
         self.recorded.as_deref().unwrap_or_default()
@@ -115,12 +154,21 @@ impl ForwardPass {
     /// # Errors
     /// [`Error::Name`] with the names that were recorded.
     pub fn activation(&self, name: &str) -> Result<&Tensor> {
+        self.named("activation", name)
+    }
+
+    /// The same, where the name is to be that of a layer.
+    pub(crate) fn layer(&self, name: &str) -> Result<&Tensor> {
+        self.named("layer", name)
+    }
+
+    fn named(&self, what: &'static str, name: &str) -> Result<&Tensor> {
         self.activations()
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, activation)| activation)
             .ok_or_else(|| Error::Name {
-                what: "activation",
+                what,
                 name: name.to_string(),
                 known: self
                     .activations()

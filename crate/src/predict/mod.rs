@@ -167,7 +167,7 @@ fn ranked(classes: &[String], row: Vec<f64>) -> Result<Prediction> {
     Ok(Prediction { classes })
 }
 
-fn check_images(info: &DatasetInfo, images: &Tensor) -> Result<()> {
+pub(crate) fn check_images(info: &DatasetInfo, images: &Tensor) -> Result<()> {
     let size = images.size();
     if images.kind() == Kind::Uint8 && size.len() == 4 && size[1..] == info.image {
         return Ok(());

@@ -1,0 +1,39 @@
+//! Edges: a picture that looks like an explanation and is none.
+
+use tch::{Kind, Tensor};
+
+use super::{Method, Question};
+use crate::error::Result;
+
+/// How steep the image itself is at each pixel: the magnitude of its Sobel gradient.
+///
+/// It never looks at the network. A method whose maps resemble these needs a second look; Adebayo
+/// et al., arXiv 1810.03292, section 5, compare with an edge detector for the same reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edges;
+
+impl Method for Edges {
+    fn name(&self) -> String {
+        "Edges of the image".into()
+    }
+
+    /// `[N, C, H, W]`, 0 or more.
+    fn attribute(&self, question: &Question) -> Result<Tensor> {
+        let images = question.images;
+        let (count, channels, height, width) = images.size4()?;
+        // Each channel by itself, as if it were an image; edges are continued past the border.
+        let planes = images
+            .f_reshape([count * channels, 1, height, width])?
+            .f_replication_pad2d([1, 1, 1, 1])?;
+        let horizontal = Tensor::f_from_slice(&[-1f32, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0])?
+            .f_reshape([1, 1, 3, 3])?
+            .f_to(images.device())?;
+        let kernels = Tensor::f_cat(&[&horizontal, &horizontal.f_transpose(2, 3)?], 0)?;
+        let slopes = planes.f_conv2d::<Tensor>(&kernels, None, [1, 1], [0, 0], [1, 1], 1)?;
+        Ok(slopes
+            .f_square()?
+            .f_sum_dim_intlist([1i64].as_slice(), true, Kind::Float)?
+            .f_sqrt()?
+            .f_reshape([count, channels, height, width])?)
+    }
+}

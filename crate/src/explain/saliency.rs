@@ -1,0 +1,26 @@
+//! Saliency: which pixels the answer hangs on.
+
+use tch::Tensor;
+
+use super::{Method, Question};
+use crate::error::Result;
+
+/// The magnitude of the gradient of the logit with respect to each pixel, |∂y/∂x|.
+///
+/// Simonyan, Vedaldi, Zisserman, "Deep Inside Convolutional Networks: Visualising Image
+/// Classification Models and Saliency Maps", arXiv 1312.6034, section 3. Of the channels of a
+/// colour image the largest counts, which [`heat_maps`](super::Explanation::heat_maps) sees to; the
+/// attributions keep every channel, as Captum's `Saliency` does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saliency;
+
+impl Method for Saliency {
+    fn name(&self) -> String {
+        "Saliency".into()
+    }
+
+    /// `[N, C, H, W]`, 0 or more.
+    fn attribute(&self, question: &Question) -> Result<Tensor> {
+        Ok(question.input_gradient()?.f_abs()?)
+    }
+}

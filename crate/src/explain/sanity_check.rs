@@ -1,0 +1,161 @@
+//! The sanity check: a network that has forgotten what it learned must be explained differently.
+
+use std::collections::BTreeMap;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tch::{Tensor, nn};
+
+use super::{Method, Target, explain, rank_correlation};
+use crate::define::{Model, summary};
+use crate::error::Result;
+
+/// Maps that are less alike than this have changed. The paper draws curves and names no number.
+const ALIKE: f64 = 0.5;
+
+/// What becomes of a method's heat maps while the network forgets, layer by layer.
+#[derive(Debug)]
+pub struct SanityCheck {
+    /// The name of the method.
+    pub method: String,
+    /// First as trained, then with ever more layers forgotten, from the last to the first.
+    pub stages: Vec<Stage>,
+}
+
+/// The network after one more layer has been forgotten.
+#[derive(Debug)]
+pub struct Stage {
+    /// The layer whose weights have just become random; `None` for the network as trained.
+    pub layer: Option<String>,
+    /// The heat maps `[N, H, W]`, 0 to 1.
+    pub heat_maps: Tensor,
+    /// How alike they are to those of the trained network: Spearman's rank correlation of the
+    /// pixels, −1 to 1, averaged over the images. A map without any order counts as 0.
+    pub similarity: f64,
+}
+
+impl SanityCheck {
+    /// Whether the maps of a network that knows nothing are different ones: a rank correlation
+    /// below 0.5 at the last stage.
+    pub fn passes(&self) -> bool {
+        self.stages
+            .last()
+            .is_some_and(|stage| stage.similarity < ALIKE)
+    }
+}
+
+/// Explains normalised images `[N, C, H, W]` again and again while the weights become random, one
+/// layer after the other, from the logits back to the image.
+///
+/// The model parameter randomisation test with cascading of Adebayo, Gilmer, Muelly, Goodfellow,
+/// Hardt, Kim, "Sanity Checks for Saliency Maps", arXiv 1810.03292, section 3. Explained is always
+/// the class that the trained network predicts. Where the authors start a layer anew, its numbers
+/// are drawn here from a uniform distribution with the mean and the standard deviation that they
+/// have, which suits every kind of layer. When the function returns, in whatever way, the weights
+/// are bit for bit what they were.
+///
+/// # Errors
+/// Those of [`explain`].
+pub fn sanity_check(
+    model: &dyn Model,
+    method: &dyn Method,
+    images: &Tensor,
+    seed: u64,
+) -> Result<SanityCheck> {
+    let trained = explain(model, method, images, &Target::Predicted)?;
+    let target = Target::Each(trained.classes.clone());
+    let original = trained.heat_maps()?;
+    let mut stages = vec![Stage {
+        layer: None,
+        similarity: 1.0,
+        heat_maps: original.shallow_clone(),
+    }];
+    let layers = layers_from_the_last(model, images)?;
+    let mut random = StdRng::seed_from_u64(seed);
+    let weights = KeptWeights::of(model.variables())?;
+    for layer in layers {
+        weights.forget(&layer, &mut random)?;
+        let heat_maps = explain(model, method, images, &target)?.heat_maps()?;
+        stages.push(Stage {
+            layer: Some(layer),
+            similarity: similarity(&original, &heat_maps)?,
+            heat_maps,
+        });
+    }
+    Ok(SanityCheck {
+        method: trained.method,
+        stages,
+    })
+}
+
+/// The layers with weights, the one next to the logits first.
+fn layers_from_the_last(model: &dyn Model, images: &Tensor) -> Result<Vec<String>> {
+    let (_, channels, height, width) = images.size4()?;
+    let summary = summary(model, [channels, height, width])?;
+    let with_weights = summary.layers.into_iter().filter(|row| row.parameters > 0);
+    Ok(with_weights.rev().map(|row| row.layer).collect())
+}
+
+fn similarity(original: &Tensor, changed: &Tensor) -> Result<f64> {
+    let maps = |maps: &Tensor| Vec::<Vec<f32>>::try_from(maps.f_flatten(1, -1)?);
+    let (original, changed) = (maps(original)?, maps(changed)?);
+    let sum: f64 = original
+        .iter()
+        .zip(&changed)
+        .map(|(one, other)| rank_correlation(one, other).unwrap_or(0.0))
+        .sum();
+    Ok(sum / original.len() as f64)
+}
+
+/// The weights of a network, with a copy that is put back at the end.
+struct KeptWeights {
+    by_name: BTreeMap<String, (Tensor, Tensor)>,
+}
+
+impl KeptWeights {
+    fn of(variables: &nn::VarStore) -> Result<KeptWeights> {
+        let by_name = variables
+            .variables()
+            .into_iter()
+            .map(|(name, tensor)| {
+                let copy = tensor.f_detach()?.f_contiguous()?.copy();
+                Ok((name, (tensor, copy)))
+            })
+            .collect::<Result<_>>()?;
+        Ok(KeptWeights { by_name })
+    }
+
+    /// Draws the weights of one layer anew.
+    fn forget(&self, layer: &str, random: &mut StdRng) -> Result<()> {
+        let _no_gradients = tch::no_grad_guard();
+        let belongs = |name: &str| {
+            name.rsplit_once('.')
+                .map_or(name == layer, |(prefix, _)| prefix == layer)
+        };
+        for (name, (tensor, _)) in &self.by_name {
+            if belongs(name) && tensor.requires_grad() {
+                let mean = tensor.f_mean(tch::Kind::Float)?.double_value(&[]) as f32;
+                let deviation = tensor.f_std(false)?.double_value(&[]) as f32;
+                // A uniform distribution on ±b has the standard deviation b/√3.
+                let bound = deviation * 3f32.sqrt();
+                let drawn: Vec<f32> = (0..tensor.numel())
+                    .map(|_| mean + bound * random.gen_range(-1.0..=1.0))
+                    .collect();
+                tensor
+                    .shallow_clone()
+                    .f_copy_(&Tensor::f_from_slice(&drawn)?.f_view_as(tensor)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for KeptWeights {
+    fn drop(&mut self) {
+        let _no_gradients = tch::no_grad_guard();
+        for (tensor, copy) in self.by_name.values_mut() {
+            // A copy onto a tensor of the same shape and kind has no way to fail.
+            let _copied = tensor.f_copy_(copy);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Explanations are those of Captum and pytorch-grad-cam, and disturb nothing.
+//!
+//! The reference files and the script that made them are in `reference/`.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use gasshuku::explain::{
+    DeletionSettings, Explanation, Method, Target, blurred, explain, faithfulness, rank_correlation,
+};
+use gasshuku::prelude::*;
+
+/// The largest difference from the references, before any scaling.
+const TOLERANCE: f64 = 1e-5;
+const TARGETS: [&str; 2] = ["predicted", "true"];
+const LAYERS: [&str; 2] = ["conv1", "conv2"];
+const AFTER_ACTIVATION: [&str; 2] = ["sigmoid1", "sigmoid2"];
+
+fn reference(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("reference")
+        .join(name)
+}
+
+/// What the references say, with the networks that they explain.
+struct References {
+    tensors: HashMap<String, Tensor>,
+}
+
+impl References {
+    fn read() -> References {
+        let tensors = Tensor::read_safetensors(reference("explanations.safetensors")).unwrap();
+        References {
+            tensors: tensors.into_iter().collect(),
+        }
+    }
+
+    fn get(&self, name: &str) -> &Tensor {
+        &self.tensors[name]
+    }
+
+    fn images(&self) -> Tensor {
+        let images = self.get("images");
+        assert!(images.size()[0] >= 64);
+        Normalization::default().apply(images)
+    }
+
+    fn target(&self, network: &str, target: &str) -> Target {
+        match target {
+            "predicted" => Target::Predicted,
+            _ => {
+                let labels = Vec::<i64>::try_from(self.get("labels")).unwrap();
+                assert_ne!(&labels, &self.predicted(network));
+                Target::Each(labels.into_iter().map(|label| label as usize).collect())
+            }
+        }
+    }
+
+    fn predicted(&self, network: &str) -> Vec<i64> {
+        Vec::try_from(self.get(&format!("{network}.predicted"))).unwrap()
+    }
+
+    fn explain(&self, network: &str, target: &str, method: &dyn Method) -> Explanation {
+        let target = self.target(network, target);
+        explain(&lenet(network), method, &self.images(), &target).unwrap()
+    }
+
+    /// Compares the attributions, which the references may have without the channel.
+    #[track_caller]
+    fn compare(&self, network: &str, target: &str, method: &dyn Method, name: &str) {
+        let name = format!("{network}.{target}.{name}");
+        let found = self.explain(network, target, method).attributions;
+        let expected = self.get(&name).view_as(&found);
+        assert!(expected.abs().max().double_value(&[]) > 100.0 * TOLERANCE);
+        assert_near(&name, &found, &expected, TOLERANCE);
+    }
+}
+
+fn lenet(network: &str) -> LeNet {
+    let activation = match network {
+        "relu" => Activation::Relu,
+        _ => Activation::Sigmoid,
+    };
+    let settings = LeNetSettings {
+        activation,
+        ..Default::default()
+    };
+    let model = LeNet::new(&settings, Device::Cpu).unwrap();
+    let weights = reference(&format!("explained_{network}.safetensors"));
+    load_weights(&model, weights).unwrap();
+    model
+}
+
+#[track_caller]
+fn assert_near(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
+    assert_eq!(found.size(), expected.size(), "shape of {what}");
+    let difference = (found - expected).abs().max().double_value(&[]);
+    println!("{what} differs by {difference:.2e}");
+    assert!(difference <= tolerance, "{what} differs by {difference}");
+}
+
+#[test]
+fn the_predicted_classes_are_pytorchs() {
+    let references = References::read();
+    for network in ["sigmoid", "relu"] {
+        let explanation = references.explain(network, "predicted", &Saliency);
+        let expected = references.predicted(network);
+        let found: Vec<i64> = explanation
+            .classes
+            .iter()
+            .map(|&class| class as i64)
+            .collect();
+        assert_eq!(found, expected, "{network}");
+    }
+}
+
+#[test]
+fn grad_cam_is_captums_and_pytorch_grad_cams() {
+    let references = References::read();
+    for target in TARGETS {
+        for layer in LAYERS.into_iter().chain(AFTER_ACTIVATION) {
+            let name = format!("{layer}.grad_cam");
+            references.compare("sigmoid", target, &GradCam::at(layer), &name);
+        }
+    }
+}
+
+#[test]
+fn grad_cam_plus_plus_is_pytorch_grad_cams() {
+    let references = References::read();
+    for target in TARGETS {
+        for layer in AFTER_ACTIVATION {
+            let name = format!("{layer}.grad_cam_plus_plus");
+            references.compare("sigmoid", target, &GradCamPlusPlus::at(layer), &name);
+        }
+    }
+}
+
+/// The formula is made for activations that are never negative. Those of a convolution are, its
+/// denominator passes through zero, and the reference itself, computed in double precision from
+/// the same numbers, moves by up to 5e-4 of a map's largest value: see reference/README.md.
+#[test]
+fn grad_cam_plus_plus_at_a_convolution_is_pytorch_grad_cams_as_far_as_that_is_determined() {
+    let references = References::read();
+    for target in TARGETS {
+        for layer in LAYERS {
+            let method = GradCamPlusPlus::at(layer);
+            let found = references.explain("sigmoid", target, &method).attributions;
+            let name = format!("sigmoid.{target}.{layer}.grad_cam_plus_plus");
+            let expected = references.get(&name).view_as(&found);
+            let places = [1i64, 2, 3];
+            let largest = expected.amax(places, false);
+            let apart = (&found - &expected).abs().amax(places, false);
+            let empty = largest.eq(0.0);
+            assert_eq!(
+                apart
+                    .masked_select(&empty)
+                    .count_nonzero(0)
+                    .int64_value(&[]),
+                0
+            );
+            let relative = (apart / largest).masked_select(&empty.logical_not());
+            let median = relative.median().double_value(&[]);
+            let worst = relative.max().double_value(&[]);
+            println!("{name} differs by {median:.1e} in the median, {worst:.1e} at worst");
+            assert!(median < 1e-4 && worst < 2e-2, "{name}: {median}, {worst}");
+        }
+    }
+}
+
+#[test]
+fn saliency_is_captums() {
+    let references = References::read();
+    for target in TARGETS {
+        let expected = references.get(&format!("sigmoid.{target}.gradient")).abs();
+        let found = references
+            .explain("sigmoid", target, &Saliency)
+            .attributions;
+        assert_near(target, &found, &expected, TOLERANCE);
+    }
+}
+
+#[test]
+fn guided_backpropagation_is_captums_and_pytorch_grad_cams() {
+    let references = References::read();
+    for target in TARGETS {
+        references.compare(
+            "relu",
+            target,
+            &GuidedBackpropagation,
+            "guided_backpropagation",
+        );
+        // Without a ReLU both references give the plain gradient, with its sign.
+        references.compare("sigmoid", target, &GuidedBackpropagation, "gradient");
+    }
+}
+
+#[test]
+fn guided_grad_cam_is_captums() {
+    let references = References::read();
+    for network in ["sigmoid", "relu"] {
+        for target in TARGETS {
+            for layer in LAYERS {
+                let name = format!("{layer}.guided_grad_cam");
+                references.compare(network, target, &GuidedGradCam::at(layer), &name);
+            }
+        }
+    }
+}
+
+#[test]
+fn heat_maps_are_enlarged_as_captum_does_and_scaled_by_their_largest_value() {
+    let references = References::read();
+    for (network, target, layer) in [("sigmoid", "predicted", "conv2"), ("relu", "true", "conv1")] {
+        let name = format!("{network}.{target}.{layer}");
+        let explanation = references.explain(network, target, &GradCam::at(layer));
+        let enlarged = explanation.enlarged().unwrap().squeeze_dim(1);
+        let expected = references.get(&format!("{name}.upsampled"));
+        assert_near(&name, &enlarged, expected, TOLERANCE);
+
+        // pytorch-grad-cam takes away the smallest value before it divides; so does the test.
+        let heat_maps = explanation.heat_maps().unwrap();
+        let smallest = heat_maps.amin([1i64, 2], true);
+        let largest = heat_maps.amax([1i64, 2], true);
+        let stretched = (&heat_maps - &smallest) / (&largest - &smallest).clamp_min(1e-7);
+        let expected = references.get(&format!("{name}.scaled"));
+        assert_near(&name, &stretched, expected, TOLERANCE);
+
+        // Maps of zeros are among them, and stay zeros.
+        let empty =
+            i64::try_from(enlarged.amax([1i64, 2], false).eq(0.0).sum(Kind::Int64)).unwrap();
+        if name == "sigmoid.predicted.conv2" {
+            assert_eq!(empty, 14);
+        }
+        let ones = i64::try_from(largest.eq(1.0).sum(Kind::Int64)).unwrap();
+        assert_eq!(empty + ones, heat_maps.size()[0]);
+    }
+}
+
+#[test]
+fn deletion_and_insertion_are_those_of_the_definition() {
+    let references = References::read();
+    let probabilities = references.get("deletion.probabilities");
+    let (count, steps) = probabilities.size2().unwrap();
+    let images = references.images().narrow(0, 0, count);
+    assert_near(
+        "blurred",
+        &blurred(&images).unwrap(),
+        references.get("blurred"),
+        TOLERANCE,
+    );
+
+    // In the order of the reference's own maps: where two pixels are almost equally hot, the last
+    // digit decides which is first.
+    let explanation = Explanation {
+        method: "reference".into(),
+        classes: references.predicted("sigmoid")[..count as usize]
+            .iter()
+            .map(|&class| class as usize)
+            .collect(),
+        attributions: references
+            .get("sigmoid.predicted.conv2.upsampled")
+            .narrow(0, 0, count)
+            .unsqueeze(1),
+        is_signed: false,
+        image: [28, 28],
+    };
+    let settings = DeletionSettings::default();
+    let found = faithfulness(&lenet("sigmoid"), &images, &explanation, &settings).unwrap();
+    for (name, curve) in [
+        ("deletion", &found.deletion),
+        ("insertion", &found.insertion),
+    ] {
+        assert_eq!(curve.shares.len() as i64, steps);
+        let rows = Tensor::from_slice2(&curve.probabilities).to_kind(Kind::Float);
+        assert_near(
+            name,
+            &rows,
+            references.get(&format!("{name}.probabilities")),
+            TOLERANCE,
+        );
+        let areas = Tensor::from_slice(&curve.areas()).to_kind(Kind::Float);
+        assert_near(
+            name,
+            &areas,
+            references.get(&format!("{name}.areas")),
+            TOLERANCE,
+        );
+    }
+}
+
+#[test]
+fn rank_correlations_are_scipys() {
+    let text = std::fs::read(reference("rank_correlations.json")).unwrap();
+    let cases: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let numbers = |value: &serde_json::Value| -> Vec<f32> {
+        let numbers = value.as_array().unwrap().iter();
+        numbers
+            .map(|number| number.as_f64().unwrap() as f32)
+            .collect()
+    };
+    for (name, case) in cases.as_object().unwrap() {
+        let found = rank_correlation(&numbers(&case["first"]), &numbers(&case["second"]));
+        match case["coefficient"].as_f64() {
+            None => assert_eq!(found, None, "{name}"),
+            Some(expected) => {
+                let difference = (found.unwrap() - expected).abs();
+                assert!(difference < 1e-12, "{name} differs by {difference}");
+            }
+        }
+    }
+}
