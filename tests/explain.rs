@@ -310,3 +310,175 @@ fn rank_correlations_are_scipys() {
         }
     }
 }
+
+/// Each method once, at a layer where it has one.
+fn all_methods() -> Vec<Box<dyn Method>> {
+    vec![
+        Box::new(GradCam::at("conv2")),
+        Box::new(GradCamPlusPlus::at("conv1")),
+        Box::new(Saliency),
+        Box::new(GuidedBackpropagation),
+        Box::new(GuidedGradCam::at("conv2")),
+        Box::new(Edges),
+    ]
+}
+
+#[test]
+fn explaining_disturbs_neither_weights_nor_gradients_nor_random_numbers() {
+    if !alone("explaining_disturbs_neither_weights_nor_gradients_nor_random_numbers") {
+        return;
+    }
+    let model = lenet("relu");
+    let images = References::read().images().narrow(0, 0, 4);
+    let loss = model
+        .forward(&images, &mut ForwardPass::training())
+        .logsumexp([1i64], false);
+    loss.sum(Kind::Float).backward();
+    let state = || -> HashMap<String, (Tensor, Tensor, bool)> {
+        let variables = model.variables().variables().into_iter();
+        variables
+            .map(|(name, weight)| {
+                let kept = (
+                    weight.detach().copy(),
+                    weight.grad().copy(),
+                    weight.requires_grad(),
+                );
+                (name, kept)
+            })
+            .collect()
+    };
+    let draw = || Tensor::rand([8], (Kind::Float, Device::Cpu));
+    let before = state();
+    assert!(
+        before
+            .values()
+            .any(|(_, gradient, _)| gradient.abs().max().double_value(&[]) > 0.0)
+    );
+    tch::manual_seed(11);
+    let expected = draw();
+
+    tch::manual_seed(11);
+    for method in all_methods() {
+        let explanation = explain(&model, &*method, &images, &Target::Predicted).unwrap();
+        assert!(!explanation.attributions.requires_grad());
+        faithfulness(&model, &images, &explanation, &DeletionSettings::default()).unwrap();
+        sanity_check(&model, &*method, &images, 5).unwrap();
+        // Not even where explaining fails.
+        assert!(explain(&model, &*method, &images, &Target::Class(10)).is_err());
+    }
+    assert_eq!(draw(), expected);
+    assert_eq!(state(), before);
+    assert!(!images.requires_grad());
+    // Outside of an explanation gradients are tracked as before.
+    assert!(
+        model
+            .forward(&images, &mut ForwardPass::inference())
+            .requires_grad()
+    );
+    let tracked = tch::no_grad(|| {
+        explain(&model, &Saliency, &images, &Target::Predicted).unwrap();
+        model
+            .forward(&images, &mut ForwardPass::inference())
+            .requires_grad()
+    });
+    assert!(!tracked);
+}
+
+/// A training between two explanations is the same training.
+#[test]
+fn dropout_is_as_random_as_before() {
+    if !alone("dropout_is_as_random_as_before") {
+        return;
+    }
+    struct Dropout(LeNet);
+    impl Model for Dropout {
+        fn variables(&self) -> &nn::VarStore {
+            self.0.variables()
+        }
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            let dropped = images.dropout(0.5, pass.is_training());
+            self.0.forward(&dropped, pass)
+        }
+    }
+    let model = Dropout(lenet("sigmoid"));
+    let images = References::read().images().narrow(0, 0, 2);
+    let step = || model.forward(&images, &mut ForwardPass::training());
+    tch::manual_seed(3);
+    let (first, second) = (step(), step());
+    assert_ne!(first, second);
+    tch::manual_seed(3);
+    assert_eq!(step(), first);
+    let explained = explain(&model, &Saliency, &images, &Target::Predicted).unwrap();
+    let plain = explain(&model.0, &Saliency, &images, &Target::Predicted).unwrap();
+    assert_eq!(
+        explained.attributions, plain.attributions,
+        "nothing is dropped"
+    );
+    assert_eq!(step(), second);
+}
+
+/// Whether this is the process of its own that the test of that name asks for. Elsewhere it is
+/// started, and must succeed: memory and libtorch's random numbers belong to a process, and the
+/// other tests here use them, too.
+fn alone(test: &str) -> bool {
+    const ALONE: &str = "GASSHUKU_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{complaint}");
+    assert!(said.contains("1 passed"), "no test is called {test}");
+    false
+}
+
+/// Bytes that were asked for and not given back, in this process.
+///
+/// Not what the operating system has handed out: that hides a leak in room that was free already.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn allocated() -> usize {
+    // SAFETY: it only reads the allocator's own books, and takes its locks to do so.
+    let books = unsafe { libc::mallinfo2() };
+    books.uordblks + books.hblkhd
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn ten_thousand_explanations_leave_no_memory_behind() {
+    if !alone("ten_thousand_explanations_leave_no_memory_behind") {
+        return;
+    }
+    let model = lenet("relu");
+    let images = References::read().images();
+    let methods = all_methods();
+    let explain_some = |count: usize| {
+        for index in 0..count {
+            let image = images.narrow(0, (index % 64) as i64, 1);
+            let method = &*methods[index % methods.len()];
+            let explanation = explain(&model, method, &image, &Target::Predicted).unwrap();
+            let _heat_map = explanation.heat_maps().unwrap();
+        }
+    };
+    explain_some(1_000);
+    let before = allocated();
+    explain_some(10_000);
+    let grown = allocated().saturating_sub(before);
+    println!("10,000 explanations: {grown} bytes more");
+    // One number kept for each explanation is 10,000 tensors of some 300 bytes.
+    assert!(grown < 256 << 10, "{grown} bytes more");
+
+    // What is kept is counted: 10,000 heat maps are 31 MB.
+    let before = allocated();
+    let kept: Vec<Tensor> = (0..10_000)
+        .map(|_| Tensor::zeros([784], (Kind::Float, Device::Cpu)))
+        .collect();
+    let counted = allocated() - before;
+    println!("{} heat maps kept: {counted} bytes more", kept.len());
+    assert!(counted > 10_000 * 784 * 4);
+}

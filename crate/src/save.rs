@@ -93,7 +93,7 @@ fn from_json<T: DeserializeOwned>(path: &Path, file: &StateDict, key: &str) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::define::{LeNetSettings, logits};
+    use crate::define::{Activation, LeNetSettings, logits};
     use crate::load::Normalization;
     use tch::{Kind, Tensor};
 
@@ -145,6 +145,28 @@ mod tests {
             logits(&model, &images).unwrap(),
             logits(&*loaded.model, &images).unwrap()
         );
+    }
+
+    #[test]
+    fn the_activation_is_saved_and_was_a_sigmoid_before_there_was_a_choice() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lenet.safetensors");
+        let settings = LeNetSettings {
+            activation: Activation::Relu,
+            ..LeNetSettings::table()
+        };
+        let model = LeNet::new(&settings, Device::Cpu).unwrap();
+        save_model(&model, &info(), &path).unwrap();
+        let loaded = load_model(&path, Device::Cpu).unwrap();
+        assert_eq!(loaded.model.architecture(), Architecture::LeNet(settings));
+
+        let earlier = r#"{"name":"lenet","image":[3,32,32],"classes":2,"seed":0}"#;
+        changed(&path, |file| {
+            drop(file.metadata.insert(ARCHITECTURE.into(), earlier.into()))
+        });
+        let loaded = load_model(&path, Device::Cpu).unwrap();
+        let expected = Architecture::LeNet(LeNetSettings::table());
+        assert_eq!(loaded.model.architecture(), expected);
     }
 
     #[test]

@@ -396,6 +396,27 @@ mod tests {
     }
 
     #[test]
+    fn relu_takes_the_place_of_the_sigmoids() {
+        let settings = LeNetSettings {
+            activation: Activation::Relu,
+            ..Default::default()
+        };
+        let model = LeNet::new(&settings, Device::Cpu).unwrap();
+        let names: Vec<String> = summary(&model, [1, 28, 28])
+            .unwrap()
+            .layers
+            .into_iter()
+            .map(|row| row.layer)
+            .collect();
+        assert_eq!((&names[2][..], &names[5][..]), ("relu1", "relu2"));
+        let images = Tensor::rand([2, 1, 28, 28], (Kind::Float, Device::Cpu));
+        let mut pass = ForwardPass::recording();
+        let _logits = model.forward(&images, &mut pass);
+        let expected = pass.activation("pool1").unwrap().clamp_min(0.0);
+        assert_eq!(pass.activation("relu1").unwrap(), &expected);
+    }
+
+    #[test]
     fn images_of_another_shape_are_an_error_not_a_panic() {
         let model = LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap();
         let colour = Tensor::zeros([1, 3, 28, 28], (Kind::Float, Device::Cpu));

@@ -216,3 +216,86 @@ fn area(shares: &[f64], probabilities: &[f64]) -> f64 {
         .map(|(share, probability)| (share[1] - share[0]) * (probability[0] + probability[1]) / 2.0)
         .sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ByHand, image, numbers};
+    use super::super::{Saliency, Target, explain};
+    use super::*;
+
+    /// 1 / (1 + e⁻ˣ): the softmax of two logits x apart.
+    fn sigmoid(x: f64) -> f64 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    fn near(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} beside {expected}");
+        }
+    }
+
+    #[test]
+    fn curves_and_areas_are_those_worked_out_by_hand() {
+        // The logits are x₀ + 2 x₁ and 0: the right pixel matters more, and goes first.
+        let model = ByHand::new(&[&[1.0, 2.0, 0.0, 0.0], &[0.0; 4]]);
+        let images = image(0.5, 1.5);
+        let explanation = explain(&model, &Saliency, &images, &Target::Class(0)).unwrap();
+        let settings = DeletionSettings {
+            pixels_per_step: 1,
+            deleted: -1.0,
+        };
+        let found = faithfulness(&model, &images, &explanation, &settings).unwrap();
+        assert_eq!(found.deletion.shares, [0.0, 0.5, 1.0]);
+        let deletion = [sigmoid(3.5), sigmoid(-1.5), sigmoid(-3.0)];
+        near(&found.deletion.probabilities[0], &deletion);
+        near(&found.deletion.mean(), &deletion);
+        let area = (deletion[0] + 2.0 * deletion[1] + deletion[2]) / 4.0;
+        near(&found.deletion.areas(), &[area]);
+        near(&[found.deletion.area()], &[area]);
+        let blurred = numbers(&blurred(&images).unwrap());
+        let blurred = [f64::from(blurred[0]), f64::from(blurred[1])];
+        let insertion = [
+            sigmoid(blurred[0] + 2.0 * blurred[1]),
+            sigmoid(blurred[0] + 2.0 * 1.5),
+            sigmoid(3.5),
+        ];
+        near(&found.insertion.probabilities[0], &insertion);
+    }
+
+    #[test]
+    fn the_last_step_takes_what_is_left() {
+        assert_eq!(steps(784, 28).len(), 29);
+        assert_eq!(steps(10, 4), [0, 4, 8, 10]);
+        assert_eq!(steps(3, 100), [0, 3]);
+        near(&[area(&[0.0, 0.8, 1.0], &[1.0, 0.5, 0.0])], &[0.6 + 0.05]);
+    }
+
+    #[test]
+    fn a_flat_image_is_not_changed_by_the_blur() {
+        let flat = Tensor::from_slice(&[3f32]).expand([2, 3, 4, 7], false);
+        let found = blurred(&flat).unwrap();
+        assert!((found - flat).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
+    fn what_does_not_fit_says_so() {
+        let model = ByHand::new(&[&[1.0; 4], &[0.0; 4]]);
+        let images = image(0.5, 1.5);
+        let explanation = explain(&model, &Saliency, &images, &Target::Class(0)).unwrap();
+        let message = |images: &Tensor, pixels_per_step| {
+            let settings = DeletionSettings {
+                pixels_per_step,
+                ..Default::default()
+            };
+            faithfulness(&model, images, &explanation, &settings)
+                .expect_err("wrong")
+                .to_string()
+        };
+        assert!(message(&images, 0).starts_with("pixels_per_step is 0"));
+        let two = Tensor::cat(&[&images, &images], 0);
+        assert!(message(&two, 1).contains("give the images that were explained"));
+        assert!(message(&images.transpose(2, 3), 1).contains("[2, 1]"));
+        assert!(message(&images.narrow(0, 0, 0), 1).starts_with("there is no image"));
+    }
+}

@@ -28,3 +28,33 @@ pub fn filters(model: &dyn Model, layer: &str) -> Result<Tensor> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::define::{LeNet, LeNetSettings};
+
+    #[test]
+    fn filters_are_a_copy_of_the_weights() {
+        let model = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        let weight = &model.variables().variables()["conv1.weight"];
+        let mut found = filters(&model, "conv1").unwrap();
+        assert_eq!(found.size(), [6, 3, 5, 5]);
+        assert_eq!(&found, weight);
+        let _zeros = found.fill_(0.0);
+        assert_ne!(&found, weight);
+        assert_eq!(filters(&model, "conv2").unwrap().size(), [16, 6, 5, 5]);
+    }
+
+    #[test]
+    fn a_layer_without_filters_gets_the_list_of_those_with() {
+        let model = LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap();
+        for layer in ["fc1", "pool1", "Conv1", ""] {
+            let message = filters(&model, layer).expect_err("no filters").to_string();
+            assert_eq!(
+                message,
+                format!("there is no convolution `{layer}`; there are: conv1, conv2")
+            );
+        }
+    }
+}

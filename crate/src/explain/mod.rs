@@ -288,3 +288,354 @@ fn check_attributions(method: &dyn Method, attributions: &Tensor, count: i64) ->
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::define::{ForwardPass, LeNet, LeNetSettings};
+    use tch::nn;
+
+    /// A network whose answers can be worked out by hand: one channel, two filters that hand the
+    /// image and its negative on, and logits that weight the places of both.
+    pub(super) struct ByHand {
+        variables: nn::VarStore,
+        /// `[2 × pixels, classes]`
+        head: Tensor,
+    }
+
+    impl ByHand {
+        /// For each class the weights of the places of the first filter, then of the second.
+        pub(super) fn new(classes: &[&[f32]]) -> ByHand {
+            ByHand {
+                variables: nn::VarStore::new(Device::Cpu),
+                head: Tensor::from_slice2(classes).tr(),
+            }
+        }
+    }
+
+    impl Model for ByHand {
+        fn variables(&self) -> &nn::VarStore {
+            &self.variables
+        }
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            let maps = pass.record("maps", Tensor::cat(&[images, &images.neg()], 1));
+            let _aside = pass.record("aside", images.neg());
+            let flat = pass.record("flat", maps.flatten(1, -1));
+            pass.record("logits", flat.matmul(&self.head))
+        }
+    }
+
+    /// One image of 1×2 pixels.
+    pub(super) fn image(left: f32, right: f32) -> Tensor {
+        Tensor::from_slice(&[left, right]).reshape([1, 1, 1, 2])
+    }
+
+    pub(super) fn numbers(tensor: &Tensor) -> Vec<f32> {
+        Vec::try_from(tensor.flatten(0, -1)).unwrap()
+    }
+
+    fn lenet() -> LeNet {
+        LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap()
+    }
+
+    /// Normalised images without any pattern, the same every time.
+    pub(super) fn noise(count: i64) -> Tensor {
+        let numbers = Tensor::arange(count * 784, (Kind::Float, Device::Cpu));
+        (numbers * 12.9898).sin().view([count, 1, 28, 28])
+    }
+
+    fn error(method: &dyn Method, images: &Tensor, target: &Target) -> String {
+        explain(&lenet(), method, images, target)
+            .expect_err("cannot be explained")
+            .to_string()
+    }
+
+    #[test]
+    fn grad_cam_is_the_one_worked_out_by_hand() {
+        let model = ByHand::new(&[&[4.0, 2.0, 1.0, 1.0], &[-1.0, 0.0, 0.0, 0.0]]);
+        let explained = |class| {
+            let target = Target::Class(class);
+            explain(&model, &GradCam::at("maps"), &image(3.0, -5.0), &target).unwrap()
+        };
+        // α = (3, 1); L = ReLU(3 · (3, −5) + 1 · (−3, 5)) = ReLU(6, −10).
+        assert_eq!(numbers(&explained(0).attributions), [6.0, 0.0]);
+        assert_eq!(numbers(&explained(0).heat_maps().unwrap()), [1.0, 0.0]);
+        // α = (−1/2, 0); L = ReLU(−1.5, 2.5).
+        assert_eq!(numbers(&explained(1).attributions), [0.0, 2.5]);
+        assert_eq!(explained(1).method, "Grad-CAM at maps");
+    }
+
+    #[test]
+    fn grad_cam_plus_plus_is_the_one_worked_out_by_hand() {
+        let model = ByHand::new(&[&[1.0, -2.0, 0.0, 3.0], &[0.0; 4]]);
+        let method = GradCamPlusPlus::at("maps");
+        let found = explain(&model, &method, &image(1.0, 3.0), &Target::Class(0)).unwrap();
+        // First filter, ΣA = 4: α = 1/(2 + 4·1) at the left, where g = 1; the right has g < 0.
+        // Second filter, ΣA = −4: α = 9/(18 − 4·27) = −0.1 at the right, where g = 3.
+        // w = (1/6, −0.3); L = 1/6 · (1, 3) − 0.3 · (−1, −3).
+        let left = 1.0 / 6.0 + 0.3;
+        for (found, expected) in numbers(&found.attributions).iter().zip([left, 3.0 * left]) {
+            assert!((found - expected).abs() < 1e-6, "{found} beside {expected}");
+        }
+        // Without any gradient nothing matters, and nothing is divided by zero.
+        let silent = explain(&model, &method, &image(1.0, 3.0), &Target::Class(1)).unwrap();
+        assert_eq!(numbers(&silent.heat_maps().unwrap()), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn gradients_are_those_worked_out_by_hand() {
+        let model = ByHand::new(&[&[4.0, 2.0, 1.0, 5.0], &[0.0; 4]]);
+        let attributions = |method: &dyn Method| {
+            let found = explain(&model, method, &image(3.0, -5.0), &Target::Class(0)).unwrap();
+            assert!(found.is_per_pixel());
+            found
+        };
+        // Each pixel counts once as it is and once as its negative: 4 − 1, 2 − 5.
+        let saliency = attributions(&Saliency);
+        assert_eq!(numbers(&saliency.attributions), [3.0, 3.0]);
+        let plain = attributions(&GuidedBackpropagation);
+        assert_eq!(numbers(&plain.attributions), [3.0, -3.0]);
+        assert_eq!(numbers(&plain.signed_maps().unwrap()), [1.0, -1.0]);
+        assert_eq!(numbers(&plain.heat_maps().unwrap()), [1.0, 1.0]);
+        // Grad-CAM's map: α = (3, 3), L = ReLU(0, 0).
+        let product = attributions(&GuidedGradCam::at("maps"));
+        assert_eq!(numbers(&product.heat_maps().unwrap()), [0.0, 0.0]);
+    }
+
+    /// ReLUs one after the other, and side by side on the way to one sum.
+    #[test]
+    fn guided_backpropagation_follows_every_way_through_the_network() {
+        struct Branches(nn::VarStore);
+        impl Model for Branches {
+            fn variables(&self) -> &nn::VarStore {
+                &self.0
+            }
+            fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+                let first = pass.relu(images);
+                let up = pass.relu(&(&first * 2.0));
+                let down = pass.relu(&(&first * 3.0));
+                let passed_by = images * 10.0;
+                let y = (up - down * 5.0 + first * 0.5 + passed_by).flatten(1, -1);
+                Tensor::cat(
+                    &[&y.sum_dim_intlist([1i64].as_slice(), true, Kind::Float); 2],
+                    1,
+                )
+            }
+        }
+        let model = Branches(nn::VarStore::new(Device::Cpu));
+        let found = |method: &dyn Method| {
+            let explanation =
+                explain(&model, method, &image(1.0, -1.0), &Target::Class(0)).unwrap();
+            numbers(&explanation.attributions)
+        };
+        // Left: up 2, down −15, straight 0.5, past all ReLUs 10; right: only what goes past.
+        assert_eq!(found(&Saliency), [2.5, 10.0]);
+        // The −5 that reaches the second branch is not let through.
+        assert_eq!(found(&GuidedBackpropagation), [12.5, 10.0]);
+    }
+
+    #[test]
+    fn edges_are_those_of_the_image_alone() {
+        let images = Tensor::from_slice(&[0f32, 0.0, 8.0, 0.0, 0.0, 8.0]).reshape([1, 1, 2, 3]);
+        let model = ByHand::new(&[&[0.0; 12], &[0.0; 12]]);
+        let found = explain(&model, &Edges, &images, &Target::Predicted).unwrap();
+        // (1 + 2 + 1) · 8 where the step is, nothing where the image is flat.
+        assert_eq!(
+            numbers(&found.attributions),
+            [0.0, 32.0, 32.0, 0.0, 32.0, 32.0]
+        );
+    }
+
+    #[test]
+    fn colours_are_explained_too() {
+        let model = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        let images = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+        let found = explain(&model, &Saliency, &images, &Target::Class(1)).unwrap();
+        assert_eq!(found.attributions.size(), [2, 3, 32, 32]);
+        let strongest = found.attributions.amax([1i64], false);
+        let expected = &strongest / strongest.amax([1i64, 2], true);
+        assert_eq!(found.heat_maps().unwrap(), expected);
+    }
+
+    #[test]
+    fn many_images_are_explained_as_each_by_itself() {
+        let (model, images) = (lenet(), noise(2 * BATCH + 1));
+        let method = GradCam::at("sigmoid2");
+        let labels: Vec<usize> = (0..images.size()[0] as usize).map(|n| n % 10).collect();
+        let all = explain(&model, &method, &images, &Target::Each(labels.clone())).unwrap();
+        assert_eq!(all.classes, labels);
+        for index in [0, BATCH - 1, BATCH, 2 * BATCH] {
+            let target = Target::Class(labels[index as usize]);
+            let one = explain(&model, &method, &images.narrow(0, index, 1), &target).unwrap();
+            let apart = (one.attributions - all.attributions.narrow(0, index, 1))
+                .abs()
+                .max();
+            assert!(apart.double_value(&[]) < 1e-6, "image {index}");
+        }
+    }
+
+    #[test]
+    fn a_frozen_model_and_a_cell_without_gradients_are_explained_alike() {
+        let (model, images) = (lenet(), noise(2));
+        let method = GuidedGradCam::at("conv2");
+        let explained = |model: &LeNet| {
+            explain(model, &method, &images, &Target::Class(3))
+                .unwrap()
+                .attributions
+        };
+        let expected = explained(&model);
+        assert_eq!(tch::no_grad(|| explained(&model)), expected);
+        for weight in model.variables().trainable_variables() {
+            let _frozen = weight.set_requires_grad(false);
+        }
+        assert_eq!(explained(&model), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_explained_says_why() {
+        let (method, any) = (GradCam::at("conv2"), Target::Predicted);
+        assert_eq!(
+            error(&GradCam::at("conv3"), &noise(1), &any),
+            "there is no layer `conv3`; there are: conv1, pool1, sigmoid1, conv2, pool2, \
+             sigmoid2, fc1, fc2, fc3"
+        );
+        assert_eq!(
+            error(&method, &noise(1), &Target::Class(10)),
+            "there is no class 10: there are 10, counted from 0"
+        );
+        assert_eq!(
+            error(&Saliency, &noise(2), &Target::Each(vec![0, 11])),
+            "there is no class 11: there are 10, counted from 0"
+        );
+        assert!(
+            error(&method, &noise(2), &Target::Each(vec![1]))
+                .contains("2 images to explain but 1 classes")
+        );
+        for layer in ["fc1", "fc3"] {
+            let message = error(&GradCam::at(layer), &noise(1), &any);
+            assert!(
+                message.starts_with(&format!(
+                    "layer {layer} cannot be explained: its output [1, "
+                )),
+                "{message}"
+            );
+            assert!(message.contains("choose a convolution"), "{message}");
+        }
+        for method in [&method as &dyn Method, &Saliency, &Edges] {
+            assert!(error(method, &noise(0), &any).starts_with("there is no image to explain"));
+        }
+        assert!(error(&method, &noise(1).squeeze_dim(0), &any).contains("[1, 28, 28]"));
+        assert!(error(&method, &noise(1).to_kind(Kind::Uint8), &any).contains("Uint8"));
+        assert!(
+            error(&method, &noise(1).narrow(2, 0, 9), &any)
+                .starts_with("the network cannot process images of shape [1, 1, 9, 28]")
+        );
+    }
+
+    #[test]
+    fn a_layer_that_the_logits_do_not_depend_on_is_an_error() {
+        let model = ByHand::new(&[&[1.0; 4], &[1.0; 4]]);
+        for method in [
+            &GradCam::at("aside") as &dyn Method,
+            &GradCamPlusPlus::at("aside"),
+        ] {
+            let message = explain(&model, method, &image(1.0, 2.0), &Target::Predicted)
+                .expect_err("not on the way to the logits")
+                .to_string();
+            assert!(
+                message.starts_with("layer aside cannot be explained: the logits do not depend"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn logits_that_do_not_depend_on_the_image_are_an_error() {
+        struct Deaf(nn::VarStore);
+        impl Model for Deaf {
+            fn variables(&self) -> &nn::VarStore {
+                &self.0
+            }
+            fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+                let maps = pass.record("maps", images.detach());
+                maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float)
+                    * Tensor::ones([2], (Kind::Float, Device::Cpu))
+            }
+        }
+        let model = Deaf(nn::VarStore::new(Device::Cpu));
+        let methods = [
+            &Saliency as &dyn Method,
+            &GuidedBackpropagation,
+            &GradCam::at("maps"),
+        ];
+        for method in methods {
+            let message = explain(&model, method, &image(1.0, 2.0), &Target::Predicted)
+                .expect_err("nothing to differentiate")
+                .to_string();
+            assert!(message.contains("do not depend on"), "{message}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_an_error_not_a_picture() {
+        let model = ByHand::new(&[&[f32::NAN, 0.0, 0.0, 0.0], &[0.0; 4]]);
+        let message = explain(&model, &Saliency, &image(1.0, 2.0), &Target::Class(0))
+            .expect_err("NaN")
+            .to_string();
+        assert!(
+            message.starts_with("Saliency finds numbers that are not finite"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_method_that_gives_another_shape_is_an_error() {
+        struct Odd;
+        impl Method for Odd {
+            fn name(&self) -> String {
+                "Odd".into()
+            }
+            fn attribute(&self, question: &Question) -> Result<Tensor> {
+                Ok(question.images.flatten(0, -1))
+            }
+        }
+        let message = error(&Odd, &noise(1), &Target::Predicted);
+        assert!(
+            message.contains("Odd must give attributions of shape [N, C, H, W]"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_classifier_explains_bytes_by_the_name_of_a_class() {
+        let info = crate::load::DatasetInfo {
+            image: [1, 28, 28],
+            classes: (0..10).map(|class| format!("class {class}")).collect(),
+            normalization: Default::default(),
+        };
+        let classifier = Classifier::new(Box::new(lenet()), &info);
+        let bytes = Tensor::randint(256, [2, 1, 28, 28], (Kind::Uint8, Device::Cpu));
+        let method = GradCam::at("conv2");
+        let named = classifier
+            .explain(&method, &bytes, Some("class 4"))
+            .unwrap();
+        assert_eq!(named.classes, [4, 4]);
+        let predicted = classifier.explain(&method, &bytes, None).unwrap();
+        for (class, prediction) in predicted
+            .classes
+            .iter()
+            .zip(classifier.predict_batch(&bytes).unwrap())
+        {
+            assert_eq!(prediction.class(), info.classes[*class]);
+        }
+        let message = |images: &Tensor, class| {
+            classifier
+                .explain(&method, images, class)
+                .expect_err("wrong")
+                .to_string()
+        };
+        assert!(message(&bytes, Some("boot")).starts_with("there is no class `boot`"));
+        assert!(message(&bytes.to_kind(Kind::Float), None).contains("bytes (Uint8)"));
+        assert!(message(&bytes.narrow(0, 0, 0), None).starts_with("there is no image"));
+    }
+}

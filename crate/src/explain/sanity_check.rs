@@ -159,3 +159,126 @@ impl Drop for KeptWeights {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tch::{Device, Kind};
+
+    use super::super::{Edges, GradCam, Question, Saliency};
+    use super::*;
+    use crate::define::{LeNet, LeNetSettings};
+    use crate::error::Error;
+    use crate::state_dict::StateDict;
+
+    fn lenet() -> LeNet {
+        LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap()
+    }
+
+    fn images() -> Tensor {
+        super::super::tests::noise(3)
+    }
+
+    fn weights(model: &LeNet) -> BTreeMap<String, Tensor> {
+        let state = StateDict::of(model.variables()).tensors;
+        state
+            .iter()
+            .map(|(name, tensor)| (name.clone(), tensor.copy()))
+            .collect()
+    }
+
+    #[test]
+    fn a_method_that_never_looks_at_the_network_fails() {
+        let check = sanity_check(&lenet(), &Edges, &images(), 0).unwrap();
+        let layers: Vec<Option<&str>> = check
+            .stages
+            .iter()
+            .map(|stage| stage.layer.as_deref())
+            .collect();
+        let expected = [
+            None,
+            Some("fc3"),
+            Some("fc2"),
+            Some("fc1"),
+            Some("conv2"),
+            Some("conv1"),
+        ];
+        assert_eq!(layers, expected);
+        assert!(
+            check
+                .stages
+                .iter()
+                .all(|stage| (stage.similarity - 1.0).abs() < 1e-12)
+        );
+        assert!(!check.passes());
+    }
+
+    #[test]
+    fn a_method_that_follows_the_weights_passes_and_the_seed_decides_how() {
+        let (model, images) = (lenet(), images());
+        let similarities = |seed| -> Vec<f64> {
+            let check = sanity_check(&model, &Saliency, &images, seed).unwrap();
+            assert!(check.passes());
+            check.stages.iter().map(|stage| stage.similarity).collect()
+        };
+        let first = similarities(1);
+        assert_eq!(first[0], 1.0);
+        assert!(
+            first[1..].iter().all(|&similarity| similarity < 0.9),
+            "{first:?}"
+        );
+        assert_eq!(similarities(1), first);
+        assert_ne!(similarities(2), first);
+    }
+
+    #[test]
+    fn the_weights_are_what_they_were() {
+        let model = lenet();
+        let before = weights(&model);
+        sanity_check(&model, &GradCam::at("conv2"), &images(), 0).unwrap();
+        assert_eq!(weights(&model), before);
+    }
+
+    #[test]
+    fn the_weights_are_what_they_were_after_a_failure_in_the_middle() {
+        struct Third(Cell<usize>);
+        impl Method for Third {
+            fn name(&self) -> String {
+                "third time unlucky".into()
+            }
+            fn attribute(&self, question: &Question) -> Result<Tensor> {
+                self.0.set(self.0.get() + 1);
+                match self.0.get() {
+                    3 => Err(Error::Data("unlucky".into())),
+                    _ => Ok(question.images.shallow_clone()),
+                }
+            }
+        }
+        let model = lenet();
+        let before = weights(&model);
+        let error = sanity_check(&model, &Third(Cell::new(0)), &images(), 0);
+        assert_eq!(error.expect_err("unlucky").to_string(), "unlucky");
+        assert_eq!(weights(&model), before);
+    }
+
+    #[test]
+    fn forgotten_weights_keep_mean_and_deviation() {
+        let model = lenet();
+        let kept = KeptWeights::of(model.variables()).unwrap();
+        let moments = || {
+            let fc1 = &model.variables().variables()["fc1.weight"];
+            let mean = fc1.mean(Kind::Float).double_value(&[]);
+            (mean, fc1.std(false).double_value(&[]))
+        };
+        let (mean, deviation) = moments();
+        let others = weights(&model);
+        kept.forget("fc1", &mut StdRng::seed_from_u64(3)).unwrap();
+        let (new_mean, new_deviation) = moments();
+        assert!((new_mean - mean).abs() < 0.01 * deviation);
+        assert!((new_deviation - deviation).abs() < 0.01 * deviation);
+        for (name, tensor) in weights(&model) {
+            assert_eq!(tensor != others[&name], name == "fc1.weight", "{name}");
+        }
+    }
+}
