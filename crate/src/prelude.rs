@@ -14,8 +14,8 @@ pub use crate::load::{
     Dataset, DatasetInfo, Normalization, Source, Split, fashion_mnist, kmnist, load, mnist,
 };
 pub use crate::predict::{Classifier, Evaluation, Prediction, evaluate, read_image, write_image};
-pub use crate::save::{load_model, load_weights, save_model};
-pub use crate::show::{picture, show_class_counts, show_images, show_schedule};
+pub use crate::save::{load_model, load_or_train, load_weights, save_model};
+pub use crate::show::{picture, show_class_counts, show_filters, show_images, show_schedule};
 pub use crate::state_dict::StateDict;
 pub use crate::train::{
     History, Optimizer, Schedule, StepRates, TrainingSettings, load_checkpoint, resume, score,

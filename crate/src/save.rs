@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Device;
 
-use crate::define::{Architecture, LeNet, Model};
+use crate::define::{Architecture, LeNet, LeNetSettings, Model};
 use crate::error::{Error, Result};
-use crate::load::DatasetInfo;
+use crate::load::{Dataset, DatasetInfo};
 use crate::predict::Classifier;
 use crate::state_dict::StateDict;
+use crate::train::{TrainingSettings, train};
 
 const ARCHITECTURE: &str = "gasshuku.architecture";
 const DATASET: &str = "gasshuku.dataset";
@@ -59,6 +60,33 @@ pub fn load_model(path: impl AsRef<Path>, device: Device) -> Result<Classifier> 
     })
 }
 
+/// Opens the model of a file, or trains a LeNet where there is no such file yet, and says so at the
+/// head of the training log. What it trained is not saved.
+///
+/// # Errors
+/// Those of [`load_model`] for a file that is there, else those of [`train`].
+pub fn load_or_train(
+    path: impl AsRef<Path>,
+    training_set: &Dataset,
+    settings: &TrainingSettings,
+) -> Result<Classifier> {
+    let path = path.as_ref();
+    if path.exists() {
+        return load_model(path, Device::Cpu);
+    }
+    println!("{} is not there: a network is trained now", path.display());
+    let image = training_set.info.image;
+    let classes = training_set.info.classes.len() as i64;
+    let lenet = LeNetSettings {
+        image,
+        classes,
+        ..Default::default()
+    };
+    let model = LeNet::new(&lenet, Device::Cpu)?;
+    train(&model, training_set, settings)?;
+    Ok(Classifier::new(Box::new(model), &training_set.info))
+}
+
 /// Copies the weights of a file into a model that has the same tensors, as PyTorch's
 /// `load_state_dict` does. A file that does not fit leaves the model as it was.
 ///
@@ -93,7 +121,7 @@ fn from_json<T: DeserializeOwned>(path: &Path, file: &StateDict, key: &str) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::define::{Activation, LeNetSettings, logits};
+    use crate::define::{Activation, logits};
     use crate::load::Normalization;
     use tch::{Kind, Tensor};
 
@@ -189,6 +217,32 @@ mod tests {
             "{message}"
         );
         assert!(message.contains("[6, 1, 5, 5] in the model"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_made_up_for_by_training() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lenet.safetensors");
+        let images = Tensor::zeros([20, 1, 16, 16], (Kind::Uint8, Device::Cpu));
+        let labels = Tensor::arange(20, (Kind::Int64, Device::Cpu)).remainder(3);
+        let classes = ["a", "b", "c"].map(String::from).to_vec();
+        let training_set = Dataset::new(images, labels, classes).unwrap();
+        let settings = TrainingSettings {
+            epochs: 1,
+            ..Default::default()
+        };
+        let trained = load_or_train(&path, &training_set, &settings).unwrap();
+        assert_eq!(trained.info, training_set.info);
+        assert!(!path.exists());
+        save_model(&*trained.model, &trained.info, &path).unwrap();
+        let none = TrainingSettings {
+            epochs: 0,
+            ..Default::default()
+        };
+        let loaded = load_or_train(&path, &training_set, &none).unwrap();
+        assert_eq!(loaded.info, trained.info);
+        std::fs::write(&path, "damaged").unwrap();
+        assert!(load_or_train(&path, &training_set, &settings).is_err());
     }
 
     #[test]

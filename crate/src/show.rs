@@ -3,7 +3,11 @@
 //! The steps know nothing of pictures, and [`visualize`](crate::visualize) nothing of tensors; here
 //! the two meet.
 
+mod explanation;
+
 use tch::{Device, Kind, Tensor};
+
+pub use explanation::show_filters;
 
 use crate::error::{Error, Result};
 use crate::load::Dataset;

@@ -1,0 +1,512 @@
+//! Pictures of step 7: filters, feature maps, heat maps over images, and what they are worth.
+
+use tch::{Device, Kind, Tensor};
+
+use super::picture;
+use crate::define::Model;
+use crate::error::{Error, Result};
+use crate::explain::{
+    Explanation, Faithfulness, Method, SanityCheck, Stage, feature_maps, filters, sanity_check,
+};
+use crate::load::Dataset;
+use crate::predict::{Classifier, Prediction};
+use crate::table::Table;
+use crate::visualize::{
+    self, ColourScale, Figure, GridSettings, HeatMapSettings, KernelGridSettings, KernelGroup,
+    LinePlotSettings, LineSeries, Matrix, Overlay, Picture,
+};
+
+/// Filters of colour images look at these.
+const COLOURS: [&str; 3] = ["red", "green", "blue"];
+
+/// The filters of a convolution, side by side for several models, with one colour scale for all:
+/// `show_filters("conv1", &[("before training", &fresh), ("after", &model)])`.
+///
+/// # Errors
+/// [`Error::Name`] with the convolutions that exist; [`Error::Picture`] without a model, or if
+/// their filters are of different sizes.
+pub fn show_filters(layer: &str, models: &[(&str, &dyn Model)]) -> Result<Figure> {
+    let groups = models
+        .iter()
+        .map(|(name, model)| kernel_group(name, &filters(*model, layer)?))
+        .collect::<Result<Vec<_>>>()?;
+    let channels = groups
+        .first()
+        .and_then(|group| group.filters.first())
+        .map_or(0, Vec::len);
+    let channel_names = match channels {
+        3 => COLOURS.map(String::from).to_vec(),
+        _ => Vec::new(),
+    };
+    let settings = KernelGridSettings {
+        subtitle: "One colour scale for all; zero is white".into(),
+        value_title: "weight".into(),
+        channel_names,
+    };
+    visualize::kernel_grid(&format!("Filters of {layer}"), &groups, &settings)
+}
+
+fn kernel_group(name: &str, filters: &Tensor) -> Result<KernelGroup> {
+    let filters = filters
+        .f_unbind(0)?
+        .iter()
+        .map(|filter| filter.f_unbind(0)?.iter().map(matrix).collect())
+        .collect::<Result<_>>()?;
+    Ok(KernelGroup {
+        name: name.into(),
+        filters,
+    })
+}
+
+/// Values `[H, W]`.
+fn matrix(values: &Tensor) -> Result<Matrix> {
+    let (rows, columns) = values.size2()?;
+    Ok(Matrix {
+        rows: rows as usize,
+        columns: columns as usize,
+        values: floats(values)?,
+        caption: String::new(),
+    })
+}
+
+fn floats(values: &Tensor) -> Result<Vec<f32>> {
+    Ok(Vec::try_from(values.f_to(Device::Cpu)?.f_flatten(0, -1)?)?)
+}
+
+impl Classifier {
+    /// What each filter of a layer answers to one image, bytes of shape `[1, C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the image is not the model's; those of [`feature_maps`].
+    pub fn show_feature_maps(&self, image: &Tensor, layer: &str) -> Result<Figure> {
+        let maps = feature_maps(&*self.model, &self.normalised(image)?, layer)?;
+        let matrices = maps
+            .f_unbind(0)?
+            .iter()
+            .enumerate()
+            .map(|(number, map)| {
+                let caption = format!("filter {number}");
+                Ok(Matrix {
+                    caption,
+                    ..matrix(map)?
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        // White stands for "no answer": between the signs where there are two, else at the bottom.
+        let has_signs = matrices
+            .iter()
+            .flat_map(|map| &map.values)
+            .any(|&v| v < 0.0);
+        let settings = HeatMapSettings {
+            value_title: "activation".into(),
+            colours: match has_signs {
+                true => ColourScale::Diverging,
+                false => ColourScale::Sequential,
+            },
+            input: Some(picture(image)?.captioned("image")),
+            ..Default::default()
+        };
+        visualize::heat_map(&format!("Feature maps of {layer}"), &matrices, &settings)
+    }
+
+    /// One image, bytes of shape `[1, C, H, W]`, with the heat map that explains a class: the image
+    /// as it is, the heat map alone, and one over the other. Without a class the predicted one.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if this is not one image; those of [`Classifier::explain`].
+    pub fn show_explanation(
+        &self,
+        image: &Tensor,
+        method: &dyn Method,
+        class: Option<&str>,
+    ) -> Result<Figure> {
+        let prediction = self.predict(image)?;
+        let explanation = self.explain(method, image, class)?;
+        let heat = Heat::of(&explanation)?;
+        let plain = picture(image)?;
+        let pictures = [
+            plain.clone().captioned("image"),
+            heat.alone(&plain, 0)?.captioned("heat map"),
+            heat.over(&plain, 0)?.captioned(self.why(
+                &prediction,
+                explanation.classes[0],
+                &heat,
+                0,
+            )),
+        ];
+        heat.grid(&explanation.method, &pictures, Some(3))
+    }
+
+    /// The same image explained for several classes.
+    ///
+    /// # Errors
+    /// Those of [`show_explanation`](Self::show_explanation).
+    pub fn show_classes_explained(
+        &self,
+        image: &Tensor,
+        method: &dyn Method,
+        classes: &[&str],
+    ) -> Result<Figure> {
+        let prediction = self.predict(image)?;
+        let plain = picture(image)?;
+        let title = format!("One image, several classes: {}", method.name());
+        let mut pictures = vec![plain.clone().captioned("image")];
+        let mut last = None;
+        for class in classes {
+            let explanation = self.explain(method, image, Some(class))?;
+            let heat = Heat::of(&explanation)?;
+            let caption = self.why(&prediction, explanation.classes[0], &heat, 0);
+            pictures.push(heat.over(&plain, 0)?.captioned(caption));
+            last = Some(heat);
+        }
+        match last {
+            Some(heat) => heat.grid(&title, &pictures, None),
+            None => Err(Error::Data("there is no class to explain; name one".into())),
+        }
+    }
+
+    /// The same image and class, explained by several methods. Each heat map stands alone, in its
+    /// own colours: so one sees what it shows and not what the image does.
+    ///
+    /// # Errors
+    /// Those of [`show_explanation`](Self::show_explanation).
+    pub fn show_methods(
+        &self,
+        image: &Tensor,
+        methods: &[&dyn Method],
+        class: Option<&str>,
+    ) -> Result<Figure> {
+        let _one = self.predict(image)?;
+        let plain = picture(image)?;
+        let mut pictures = vec![plain.clone().captioned("image")];
+        for method in methods {
+            let explanation = self.explain(*method, image, class)?;
+            let strength = Heat::strength(&explanation)?;
+            pictures.push(strength.alone(&plain, 0)?.captioned(method.name()));
+        }
+        let settings = GridSettings {
+            subtitle: "Of methods with signs the magnitude is shown".into(),
+            colour_bar: SHARE.into(),
+            ..Default::default()
+        };
+        visualize::image_grid("One image, several methods", &pictures, &settings)
+    }
+
+    /// Many images of a data set with what the model takes them for, and why: marked as right or
+    /// wrong, with the probability, and with the true class where it is another.
+    ///
+    /// # Errors
+    /// [`Error::Index`] beyond the last image; those of [`Classifier::explain`].
+    pub fn show_explanations(
+        &self,
+        dataset: &Dataset,
+        indices: &[usize],
+        method: &dyn Method,
+    ) -> Result<Figure> {
+        let images = dataset.select(indices)?.images;
+        let explanation = self.explain(method, &images, None)?;
+        let heat = Heat::of(&explanation)?;
+        let predictions = self.predict_batch(&images)?;
+        let pictures = indices
+            .iter()
+            .zip(&predictions)
+            .enumerate()
+            .map(|(row, (&index, prediction))| {
+                let class = dataset.class(index)?;
+                let right = prediction.class() == class;
+                let mut caption = self.why(prediction, explanation.classes[row], &heat, row);
+                if !right {
+                    caption += &format!("\nis {class}");
+                }
+                let plain = picture(&dataset.image(index)?)?;
+                Ok(heat.over(&plain, row)?.captioned(caption).marked(right))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let title = format!("What speaks for the class: {}", explanation.method);
+        heat.grid(&title, &pictures, None)
+    }
+
+    /// Images of a data set that the model may be wrong about, each three times: as it is, with
+    /// what speaks for the predicted class, and with what speaks for the true one.
+    ///
+    /// # Errors
+    /// Those of [`show_explanations`](Self::show_explanations).
+    pub fn show_both_classes(
+        &self,
+        dataset: &Dataset,
+        indices: &[usize],
+        method: &dyn Method,
+    ) -> Result<Figure> {
+        let mut pictures = Vec::new();
+        let mut last = None;
+        for &index in indices {
+            let image = dataset.image(index)?;
+            let (plain, class) = (picture(&image)?, dataset.class(index)?);
+            let prediction = self.predict(&image)?;
+            pictures.push(plain.clone().captioned(format!("is {class}")));
+            for asked in [prediction.class(), class] {
+                let explanation = self.explain(method, &image, Some(asked))?;
+                let heat = Heat::of(&explanation)?;
+                let caption = self.why(&prediction, explanation.classes[0], &heat, 0);
+                let right = asked == class;
+                pictures.push(heat.over(&plain, 0)?.captioned(caption).marked(right));
+                last = Some(heat);
+            }
+        }
+        let title = format!(
+            "What speaks for the predicted class and for the true one: {}",
+            method.name()
+        );
+        match last {
+            Some(heat) => heat.grid(&title, &pictures, Some(6)),
+            None => Err(Error::Data("there is no image to explain".into())),
+        }
+    }
+
+    /// How a method's heat maps of some images, bytes `[N, C, H, W]`, change while the model
+    /// forgets what it learned: see [`sanity_check`]. The seed decides by which weights.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if these are not the model's images; those of [`sanity_check`].
+    pub fn sanity_check(
+        &self,
+        method: &dyn Method,
+        images: &Tensor,
+        seed: u64,
+    ) -> Result<SanityCheck> {
+        sanity_check(&*self.model, method, &self.normalised(images)?, seed)
+    }
+
+    /// How far a method's heat maps of some images, bytes `[N, C, H, W]`, name the pixels that the
+    /// answer hangs on; deleted pixels become black. See
+    /// [`faithfulness`](crate::explain::faithfulness).
+    ///
+    /// # Errors
+    /// [`Error::Data`] if these are not the model's images; those of [`Classifier::explain`].
+    pub fn faithfulness(&self, method: &dyn Method, images: &Tensor) -> Result<Faithfulness> {
+        let explanation = self.explain(method, images, None)?;
+        let black = Tensor::f_zeros([1i64], (Kind::Uint8, Device::Cpu))?;
+        let settings = crate::explain::DeletionSettings {
+            deleted: self.info.normalization.apply(&black).double_value(&[0]),
+            ..Default::default()
+        };
+        let images = self.normalised(images)?;
+        crate::explain::faithfulness(&*self.model, &images, &explanation, &settings)
+    }
+
+    /// What stands below a heat map: the class, its probability, and whether nothing speaks for it.
+    fn why(&self, prediction: &Prediction, class: usize, heat: &Heat, row: usize) -> String {
+        let class = self.info.classes.get(class).map_or("", String::as_str);
+        let probability = prediction
+            .classes
+            .iter()
+            .find(|(name, _)| name == class)
+            .map_or(0.0, |(_, probability)| *probability);
+        let empty = if heat.is_empty(row) {
+            "\nnothing found"
+        } else {
+            ""
+        };
+        format!("{class} {:.0} %{empty}", 100.0 * probability)
+    }
+}
+
+const SHARE: &str = "share of the map's largest value";
+
+/// The heat maps of an explanation, ready to be laid over images.
+struct Heat {
+    /// `[N, H, W]`, in [0, 1], or in [−1, 1] with signs.
+    maps: Tensor,
+    colours: ColourScale,
+    /// Whether values stand for more than a pixel, so that those in between are interpolated.
+    smooth: bool,
+    subtitle: String,
+}
+
+impl Heat {
+    fn of(explanation: &Explanation) -> Result<Heat> {
+        let mut heat = Heat::strength(explanation)?;
+        if explanation.is_signed {
+            heat.maps = explanation.signed_maps()?;
+            heat.colours = ColourScale::Diverging;
+        }
+        Ok(heat)
+    }
+
+    /// Without signs, whatever the method.
+    fn strength(explanation: &Explanation) -> Result<Heat> {
+        let enlarged = match explanation.attributions.size()[..] {
+            [_, _, height, width] if !explanation.is_per_pixel() => {
+                format!("the {height}×{width} places of the layer are interpolated")
+            }
+            _ => "so is the heat map, which has a value for each pixel".into(),
+        };
+        Ok(Heat {
+            maps: explanation.heat_maps()?,
+            colours: ColourScale::Viridis,
+            smooth: !explanation.is_per_pixel(),
+            subtitle: format!(
+                "Images are enlarged without smoothing; {enlarged}. Each map has a scale of its own."
+            ),
+        })
+    }
+
+    fn overlay(&self, row: usize) -> Result<Overlay> {
+        let map = matrix(&self.maps.f_get(row as i64)?)?;
+        Ok(Overlay {
+            rows: map.rows,
+            columns: map.columns,
+            values: map.values,
+            colours: self.colours,
+            smooth: self.smooth,
+            ..Default::default()
+        })
+    }
+
+    fn over(&self, plain: &Picture, row: usize) -> Result<Picture> {
+        Ok(plain.clone().overlaid(self.overlay(row)?))
+    }
+
+    fn alone(&self, plain: &Picture, row: usize) -> Result<Picture> {
+        let overlay = Overlay {
+            opacity: 1.0,
+            ..self.overlay(row)?
+        };
+        Ok(plain.clone().overlaid(overlay))
+    }
+
+    fn is_empty(&self, row: usize) -> bool {
+        let map = self
+            .maps
+            .f_get(row as i64)
+            .and_then(|map| map.f_count_nonzero(0));
+        map.is_ok_and(|counts| counts.sum(Kind::Int64).int64_value(&[]) == 0)
+    }
+
+    fn grid(&self, title: &str, pictures: &[Picture], columns: Option<usize>) -> Result<Figure> {
+        let settings = GridSettings {
+            columns,
+            subtitle: self.subtitle.clone(),
+            colour_bar: SHARE.into(),
+            ..Default::default()
+        };
+        visualize::image_grid(title, pictures, &settings)
+    }
+}
+
+impl Faithfulness {
+    /// The mean curves of deletion and insertion, with the areas below them.
+    ///
+    /// # Errors
+    /// [`Error::Picture`] without an image.
+    pub fn curves(&self) -> Result<Figure> {
+        let series =
+            [("deletion", &self.deletion), ("insertion", &self.insertion)].map(|(name, curve)| {
+                LineSeries {
+                    name: format!("{name}, area {:.3}", curve.area()),
+                    points: curve.shares.iter().copied().zip(curve.mean()).collect(),
+                }
+            });
+        let settings = LinePlotSettings {
+            x_title: "share of the pixels, the hottest first".into(),
+            y_title: "probability of the explained class".into(),
+            y_range: Some((0.0, 1.0)),
+            shaded: true,
+            ..Default::default()
+        };
+        let title = format!("Deletion and insertion: {}", self.method);
+        visualize::line_plot(&title, &series, &settings)
+    }
+
+    /// Shows the curves in a notebook.
+    pub fn evcxr_display(&self) {
+        super::show_figure(self.curves());
+    }
+}
+
+impl SanityCheck {
+    /// The heat maps at every stage, one row for each of the images, bytes `[N, C, H, W]`, that
+    /// were explained.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are not as many images as heat maps.
+    pub fn show(&self, images: &Tensor) -> Result<Figure> {
+        let rows = images.size().first().copied().unwrap_or(0);
+        if self
+            .stages
+            .iter()
+            .any(|stage| stage.heat_maps.size()[0] != rows)
+        {
+            return Err(Error::Data(format!(
+                "these are {rows} images: give those that were explained"
+            )));
+        }
+        let mut pictures = Vec::new();
+        for row in 0..rows {
+            let plain = picture(&images.f_narrow(0, row, 1)?)?;
+            pictures.push(plain.clone().captioned("image"));
+            for stage in &self.stages {
+                let map = matrix(&stage.heat_maps.f_get(row)?)?;
+                let overlay = Overlay {
+                    rows: map.rows,
+                    columns: map.columns,
+                    values: map.values,
+                    opacity: 1.0,
+                    smooth: false,
+                    ..Default::default()
+                };
+                pictures.push(plain.clone().overlaid(overlay).captioned(stage.caption()));
+            }
+        }
+        let settings = GridSettings {
+            columns: Some(self.stages.len() + 1),
+            subtitle: format!("{}. Each map has a scale of its own.", self.verdict()),
+            colour_bar: SHARE.into(),
+            ..Default::default()
+        };
+        let title = format!("While the network forgets, layer by layer: {}", self.method);
+        visualize::image_grid(&title, &pictures, &settings)
+    }
+
+    fn verdict(&self) -> String {
+        let last = self.stages.last().map_or(1.0, |stage| stage.similarity);
+        let verdict = if self.passes() {
+            "passes: the maps change with the network"
+        } else {
+            "fails: the maps stay although the network has forgotten everything"
+        };
+        format!(
+            "{} {verdict} (similarity {last:.2} at the end)",
+            self.method
+        )
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(self.verdict(), &["network", "similarity"]);
+        for stage in &self.stages {
+            let similarity = format!("{:.2}", stage.similarity);
+            table.row([stage.caption().replace('\n', " "), similarity]);
+        }
+        table
+    }
+
+    /// Shows the similarities in a notebook.
+    pub fn evcxr_display(&self) {
+        self.table().evcxr_display();
+    }
+}
+
+impl std::fmt::Display for SanityCheck {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.table())
+    }
+}
+
+impl Stage {
+    fn caption(&self) -> String {
+        match &self.layer {
+            None => "as trained".into(),
+            Some(layer) => format!("{layer} forgotten"),
+        }
+    }
+}
