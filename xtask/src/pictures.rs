@@ -11,11 +11,12 @@ use serde_json::Value;
 use crate::workshop::Workshop;
 
 /// Which cell of which notebook shows a picture, and the picture's file in `notebooks/pictures`.
-const PICTURES: [(&str, &str, &str); 4] = [
+const PICTURES: [(&str, &str, &str); 5] = [
     ("02_visualize", "visualize-3", "images.png"),
     ("04_train", "train-12", "curves.png"),
     ("06_predict", "predict-7", "answers.png"),
     ("06_predict", "predict-11", "confusion.png"),
+    ("07_explain", "explain-13", "explanations.png"),
 ];
 
 /// Writes them as the last `cargo xtask run` has shown them.

@@ -510,3 +510,224 @@ impl Stage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::define::{LeNet, LeNetSettings};
+    use crate::explain::{Edges, GradCam, GuidedBackpropagation, Saliency};
+
+    fn dataset(settings: &LeNetSettings) -> Dataset {
+        let [channels, height, width] = settings.image;
+        let pixels = Tensor::arange(3 * channels * height * width, (Kind::Int64, Device::Cpu));
+        let images = (pixels * 37)
+            .remainder(256)
+            .to_kind(Kind::Uint8)
+            .view([3, channels, height, width]);
+        let labels = Tensor::from_slice(&[0i64, 1, 1]);
+        let classes = (0..settings.classes).map(|class| format!("class {class}"));
+        Dataset::new(images, labels, classes.collect()).unwrap()
+    }
+
+    fn grey() -> (Classifier, Dataset) {
+        let settings = LeNetSettings::default();
+        let dataset = dataset(&settings);
+        let model = LeNet::new(&settings, Device::Cpu).unwrap();
+        (Classifier::new(Box::new(model), &dataset.info), dataset)
+    }
+
+    /// The first two logits are 30 and 0 and the others −30, whatever the image, and the maps of
+    /// its only layer lower the first and raise the second.
+    struct Sure(tch::nn::VarStore);
+    impl Model for Sure {
+        fn variables(&self) -> &tch::nn::VarStore {
+            &self.0
+        }
+        fn forward(&self, images: &Tensor, pass: &mut crate::define::ForwardPass) -> Tensor {
+            let maps = pass.record("maps", images.abs());
+            let sum = maps.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float) * 1e-3;
+            let rest = sum.zeros_like() - 30.0;
+            let mut logits = vec![30.0 - &sum, sum];
+            logits.resize_with(10, || rest.shallow_clone());
+            Tensor::stack(&logits, 1)
+        }
+    }
+
+    fn sure() -> (Classifier, Dataset) {
+        let (_, dataset) = grey();
+        let model = Sure(tch::nn::VarStore::new(Device::Cpu));
+        (Classifier::new(Box::new(model), &dataset.info), dataset)
+    }
+
+    /// The picture in words.
+    fn words(figure: &Figure) -> String {
+        figure.alt_text().replace(" (with heat map)", "")
+    }
+
+    #[test]
+    fn an_explanation_says_class_probability_and_how_it_was_enlarged() {
+        let (classifier, dataset) = sure();
+        let image = dataset.image(0).unwrap();
+        let method = GradCam::at("maps");
+        let figure = classifier
+            .show_explanation(&image, &method, Some("class 1"))
+            .unwrap();
+        let said = words(&figure);
+        assert!(said.starts_with("Grad-CAM at maps"), "{said}");
+        assert!(said.contains("image; heat map; class 1 0 %"), "{said}");
+        assert!(!said.contains("nothing found"), "{said}");
+        assert!(said.contains("a value for each pixel"), "{said}");
+
+        // Nothing of the only layer speaks for the class that is predicted.
+        let figure = classifier.show_explanation(&image, &method, None).unwrap();
+        let said = words(&figure);
+        assert!(said.contains("class 0 100 %, nothing found"), "{said}");
+    }
+
+    #[test]
+    fn places_of_a_layer_are_named_with_their_number() {
+        let (classifier, dataset) = grey();
+        let image = dataset.image(0).unwrap();
+        for (layer, places) in [("conv1", "24×24"), ("sigmoid2", "4×4")] {
+            let method = GradCam::at(layer);
+            let figure = classifier.show_explanation(&image, &method, None).unwrap();
+            let expected = format!("the {places} places of the layer are interpolated");
+            assert!(words(&figure).contains(&expected), "{}", words(&figure));
+        }
+    }
+
+    #[test]
+    fn a_contact_sheet_marks_right_and_wrong() {
+        let (classifier, dataset) = sure();
+        let figure = classifier
+            .show_explanations(&dataset, &[0, 1], &Saliency)
+            .unwrap();
+        let said = words(&figure);
+        assert!(said.contains("class 0 100 % (right)"), "{said}");
+        assert!(said.contains("class 0 100 %, is class 1 (wrong)"), "{said}");
+        let both = classifier
+            .show_both_classes(&dataset, &[1], &GradCam::at("maps"))
+            .unwrap();
+        let said = words(&both);
+        let expected = "is class 1; class 0 100 %, nothing found (wrong); class 1 0 % (right)";
+        assert!(said.contains(expected), "{said}");
+    }
+
+    #[test]
+    fn several_classes_and_several_methods_stand_side_by_side() {
+        let (classifier, dataset) = grey();
+        let image = dataset.image(0).unwrap();
+        let figure = classifier
+            .show_classes_explained(&image, &GuidedBackpropagation, &["class 3", "class 7"])
+            .unwrap();
+        let said = words(&figure);
+        assert!(
+            said.contains("image; class 3 ") && said.contains("; class 7 "),
+            "{said}"
+        );
+        let figure = classifier
+            .show_methods(
+                &image,
+                &[&GradCam::at("conv1"), &GuidedBackpropagation, &Edges],
+                None,
+            )
+            .unwrap();
+        let said = words(&figure);
+        let expected = "image; Grad-CAM at conv1; Guided backpropagation; Edges of the image";
+        assert!(said.contains(expected), "{said}");
+    }
+
+    #[test]
+    fn filters_of_one_channel_and_of_three_are_shown() {
+        for (settings, channels) in [(LeNetSettings::default(), 1), (LeNetSettings::table(), 3)] {
+            let model = LeNet::new(&settings, Device::Cpu).unwrap();
+            let figure = show_filters("conv1", &[("before", &model), ("after", &model)]).unwrap();
+            let said = words(&figure);
+            assert!(said.contains("before") && said.contains("after"), "{said}");
+            let svg = figure.svg().unwrap();
+            assert_eq!(svg.contains("green"), channels == 3);
+        }
+        let grey = LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap();
+        let colour = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        assert!(show_filters("conv1", &[("grey", &grey), ("colour", &colour)]).is_err());
+        assert!(show_filters("conv1", &[]).is_err());
+        assert!(show_filters("fc1", &[("grey", &grey)]).is_err());
+    }
+
+    #[test]
+    fn feature_maps_of_every_layer_with_places_are_shown() {
+        let (classifier, dataset) = grey();
+        let image = dataset.image(0).unwrap();
+        for layer in ["conv1", "pool1", "sigmoid1", "conv2", "pool2", "sigmoid2"] {
+            let figure = classifier.show_feature_maps(&image, layer).unwrap();
+            assert!(
+                figure.alt_text().contains("filter 5"),
+                "{}",
+                figure.alt_text()
+            );
+        }
+        assert!(classifier.show_feature_maps(&image, "fc1").is_err());
+    }
+
+    #[test]
+    fn the_tests_of_an_explanation_show_themselves() {
+        let (classifier, dataset) = grey();
+        let check = classifier.sanity_check(&Edges, &dataset.images, 0).unwrap();
+        let figure = check.show(&dataset.images).unwrap();
+        let row = "image; as trained; fc3 forgotten; fc2 forgotten; fc1 forgotten; conv2 forgotten; conv1 forgotten";
+        assert!(words(&figure).contains(row), "{}", words(&figure));
+        let table = check.to_string();
+        let heading = "Edges of the image fails: the maps stay although the network has forgotten \
+                       everything (similarity 1.00 at the end)";
+        assert!(table.starts_with(heading), "{table}");
+        assert!(table.contains("conv1 forgotten        1.00"), "{table}");
+        assert!(check.show(&dataset.images.narrow(0, 0, 2)).is_err());
+
+        let found = classifier.faithfulness(&Edges, &dataset.images).unwrap();
+        let said = found.curves().unwrap();
+        let area = format!("deletion, area {:.3}", found.deletion.area());
+        assert!(said.alt_text().contains(&area), "{}", said.alt_text());
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_an_error() {
+        let (classifier, dataset) = grey();
+        let image = dataset.image(0).unwrap();
+        let method = GradCam::at("conv1");
+        assert!(
+            classifier
+                .show_explanation(&dataset.images, &method, None)
+                .is_err()
+        );
+        assert!(
+            classifier
+                .show_explanation(&image, &method, Some("boot"))
+                .is_err()
+        );
+        assert!(
+            classifier
+                .show_explanation(&image, &GradCam::at("x"), None)
+                .is_err()
+        );
+        assert!(
+            classifier
+                .show_classes_explained(&image, &method, &[])
+                .is_err()
+        );
+        assert!(
+            classifier
+                .show_explanations(&dataset, &[3], &method)
+                .is_err()
+        );
+        assert!(
+            classifier
+                .show_explanations(&dataset, &[], &method)
+                .is_err()
+        );
+        assert!(
+            classifier
+                .show_both_classes(&dataset, &[], &method)
+                .is_err()
+        );
+    }
+}
