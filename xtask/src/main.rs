@@ -1,5 +1,6 @@
 //! Set-up and chores of the workshop: `cargo xtask help` lists them.
 
+mod bench;
 mod clean;
 mod doctor;
 mod kernel;
@@ -63,6 +64,19 @@ enum Command {
         #[arg(long)]
         only: Option<test::Part>,
     },
+    /// Measures speed beside others that do the same work
+    ///
+    /// The first time it downloads about 3 GB into target/bench, and compiles for some minutes.
+    Bench {
+        /// What is measured
+        measure: bench::Measure,
+        /// How often each side is asked
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Threads of each side; as many as there are processors if nothing is said
+        #[arg(long)]
+        threads: Option<usize>,
+    },
     /// Shows what is found, what is missing, and what to do about it
     Doctor,
     /// Removes what kernels and runs have left in target
@@ -111,6 +125,11 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Setup => setup::setup(&workshop).map(|()| ExitCode::SUCCESS),
         Command::Run { notebooks } => run::run(&workshop, &notebooks),
         Command::Test { only } => test::test(&workshop, only),
+        Command::Bench {
+            measure,
+            runs,
+            threads,
+        } => bench::bench(&workshop, measure, bench::Settings { runs, threads }),
         Command::Doctor => doctor::doctor(&workshop),
         Command::Clean { all, notebooks } => clean::clean(&workshop, all, notebooks),
         Command::Pictures => pictures::pictures(&workshop),

@@ -1,0 +1,69 @@
+//! Explains the test images with this crate, for the benchmark to take turns with.
+//!
+//! `bench-explain WEIGHTS DATA THREADS`: the weights of a LeNet, the folder that holds the folder of
+//! Fashion-MNIST. Prints "ready", then answers each line "explain BATCH [COUNT]" on its standard
+//! input with one line of JSON, and ends with the input: as `xtask/python/bench_explain.py` does.
+//! The images are read and normalised once, outside what is timed.
+
+use std::io::BufRead;
+use std::time::Instant;
+
+use gasshuku::prelude::*;
+use gasshuku::{Error, Result};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [weights, data, threads] = &arguments[..] else {
+        return Err(Error::Data(
+            "usage: bench-explain WEIGHTS DATA THREADS".into(),
+        ));
+    };
+    tch::set_num_threads(number(threads)? as i32);
+    let model = LeNet::new(&LeNetSettings::default(), Device::Cpu)?;
+    load_weights(&model, weights)?;
+    let test_set = load(&fashion_mnist(), data, Split::Test)?;
+    let images = test_set.info.normalization.apply(&test_set.images);
+    answer(&model, &images, 100, 1_000)?;
+    println!("ready");
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(|error| Error::Data(error.to_string()))?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (batch, count) = match words[..] {
+            ["explain", batch] => (number(batch)?, images.size()[0]),
+            ["explain", batch, count] => (number(batch)?, number(count)?),
+            _ => return Err(Error::Data(format!("unknown: {line}"))),
+        };
+        println!("{}", answer(&model, &images, batch, count)?);
+    }
+    Ok(())
+}
+
+/// Explains the first images in pieces of that size, and says how long it took.
+fn answer(model: &LeNet, images: &Tensor, batch: i64, count: i64) -> Result<serde_json::Value> {
+    let method = GradCam::at("conv2");
+    let mut heat_maps = Vec::new();
+    let start = Instant::now();
+    for first in (0..count).step_by(batch as usize) {
+        let piece = images.narrow(0, first, batch.min(count - first));
+        heat_maps.push(explain(model, &method, &piece, &Target::Predicted)?.heat_maps()?);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let checksum = stretched(&Tensor::cat(&heat_maps, 0))
+        .sum(Kind::Double)
+        .double_value(&[]);
+    Ok(serde_json::json!({ "seconds": seconds, "images": count, "checksum": checksum }))
+}
+
+/// Heat maps from 0 to 1 as pytorch-grad-cam has them, so that the sums can be compared.
+fn stretched(heat_maps: &Tensor) -> Tensor {
+    let smallest = heat_maps.amin([1i64, 2], true);
+    let largest = heat_maps.amax([1i64, 2], true);
+    (heat_maps - &smallest) / (largest - &smallest).clamp_min(1e-7)
+}
+
+fn number(text: &str) -> Result<i64> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(Error::Data(format!("`{text}` is no positive number"))),
+    }
+}
