@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, nn};
 
 use super::model::{Architecture, ForwardPass, Model};
+use super::pooling::max_pool;
 use crate::error::{Error, Result};
 use crate::panics::catch;
 
@@ -145,11 +146,11 @@ impl Model for LeNet {
 
     fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
         let x = pass.record("conv1", images.apply(&self.conv1));
-        let x = pass.record("pool1", x.max_pool2d_default(POOL));
+        let x = pass.record("pool1", max_pool(&x));
         let x = self.activate(1, &x, pass);
 
         let x = pass.record("conv2", x.apply(&self.conv2));
-        let x = pass.record("pool2", x.max_pool2d_default(POOL));
+        let x = pass.record("pool2", max_pool(&x));
         let x = self.activate(2, &x, pass);
 
         let x = x.flatten(1, -1);

@@ -1,7 +1,7 @@
 //! The trait between a network and everything that is done with it.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, nn};
+use tch::{Kind, NoGradGuard, Tensor, nn};
 
 use super::lenet::LeNetSettings;
 use crate::error::{Error, Result};
@@ -69,6 +69,19 @@ pub struct ForwardPass {
     training: bool,
     recorded: Option<Vec<(String, Tensor)>>,
     rectified: Option<Vec<Rectified>>,
+    beginning: Option<Beginning>,
+}
+
+/// The layer from which on gradients are tracked.
+struct Beginning {
+    layer: String,
+    _no_gradients: NoGradGuard,
+}
+
+impl std::fmt::Debug for Beginning {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Beginning({})", self.layer)
+    }
 }
 
 /// A ReLU at which the way back from the logits to the image is cut in two.
@@ -110,6 +123,19 @@ impl ForwardPass {
         }
     }
 
+    /// For the gradient at a layer: records, and tracks gradients from that layer on. What comes
+    /// before it is only computed, which is faster. No gradient is tracked until the layer is
+    /// reached, or the pass dropped.
+    pub(crate) fn beginning_at(layer: &str) -> ForwardPass {
+        ForwardPass {
+            beginning: Some(Beginning {
+                layer: layer.to_string(),
+                _no_gradients: tch::no_grad_guard(),
+            }),
+            ..ForwardPass::recording()
+        }
+    }
+
     /// Whether layers such as dropout and batch normalisation shall behave as in training.
     pub fn is_training(&self) -> bool {
         self.training
@@ -117,6 +143,11 @@ impl ForwardPass {
 
     /// Names an activation, keeps it if this pass is recording, and hands it on unchanged.
     pub fn record(&mut self, name: &str, activation: Tensor) -> Tensor {
+        let begins = |beginning: &mut Beginning| beginning.layer == name;
+        let activation = match self.beginning.take_if(begins) {
+            Some(_) => activation.detach().set_requires_grad(true),
+            None => activation,
+        };
         if let Some(recorded) = &mut self.recorded {
             recorded.push((name.to_string(), activation.shallow_clone()));
         }

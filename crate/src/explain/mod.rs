@@ -557,7 +557,7 @@ mod tests {
                 &self.0
             }
             fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
-                let maps = pass.record("maps", images.detach());
+                let maps = pass.record("maps", images.shallow_clone()).detach();
                 maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float)
                     * Tensor::ones([2], (Kind::Float, Device::Cpu))
             }

@@ -105,8 +105,8 @@ impl<'a> Question<'a> {
     /// and width, or one that the logits do not depend on.
     pub fn at_layer(&self, layer: &str) -> Result<(Tensor, Tensor)> {
         tch::with_grad(|| {
-            let mut pass = ForwardPass::recording();
-            let score = self.forward(&self.tracked()?, &mut pass)?;
+            let mut pass = ForwardPass::beginning_at(layer);
+            let score = self.forward(self.images, &mut pass)?;
             let activation = pass.layer(layer)?;
             check_spatial(layer, activation)?;
             let gradient = backward(&score, &[activation.shallow_clone()])?
