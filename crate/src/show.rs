@@ -1,6 +1,6 @@
 //! How the values of the workshop become pictures.
 //!
-//! The steps know nothing of pictures, and [`visualize`](crate::visualize) nothing of tensors; here
+//! The steps know nothing of pictures, and [`visualize`] nothing of tensors; here
 //! the two meet.
 
 mod explanation;

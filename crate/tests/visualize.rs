@@ -471,8 +471,8 @@ fn a_grid_with_heat_maps_has_one_colour_bar() {
     }
     assert_eq!(
         figure.alt_text(),
-        "Heat. heat maps enlarged bilinearly. 2 images in 1 row of 2: input; why (with heat map). \
-         Heat maps over images show share of the largest value."
+        "Heat. heat maps enlarged bilinearly. 2 images in 1 row of 2: input; why (with a heat map, \
+         strongest in the middle on the right). Heat maps over images show share of the largest value."
     );
 
     let plain = image_grid("", &pictures[..1], &settings).unwrap();

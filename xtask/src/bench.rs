@@ -120,7 +120,11 @@ fn environment(workshop: &Workshop, folder: &Path) -> Result<PathBuf> {
         return Ok(python);
     }
     println!("target/bench/venv: PyTorch with its packages, about 3 GB to download");
-    process::remove(&venv)?;
+    let temporary = folder.join("tmp");
+    for old in [&venv, &temporary] {
+        process::remove(old)?;
+    }
+    fs::create_dir(&temporary)?;
     let made = process::hand_over(
         Command::new(requirements::python()?.program)
             .args(["-m", "venv"])
@@ -131,12 +135,15 @@ fn environment(workshop: &Workshop, folder: &Path) -> Result<PathBuf> {
         Command::new(&python)
             .args(["-m", "pip", "install", "--disable-pip-version-check"])
             .args(["--quiet", "--no-deps", "--require-hashes"])
-            .args(["--only-binary=:all:", "--no-cache-dir", "--requirement"])
+            // pytorch-grad-cam comes as a source package only.
+            .args(["--only-binary=:all:", "--no-binary=grad-cam"])
+            .args(["--no-cache-dir", "--requirement"])
             .arg(&lock)
             // /tmp may be too small for what is downloaded.
-            .env("TMPDIR", folder)
+            .env("TMPDIR", &temporary)
             .env("PIP_USER", "0"),
     )?;
+    process::remove(&temporary)?;
     ensure!(
         installed.success(),
         "pip cannot install xtask/python/bench.txt; what it says stands above"

@@ -3,7 +3,7 @@
 //! - [`model`]: the trait that training, evaluation, saving and explanation ask for
 //! - [`lenet`]: the network of the workshop
 //! - [`pooling`]: the layer that has nothing to learn
-//! - [`summary`]: its layers, sizes and parameters as a table
+//! - [`mod@summary`]: its layers, sizes and parameters as a table
 
 pub mod lenet;
 pub mod model;

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// It finds the ReLUs that a network computes with [`ForwardPass::relu`]; a network without any,
 /// such as LeNet with sigmoids, has nothing to guide, and the result is the plain gradient, as in
 /// Captum and pytorch-grad-cam. The maps look sharp, but much of them is the image and not the
-/// network: see [`sanity_check`](super::sanity_check).
+/// network: see [`sanity_check`](fn@super::sanity_check).
 ///
 /// [`ForwardPass::relu`]: crate::define::ForwardPass::relu
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,10 +4,10 @@
 //!
 //! - [`grad_cam`], [`grad_cam_plus_plus`]: where a layer found what speaks for a class
 //! - [`saliency`], [`guided_backpropagation`], [`guided_grad_cam`]: which pixels a class hangs on
-//! - [`filters`]: what a convolution looks for
-//! - [`feature_maps`]: what it finds in an image
+//! - [`mod@filters`]: what a convolution looks for
+//! - [`mod@feature_maps`]: what it finds in an image
 //! - [`deletion`]: does the class vanish with the pixels that a heat map names?
-//! - [`sanity_check`]: does a heat map change when the network forgets what it learned?
+//! - [`mod@sanity_check`]: does a heat map change when the network forgets what it learned?
 //! - [`edges`]: a heat map that explains nothing, to compare with
 //! - here: the [`Method`] that they have in common, and the [`Explanation`] it gives
 //!

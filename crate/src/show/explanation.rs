@@ -77,7 +77,7 @@ impl Classifier {
     /// What each filter of a layer answers to one image, bytes of shape `[1, C, H, W]`.
     ///
     /// # Errors
-    /// [`Error::Data`] if the image is not the model's; those of [`feature_maps`].
+    /// [`Error::Data`] if the image is not the model's; those of [`feature_maps()`].
     pub fn show_feature_maps(&self, image: &Tensor, layer: &str) -> Result<Figure> {
         let maps = feature_maps(&*self.model, &self.normalised(image)?, layer)?;
         let matrices = maps
@@ -264,10 +264,10 @@ impl Classifier {
     }
 
     /// How a method's heat maps of some images, bytes `[N, C, H, W]`, change while the model
-    /// forgets what it learned: see [`sanity_check`]. The seed decides by which weights.
+    /// forgets what it learned: see [`sanity_check()`]. The seed decides by which weights.
     ///
     /// # Errors
-    /// [`Error::Data`] if these are not the model's images; those of [`sanity_check`].
+    /// [`Error::Data`] if these are not the model's images; those of [`sanity_check()`].
     pub fn sanity_check(
         &self,
         method: &dyn Method,
@@ -559,9 +559,14 @@ mod tests {
         (Classifier::new(Box::new(model), &dataset.info), dataset)
     }
 
-    /// The picture in words.
+    /// The picture in words, without where its heat maps are hottest.
     fn words(figure: &Figure) -> String {
-        figure.alt_text().replace(" (with heat map)", "")
+        let mut words = String::new();
+        for part in figure.alt_text().split(" (with a") {
+            let rest = part.split_once(')').map_or(part, |(_, rest)| rest);
+            words += if words.is_empty() { part } else { rest };
+        }
+        words
     }
 
     #[test]

@@ -302,11 +302,10 @@ fn in_words(picture: &Picture) -> String {
     } else {
         caption
     };
-    let heat = if picture.overlay.is_some() {
-        " (with heat map)"
-    } else {
-        ""
-    };
+    let heat = picture
+        .overlay
+        .as_ref()
+        .map_or_else(String::new, |overlay| format!(" ({})", overlay.in_words()));
     match picture.mark {
         None => format!("{caption}{heat}"),
         Some(true) => format!("{caption} (right){heat}"),

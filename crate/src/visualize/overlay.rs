@@ -107,6 +107,26 @@ impl Overlay {
         PlacedImage::of_colours(image.area, width, height, colours)
     }
 
+    /// Where it is hottest, for those who cannot see it.
+    pub(super) fn in_words(&self) -> String {
+        let strength = |index: usize| self.values[index].abs();
+        let hottest = (0..self.values.len()).max_by(|&one, &other| {
+            strength(one)
+                .total_cmp(&strength(other))
+                .then(other.cmp(&one))
+        });
+        let Some(index) = hottest.filter(|&index| strength(index) > 0.0) else {
+            return "with an empty heat map".to_owned();
+        };
+        let third = |place: usize, number: usize| 3 * (2 * place + 1) / (2 * number);
+        let row = ["at the top", "in the middle", "at the bottom"]
+            [third(index / self.columns, self.rows)];
+        let column = ["on the left", "", "on the right"][third(index % self.columns, self.columns)];
+        format!("with a heat map, strongest {row} {column}")
+            .trim_end()
+            .to_owned()
+    }
+
     /// For each of `length` device pixels, between which of `number` values it lies.
     fn samples(&self, length: usize, number: usize) -> Vec<Sample> {
         (0..length)
@@ -158,5 +178,37 @@ impl Sample {
 
     fn mixed(&self, first: f64, second: f64) -> f64 {
         first + (second - first) * self.weight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hottest_place_is_told_in_words() {
+        let words = |rows: usize, hottest: usize, value: f32| {
+            let mut values = vec![0.0; rows * rows];
+            values[hottest] = value;
+            Overlay {
+                rows,
+                columns: rows,
+                values,
+                ..Overlay::default()
+            }
+            .in_words()
+        };
+        assert_eq!(
+            words(3, 0, 1.0),
+            "with a heat map, strongest at the top on the left"
+        );
+        assert_eq!(words(3, 4, 1.0), "with a heat map, strongest in the middle");
+        assert_eq!(
+            words(4, 15, -1.0),
+            "with a heat map, strongest at the bottom on the right"
+        );
+        assert_eq!(words(4, 6, 0.5), "with a heat map, strongest in the middle");
+        assert_eq!(words(1, 0, 1.0), "with a heat map, strongest in the middle");
+        assert_eq!(words(2, 0, 0.0), "with an empty heat map");
     }
 }
