@@ -7,7 +7,7 @@ pub use crate::define::{
 pub use crate::device::DeviceChoice;
 pub use crate::explain::{
     DeletionSettings, Edges, Explanation, Faithfulness, GradCam, GradCamPlusPlus,
-    GuidedBackpropagation, GuidedGradCam, Method, Saliency, SanityCheck, Target, explain,
+    GuidedBackpropagation, GuidedGradCam, Method, Question, Saliency, SanityCheck, Target, explain,
     faithfulness, feature_maps, filters, sanity_check,
 };
 pub use crate::load::{
