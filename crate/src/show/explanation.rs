@@ -294,6 +294,23 @@ impl Classifier {
         crate::explain::faithfulness(&*self.model, &images, &explanation, &settings)
     }
 
+    /// The areas of deletion and insertion of several methods on the same images, as a table: see
+    /// [`faithfulness`](Self::faithfulness).
+    ///
+    /// # Errors
+    /// Those of [`faithfulness`](Self::faithfulness).
+    pub fn compare_methods(&self, images: &Tensor, methods: &[&dyn Method]) -> Result<Table> {
+        let title = "Areas: deletion the smaller the better, insertion the larger";
+        let mut table = Table::new(title, &["method", "deletion", "insertion"]);
+        for method in methods {
+            let found = self.faithfulness(*method, images)?;
+            let [deletion, insertion] =
+                [found.deletion, found.insertion].map(|curve| format!("{:.3}", curve.area()));
+            table.row([found.method, deletion, insertion]);
+        }
+        Ok(table)
+    }
+
     /// What stands below a heat map: the class, its probability, and whether nothing speaks for it.
     fn why(&self, prediction: &Prediction, class: usize, heat: &Heat, row: usize) -> String {
         let class = self.info.classes.get(class).map_or("", String::as_str);
@@ -689,6 +706,16 @@ mod tests {
         assert!(check.show(&dataset.images.narrow(0, 0, 2)).is_err());
 
         let found = classifier.faithfulness(&Edges, &dataset.images).unwrap();
+        let table = classifier
+            .compare_methods(&dataset.images, &[&Saliency, &Edges])
+            .unwrap()
+            .to_string();
+        let [deletion, insertion] = [&found.deletion, &found.insertion].map(|curve| curve.area());
+        let row = format!("Edges of the image     {deletion:.3}      {insertion:.3}");
+        assert!(
+            table.contains(&row) && table.contains("\nSaliency "),
+            "{table}"
+        );
         let said = found.curves().unwrap();
         let area = format!("deletion, area {:.3}", found.deletion.area());
         assert!(said.alt_text().contains(&area), "{}", said.alt_text());
