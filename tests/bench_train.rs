@@ -1,0 +1,62 @@
+//! Trains LeNet for an epoch with this crate, for the benchmark to take turns with.
+//!
+//! `bench-train WEIGHTS DATA THREADS`: the weights to start from, the folder that holds the folder
+//! of Fashion-MNIST. Prints "ready", then answers each line "train BATCH" on its standard input with
+//! one line of JSON (the training log stands before it), and ends with the input: as
+//! `xtask/python/bench_train.py` does. Reading the files is not timed, all of `train` is.
+
+use std::io::BufRead;
+use std::time::Instant;
+
+use gasshuku::prelude::*;
+use gasshuku::{Error, Result};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [weights, data, threads] = &arguments[..] else {
+        return Err(Error::Data(
+            "usage: bench-train WEIGHTS DATA THREADS".into(),
+        ));
+    };
+    tch::set_num_threads(number(threads)? as i32);
+    let model = LeNet::new(&LeNetSettings::default(), Device::Cpu)?;
+    let training_set = load(&fashion_mnist(), data, Split::Train)?;
+    println!("ready");
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(|error| Error::Data(error.to_string()))?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["train", batch] = words[..] else {
+            return Err(Error::Data(format!("unknown: {line}")));
+        };
+        load_weights(&model, weights)?;
+        println!("{}", answer(&model, &training_set, number(batch)?)?);
+    }
+    Ok(())
+}
+
+fn answer(model: &LeNet, training_set: &Dataset, batch: usize) -> Result<serde_json::Value> {
+    let settings = TrainingSettings {
+        epochs: 1,
+        batch_size: batch,
+        learning_rate: 1e-3,
+        schedule: Schedule::None,
+        validation_share: 0.0,
+        ..Default::default()
+    };
+    let start = Instant::now();
+    let history = train(model, training_set, &settings)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let loss = history.last().map_or(f64::NAN, |epoch| epoch.training.loss);
+    Ok(serde_json::json!({
+        "seconds": seconds,
+        "images": training_set.len(),
+        "checksum": loss,
+    }))
+}
+
+fn number(text: &str) -> Result<usize> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(Error::Data(format!("`{text}` is no positive number"))),
+    }
+}

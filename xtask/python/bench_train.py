@@ -1,0 +1,133 @@
+"""Trains LeNet for an epoch with PyTorch, for the benchmark to take turns with.
+
+Prints "ready", then answers each line "train BATCH" on stdin with one line of JSON, and ends with
+the input. Every request starts from the same weights. Decompressing the files is not timed, what
+an epoch does with the images is.
+"""
+
+import argparse
+import gzip
+import json
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import FashionMNIST
+
+from bench_lenet import LeNet
+
+PACKAGES = ["torch", "torchvision", "safetensors", "numpy"]
+LEARNING_RATE = 1e-3
+NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
+
+
+class Workshop:
+    """As PyTorch's own tutorials have it: a data set that makes tensors, and a loader."""
+
+    fused = False
+
+    def __init__(self, folder, data):
+        raw = folder / "FashionMNIST" / "raw"
+        raw.mkdir(parents=True)
+        for name in NAMES + [name.replace("train", "t10k") for name in NAMES]:
+            (raw / name).write_bytes(gzip.decompress((data / f"{name}.gz").read_bytes()))
+        transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
+        self.dataset = FashionMNIST(folder, train=True, transform=transform)
+
+    def batches(self, size):
+        return DataLoader(self.dataset, size, shuffle=True, num_workers=2)
+
+    def prepare(self, loss):
+        return loss
+
+
+class OneTensor:
+    """All images as bytes in one tensor, batches by their indices."""
+
+    fused = False
+
+    def __init__(self, _folder, data):
+        images, labels = (gzip.decompress((data / f"{name}.gz").read_bytes()) for name in NAMES)
+        pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28)
+        self.images = torch.from_numpy(pixels.copy())
+        self.labels = torch.from_numpy(np.frombuffer(labels, np.uint8, offset=8).copy()).long()
+
+    def batches(self, size):
+        for rows in torch.randperm(len(self.images)).split(size):
+            yield self.images[rows].float().mul_(2 / 255).sub_(1), self.labels[rows]
+
+    def prepare(self, loss):
+        return loss
+
+
+class Compiled(OneTensor):
+    """The same with what PyTorch has to be fast: compiled layers and a fused optimizer."""
+
+    fused = True
+
+    def prepare(self, loss):
+        return torch.compile(loss)
+
+
+WAYS = {"workshop": Workshop, "tensor": OneTensor, "compiled": Compiled}
+
+
+class Trainer:
+    def __init__(self, way, weights):
+        self.way, self.weights, self.model = way, load_file(weights), LeNet()
+        self.loss = way.prepare(lambda x, y: nn.functional.cross_entropy(self.model(x), y))
+
+    def train(self, batch):
+        self.model.load_state_dict(self.weights)
+        parameters = self.model.parameters()
+        optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=self.way.fused)
+        losses, images = [], 0
+        start = time.perf_counter()
+        for x, y in self.way.batches(batch):
+            loss = self.loss(x, y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+            images += len(y)
+        mean = float(torch.stack(losses).mean())
+        seconds = time.perf_counter() - start
+        return {"seconds": seconds, "images": images, "checksum": mean}
+
+
+def serve(arguments, folder):
+    torch.set_num_threads(arguments.threads)
+    way = WAYS[arguments.way](Path(folder), Path(arguments.data))
+    trainer = Trainer(way, arguments.weights)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        command, batch = line.split()
+        if command != "train":
+            sys.exit(f"unknown: {line.strip()}")
+        print(json.dumps(trainer.train(int(batch))), flush=True)
+
+
+def main():
+    if "--versions" in sys.argv[1:]:
+        print(json.dumps({name: version(name) for name in PACKAGES}))
+        return
+    parser = argparse.ArgumentParser()
+    parser.add_argument("weights", help="a state_dict of LeNet as safetensors")
+    parser.add_argument("data", help="the folder with Fashion-MNIST's files")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--way", choices=WAYS, required=True)
+    parser.add_argument("--versions", action="store_true", help="the packages', as JSON, no more")
+    with tempfile.TemporaryDirectory() as folder:
+        serve(parser.parse_args(), folder)
+
+
+if __name__ == "__main__":
+    main()
