@@ -35,12 +35,13 @@ def normalized_images(folder):
 
 
 def explain(cam, images, batch):
-    checksum = 0.0
+    maps = np.ones((len(images), 28, 28), np.float32)
     start = time.perf_counter()
-    for part in images.split(batch):
-        checksum += float(cam(input_tensor=part, targets=None).sum(dtype="float64"))
+    for first in range(0, len(images), batch):
+        rows = slice(first, first + batch)
+        maps[rows] = cam(input_tensor=images[rows], targets=None)
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "images": len(images), "checksum": checksum}
+    return {"seconds": seconds, "images": len(images), "checksum": float(maps.sum(dtype="float64"))}
 
 
 def serve(arguments):

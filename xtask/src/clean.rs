@@ -26,6 +26,7 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
             workshop.libtorch(),
             workshop.scratch(),
             workshop.target().join("jupyter"),
+            workshop.target().join("bench"),
         ]);
     }
     if all && running == 0 {
