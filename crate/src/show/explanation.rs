@@ -185,7 +185,10 @@ impl Classifier {
             pictures.push(strength.alone(&plain, 0)?.captioned(method.name()));
         }
         let settings = GridSettings {
-            subtitle: "Of methods with signs the magnitude is shown".into(),
+            subtitle:
+                "Maps of a layer are interpolated, all else is enlarged without smoothing; of \
+                       methods with signs the magnitude is shown"
+                    .into(),
             colour_bar: SHARE.into(),
             ..Default::default()
         };
@@ -477,7 +480,10 @@ impl SanityCheck {
         }
         let settings = GridSettings {
             columns: Some(self.stages.len() + 1),
-            subtitle: format!("{}. Each map has a scale of its own.", self.verdict()),
+            subtitle: format!(
+                "{}. Enlarged without smoothing, each map with a scale of its own.",
+                self.verdict()
+            ),
             colour_bar: SHARE.into(),
             ..Default::default()
         };
