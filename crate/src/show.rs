@@ -254,13 +254,7 @@ impl Classifier {
             .zip(true_classes)
             .enumerate()
             .map(|(index, (prediction, &true_class))| {
-                let probability = |class: &String| {
-                    prediction
-                        .classes
-                        .iter()
-                        .find(|(name, _)| name == class)
-                        .map_or(0.0, |(_, p)| *p)
-                };
+                let probability = |class: &String| prediction.probability_of(class);
                 Ok(visualize::Prediction {
                     picture: picture(&images.f_narrow(0, index as i64, 1)?)?,
                     probabilities: self.info.classes.iter().map(probability).collect(),

@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, nn};
 
 use super::model::{Architecture, ForwardPass, Model};
-use super::pooling::max_pool;
+use super::pooling::{WINDOW, max_pool};
 use crate::error::{Error, Result};
 use crate::panics::catch;
 
 const KERNEL: i64 = 5;
-const POOL: i64 = 2;
 const FILTERS: [i64; 2] = [6, 16];
 const HIDDEN: [i64; 2] = [120, 64];
 
@@ -230,15 +229,15 @@ fn after_convolution(layer: &str, height: i64, width: i64) -> Result<(i64, i64)>
 }
 
 fn after_pooling(layer: &str, height: i64, width: i64) -> Result<(i64, i64)> {
-    if height < POOL || width < POOL {
+    if height < WINDOW || width < WINDOW {
         return Err(Error::Layer {
             layer: layer.into(),
             reason: format!(
-                "its {POOL}×{POOL} window does not fit into {height}×{width} pixels; use larger images (16×16 at least)"
+                "its {WINDOW}×{WINDOW} window does not fit into {height}×{width} pixels; use larger images (16×16 at least)"
             ),
         });
     }
-    Ok((height / POOL, width / POOL))
+    Ok((height / WINDOW, width / WINDOW))
 }
 
 /// Sets weights to Xavier uniform and biases to zero, from a generator of its own: the same seed

@@ -2,6 +2,9 @@
 
 use tch::Tensor;
 
+/// The side of a window, which is also how far it moves.
+pub(super) const WINDOW: i64 = 2;
+
 /// Max-pooling with windows of 2×2 side by side, from `[N, C, H, W]` to `[N, C, H/2, W/2]`; an odd
 /// last row or column is left out. The numbers are those of `max_pool2d`, bit for bit.
 ///
@@ -17,7 +20,7 @@ use tch::Tensor;
 /// ```
 pub fn max_pool(images: &Tensor) -> Tensor {
     if images.requires_grad() {
-        return images.max_pool2d_default(2);
+        return images.max_pool2d_default(WINDOW);
     }
     largest_of_pairs(&largest_of_pairs(images, 2), 3)
 }

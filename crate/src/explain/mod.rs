@@ -43,7 +43,7 @@ pub use sanity_check::{SanityCheck, Stage, sanity_check};
 
 use crate::define::Model;
 use crate::error::{Error, Result};
-use crate::predict::{Classifier, check_images};
+use crate::predict::Classifier;
 
 /// So many images are explained at once: more take longer each, since they leave the cache.
 const BATCH: i64 = 250;
@@ -233,13 +233,6 @@ impl Classifier {
             Some(class) => Target::Class(self.info.class_index(class)?),
         };
         explain(&*self.model, method, &self.normalised(images)?, &target)
-    }
-
-    /// What the network sees of images, bytes of shape `[N, C, H, W]`, on its device.
-    pub(crate) fn normalised(&self, images: &Tensor) -> Result<Tensor> {
-        check_images(&self.info, images)?;
-        let images = images.f_to(self.model.variables().device())?;
-        Ok(self.info.normalization.apply(&images))
     }
 }
 

@@ -46,6 +46,14 @@ impl Prediction {
             .map_or(0.0, |(_, probability)| *probability)
     }
 
+    /// The probability of a class, 0 to 1; 0 if there is no such class.
+    pub fn probability_of(&self, class: &str) -> f64 {
+        self.classes
+            .iter()
+            .find(|(name, _)| name == class)
+            .map_or(0.0, |(_, probability)| *probability)
+    }
+
     /// The next classes with their probabilities.
     pub fn runners_up(&self, count: usize) -> &[(String, f64)] {
         let rest = self.classes.get(1..).unwrap_or_default();
@@ -97,6 +105,11 @@ impl Classifier {
         }
     }
 
+    /// What the network sees of images, bytes of shape `[N, C, H, W]`, on its device.
+    pub(crate) fn normalised(&self, images: &Tensor) -> Result<Tensor> {
+        normalised(&*self.model, &self.info, images)
+    }
+
     /// How often the model is right on a data set: see [`evaluate`].
     ///
     /// # Errors
@@ -146,13 +159,19 @@ pub fn predict_batch(
     info: &DatasetInfo,
     images: &Tensor,
 ) -> Result<Vec<Prediction>> {
-    check_images(info, images)?;
-    let images = images.f_to(model.variables().device())?;
-    let table = probabilities(model, &info.normalization.apply(&images))?.to_kind(Kind::Double);
+    let images = normalised(model, info, images)?;
+    let table = probabilities(model, &images)?.to_kind(Kind::Double);
     let rows = Vec::<Vec<f64>>::try_from(table.f_to(tch::Device::Cpu)?)?;
     rows.into_iter()
         .map(|row| ranked(&info.classes, row))
         .collect()
+}
+
+/// What the network sees of images, bytes of shape `[N, C, H, W]`, on its device.
+fn normalised(model: &dyn Model, info: &DatasetInfo, images: &Tensor) -> Result<Tensor> {
+    check_images(info, images)?;
+    let images = images.f_to(model.variables().device())?;
+    Ok(info.normalization.apply(&images))
 }
 
 fn ranked(classes: &[String], row: Vec<f64>) -> Result<Prediction> {
@@ -167,7 +186,7 @@ fn ranked(classes: &[String], row: Vec<f64>) -> Result<Prediction> {
     Ok(Prediction { classes })
 }
 
-pub(crate) fn check_images(info: &DatasetInfo, images: &Tensor) -> Result<()> {
+fn check_images(info: &DatasetInfo, images: &Tensor) -> Result<()> {
     let size = images.size();
     if images.kind() == Kind::Uint8 && size.len() == 4 && size[1..] == info.image {
         return Ok(());

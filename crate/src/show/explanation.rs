@@ -6,7 +6,8 @@ use super::picture;
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::explain::{
-    Explanation, Faithfulness, Method, SanityCheck, Stage, feature_maps, filters, sanity_check,
+    DeletionSettings, Explanation, Faithfulness, Method, SanityCheck, Stage, Target, explain,
+    faithfulness, feature_maps, filters, sanity_check,
 };
 use crate::load::Dataset;
 use crate::predict::{Classifier, Prediction};
@@ -184,15 +185,9 @@ impl Classifier {
             let strength = Heat::strength(&explanation)?;
             pictures.push(strength.alone(&plain, 0)?.captioned(method.name()));
         }
-        let settings = GridSettings {
-            subtitle:
-                "Maps of a layer are interpolated, all else is enlarged without smoothing; of \
-                       methods with signs the magnitude is shown"
-                    .into(),
-            colour_bar: SHARE.into(),
-            ..Default::default()
-        };
-        visualize::image_grid("One image, several methods", &pictures, &settings)
+        let subtitle = "Maps of a layer are interpolated, all else is enlarged without smoothing; \
+                        of methods with signs the magnitude is shown";
+        heat_grid("One image, several methods", subtitle, &pictures, None)
     }
 
     /// Many images of a data set with what the model takes them for, and why: marked as right or
@@ -282,19 +277,19 @@ impl Classifier {
 
     /// How far a method's heat maps of some images, bytes `[N, C, H, W]`, name the pixels that the
     /// answer hangs on; deleted pixels become black. See
-    /// [`faithfulness`](crate::explain::faithfulness).
+    /// [`faithfulness()`].
     ///
     /// # Errors
     /// [`Error::Data`] if these are not the model's images; those of [`Classifier::explain`].
     pub fn faithfulness(&self, method: &dyn Method, images: &Tensor) -> Result<Faithfulness> {
-        let explanation = self.explain(method, images, None)?;
+        let images = self.normalised(images)?;
+        let explanation = explain(&*self.model, method, &images, &Target::Predicted)?;
         let black = Tensor::f_zeros([1i64], (Kind::Uint8, Device::Cpu))?;
-        let settings = crate::explain::DeletionSettings {
+        let settings = DeletionSettings {
             deleted: self.info.normalization.apply(&black).double_value(&[0]),
             ..Default::default()
         };
-        let images = self.normalised(images)?;
-        crate::explain::faithfulness(&*self.model, &images, &explanation, &settings)
+        faithfulness(&*self.model, &images, &explanation, &settings)
     }
 
     /// The areas of deletion and insertion of several methods on the same images, as a table: see
@@ -317,11 +312,7 @@ impl Classifier {
     /// What stands below a heat map: the class, its probability, and whether nothing speaks for it.
     fn why(&self, prediction: &Prediction, class: usize, heat: &Heat, row: usize) -> String {
         let class = self.info.classes.get(class).map_or("", String::as_str);
-        let probability = prediction
-            .classes
-            .iter()
-            .find(|(name, _)| name == class)
-            .map_or(0.0, |(_, probability)| *probability);
+        let probability = prediction.probability_of(class);
         let empty = if heat.is_empty(row) {
             "\nnothing found"
         } else {
@@ -330,8 +321,6 @@ impl Classifier {
         format!("{class} {:.0} %{empty}", 100.0 * probability)
     }
 }
-
-const SHARE: &str = "share of the map's largest value";
 
 /// The heat maps of an explanation, ready to be laid over images.
 struct Heat {
@@ -345,30 +334,36 @@ struct Heat {
 
 impl Heat {
     fn of(explanation: &Explanation) -> Result<Heat> {
-        let mut heat = Heat::strength(explanation)?;
         if explanation.is_signed {
-            heat.maps = explanation.signed_maps()?;
-            heat.colours = ColourScale::Diverging;
+            let maps = explanation.signed_maps()?;
+            Ok(Heat::new(explanation, maps, ColourScale::Diverging))
+        } else {
+            Heat::strength(explanation)
         }
-        Ok(heat)
     }
 
     /// Without signs, whatever the method.
     fn strength(explanation: &Explanation) -> Result<Heat> {
+        let maps = explanation.heat_maps()?;
+        Ok(Heat::new(explanation, maps, ColourScale::Viridis))
+    }
+
+    fn new(explanation: &Explanation, maps: Tensor, colours: ColourScale) -> Heat {
+        let smooth = !explanation.is_per_pixel();
         let enlarged = match explanation.attributions.size()[..] {
-            [_, _, height, width] if !explanation.is_per_pixel() => {
+            [_, _, height, width] if smooth => {
                 format!("the {height}×{width} places of the layer are interpolated")
             }
             _ => "so is the heat map, which has a value for each pixel".into(),
         };
-        Ok(Heat {
-            maps: explanation.heat_maps()?,
-            colours: ColourScale::Viridis,
-            smooth: !explanation.is_per_pixel(),
+        Heat {
+            maps,
+            colours,
+            smooth,
             subtitle: format!(
                 "Images are enlarged without smoothing; {enlarged}. Each map has a scale of its own."
             ),
-        })
+        }
     }
 
     fn overlay(&self, row: usize) -> Result<Overlay> {
@@ -404,14 +399,24 @@ impl Heat {
     }
 
     fn grid(&self, title: &str, pictures: &[Picture], columns: Option<usize>) -> Result<Figure> {
-        let settings = GridSettings {
-            columns,
-            subtitle: self.subtitle.clone(),
-            colour_bar: SHARE.into(),
-            ..Default::default()
-        };
-        visualize::image_grid(title, pictures, &settings)
+        heat_grid(title, &self.subtitle, pictures, columns)
     }
+}
+
+/// Images with heat maps, and the colour bar of these.
+fn heat_grid(
+    title: &str,
+    subtitle: &str,
+    pictures: &[Picture],
+    columns: Option<usize>,
+) -> Result<Figure> {
+    let settings = GridSettings {
+        columns,
+        subtitle: subtitle.into(),
+        colour_bar: "share of the map's largest value".into(),
+        ..Default::default()
+    };
+    visualize::image_grid(title, pictures, &settings)
 }
 
 impl Faithfulness {
@@ -461,34 +466,28 @@ impl SanityCheck {
                 "these are {rows} images: give those that were explained"
             )));
         }
+        let heats = self.stages.iter().map(|stage| Heat {
+            maps: stage.heat_maps.shallow_clone(),
+            colours: ColourScale::Viridis,
+            smooth: false,
+            subtitle: String::new(),
+        });
+        let heats: Vec<Heat> = heats.collect();
         let mut pictures = Vec::new();
         for row in 0..rows {
             let plain = picture(&images.f_narrow(0, row, 1)?)?;
             pictures.push(plain.clone().captioned("image"));
-            for stage in &self.stages {
-                let map = matrix(&stage.heat_maps.f_get(row)?)?;
-                let overlay = Overlay {
-                    rows: map.rows,
-                    columns: map.columns,
-                    values: map.values,
-                    opacity: 1.0,
-                    smooth: false,
-                    ..Default::default()
-                };
-                pictures.push(plain.clone().overlaid(overlay).captioned(stage.caption()));
+            for (stage, heat) in self.stages.iter().zip(&heats) {
+                let alone = heat.alone(&plain, row as usize)?;
+                pictures.push(alone.captioned(stage.caption()));
             }
         }
-        let settings = GridSettings {
-            columns: Some(self.stages.len() + 1),
-            subtitle: format!(
-                "{}. Enlarged without smoothing, each map with a scale of its own.",
-                self.verdict()
-            ),
-            colour_bar: SHARE.into(),
-            ..Default::default()
-        };
         let title = format!("While the network forgets, layer by layer: {}", self.method);
-        visualize::image_grid(&title, &pictures, &settings)
+        let subtitle = format!(
+            "{}. Enlarged without smoothing, each map with a scale of its own.",
+            self.verdict()
+        );
+        heat_grid(&title, &subtitle, &pictures, Some(self.stages.len() + 1))
     }
 
     fn verdict(&self) -> String {
