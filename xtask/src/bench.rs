@@ -119,8 +119,8 @@ fn environment(workshop: &Workshop, folder: &Path) -> Result<PathBuf> {
 }
 
 impl Bench<'_> {
-    /// The command of a worker of ours, which is built if need be.
-    fn ours(&self, name: &str) -> Result<Command> {
+    /// The command of a worker of ours, which is built if need be, with what every one needs to know.
+    fn ours(&self, name: &str, weights: &str) -> Result<Command> {
         println!("building {name} in release: the first time, libtorch's C++ takes a few minutes");
         let built = process::hand_over(self.workshop.cargo().args([
             "build",
@@ -134,18 +134,31 @@ impl Bench<'_> {
         ensure!(built.success(), "{name} does not compile");
         let mut command = Command::new(self.workshop.target().join("release").join(name));
         self.workshop.find_libtorch(&mut command);
+        command
+            .arg(self.weights(weights))
+            .arg(self.data())
+            .arg(self.threads.to_string());
         Ok(command)
     }
 
-    /// The command of a worker in Python.
-    fn peer(&self, script: &str) -> Command {
+    /// The same of a worker in Python.
+    fn peer(&self, script: &str, weights: &str) -> Command {
+        let mut command = self.python(script);
+        command
+            .arg(self.weights(weights))
+            .arg(self.data().join("fashion-mnist"))
+            .args(["--threads", &self.threads.to_string()]);
+        command
+    }
+
+    fn python(&self, script: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(self.workshop.python_sources().join(script));
         command
     }
 
     fn versions(&self, script: &str) -> Result<Value> {
-        let answer = process::ask(self.peer(script).arg("--versions"))?
+        let answer = process::ask(self.python(script).arg("--versions"))?
             .filter(|answer| answer.success)
             .context("the Python of target/bench/venv does not run: remove that folder")?;
         serde_json::from_str(&answer.stdout).with_context(|| format!("{script} has no versions"))

@@ -46,7 +46,7 @@ pub(crate) fn hand_over(command: &mut Command) -> Result<ExitStatus> {
     command.status().with_context(|| cannot_start(command))
 }
 
-fn cannot_start(command: &Command) -> String {
+pub(crate) fn cannot_start(command: &Command) -> String {
     format!("cannot start {}", command.get_program().display())
 }
 

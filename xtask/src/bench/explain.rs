@@ -1,10 +1,10 @@
 //! Grad-CAM, beside pytorch-grad-cam.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::Bench;
-use super::report::{Case, Report};
-use super::worker::{Run, Worker};
+use super::report::{Case, Report, SameWork};
+use super::worker::Worker;
 
 /// The images explained at once, and how many in all.
 const CASES: [(usize, usize, &str); 4] = [
@@ -14,20 +14,20 @@ const CASES: [(usize, usize, &str); 4] = [
     (10_000, 10_000, "all 10,000 at once"),
 ];
 
-/// The sums of all heat maps may differ by this share: float32, summed up in another order.
-const TOLERANCE: f64 = 1e-4;
+/// Speed counts only for the same result: float32, summed up in another order.
+const SAME_WORK: SameWork = SameWork {
+    tolerance: 1e-4,
+    otherwise: "the sides do not compute the same: their heat maps add up to",
+};
 
 pub(super) fn explain(bench: &Bench) -> Result<()> {
     const PEER: &str = "bench_explain.py";
-    let weights = bench.weights("explained_sigmoid.safetensors");
-    let threads = bench.threads.to_string();
-    let mut ours = bench.ours("bench-explain")?;
-    ours.arg(&weights).arg(bench.data()).arg(&threads);
-    let mut peer = bench.peer(PEER);
-    peer.arg(&weights)
-        .arg(bench.data().join("fashion-mnist"))
-        .args(["--threads", &threads]);
-    let mut workers = [Worker::start(ours)?, Worker::start(peer)?];
+    const WEIGHTS: &str = "explained_sigmoid.safetensors";
+    let ours = bench.ours("bench-explain", WEIGHTS)?;
+    let mut workers = [
+        Worker::start(ours)?,
+        Worker::start(bench.peer(PEER, WEIGHTS))?,
+    ];
 
     let mut cases = Vec::new();
     for (batch, count, name) in CASES {
@@ -37,7 +37,7 @@ pub(super) fn explain(bench: &Bench) -> Result<()> {
             &mut workers,
             &request,
             bench.runs,
-            same_work,
+            &SAME_WORK,
         )?);
     }
     Report {
@@ -49,25 +49,15 @@ pub(super) fn explain(bench: &Bench) -> Result<()> {
     .publish(bench, bench.versions(PEER)?)
 }
 
-/// Speed counts only for the same result.
-fn same_work(runs: &[Run]) -> Result<()> {
-    let sums: Vec<f64> = runs.iter().map(|run| run.checksum).collect();
-    ensure!(
-        sums.iter()
-            .all(|sum| (sum - sums[0]).abs() <= TOLERANCE * sums[0].abs()),
-        "the sides do not compute the same: their heat maps add up to {sums:?}"
-    );
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::worker::Run;
     use super::*;
 
     #[test]
     fn other_work_is_no_comparison() {
         let check = |sums: [f64; 2]| {
-            same_work(&sums.map(|checksum| Run {
+            SAME_WORK.check(&sums.map(|checksum| Run {
                 images_per_second: 1.0,
                 checksum,
             }))

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::Bench;
@@ -22,7 +22,7 @@ impl Case {
         workers: &mut [Worker],
         request: &str,
         runs: usize,
-        same_work: impl Fn(&[Run]) -> Result<()>,
+        same_work: &SameWork,
     ) -> Result<Case> {
         println!("{name}: {runs} runs");
         let mut sides = vec![Vec::new(); workers.len()];
@@ -34,7 +34,7 @@ impl Case {
                 found[side] = Some(workers[side].ask(request)?);
             }
             let found: Vec<Run> = found.into_iter().flatten().collect();
-            same_work(&found)?;
+            same_work.check(&found)?;
             for (side, run) in sides.iter_mut().zip(found) {
                 side.push(run.images_per_second);
             }
@@ -45,6 +45,27 @@ impl Case {
     /// How much faster the first side is than another one.
     fn ratio(&self, side: usize) -> f64 {
         median(&self.sides[0]) / median(&self.sides[side])
+    }
+}
+
+/// What every side must have computed.
+pub(super) struct SameWork {
+    /// By what share the checksums may differ from the first.
+    pub(super) tolerance: f64,
+    /// The message, up to the checksums.
+    pub(super) otherwise: &'static str,
+}
+
+impl SameWork {
+    pub(super) fn check(&self, runs: &[Run]) -> Result<()> {
+        let checksums: Vec<f64> = runs.iter().map(|run| run.checksum).collect();
+        let near = |sum: &f64| (sum - checksums[0]).abs() <= self.tolerance * checksums[0].abs();
+        ensure!(
+            checksums.iter().all(near),
+            "{} {checksums:?}",
+            self.otherwise
+        );
+        Ok(())
     }
 }
 

@@ -1,11 +1,11 @@
 //! An epoch of training, beside PyTorch as its tutorials have it, with all images in one tensor, and
 //! with all that PyTorch has to be fast.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::Bench;
-use super::report::{Case, Report};
-use super::worker::{Run, Worker};
+use super::report::{Case, Report, SameWork};
+use super::worker::Worker;
 
 /// Images in a batch.
 const CASES: [(usize, &str); 2] = [(100, "batches of 100"), (1_000, "batches of 1,000")];
@@ -19,21 +19,19 @@ const SIDES: [&str; 4] = [
     "PyTorch, compiled",
 ];
 
-/// Mean losses of the epoch may differ by this share: every side shuffles in its own way.
-const TOLERANCE: f64 = 0.1;
+/// Speed counts only where as much is learned: every side shuffles in its own way.
+const SAME_WORK: SameWork = SameWork {
+    tolerance: 0.1,
+    otherwise: "the sides do not learn the same: their mean losses are",
+};
 
 pub(super) fn train(bench: &Bench) -> Result<()> {
     const PEER: &str = "bench_train.py";
-    let weights = bench.weights("lenet.safetensors");
-    let threads = bench.threads.to_string();
-    let mut ours = bench.ours("bench-train")?;
-    ours.arg(&weights).arg(bench.data()).arg(&threads);
-    let mut workers = vec![Worker::start(ours)?];
+    const WEIGHTS: &str = "lenet.safetensors";
+    let mut workers = vec![Worker::start(bench.ours("bench-train", WEIGHTS)?)?];
     for way in WAYS {
-        let mut peer = bench.peer(PEER);
-        peer.arg(&weights)
-            .arg(bench.data().join("fashion-mnist"))
-            .args(["--threads", &threads, "--way", way]);
+        let mut peer = bench.peer(PEER, WEIGHTS);
+        peer.args(["--way", way]);
         workers.push(Worker::start(peer)?);
     }
     let mut cases = Vec::new();
@@ -49,7 +47,7 @@ pub(super) fn train(bench: &Bench) -> Result<()> {
             &mut workers,
             &request,
             bench.runs,
-            same_work,
+            &SAME_WORK,
         )?);
     }
     Report {
@@ -61,26 +59,15 @@ pub(super) fn train(bench: &Bench) -> Result<()> {
     .publish(bench, bench.versions(PEER)?)
 }
 
-/// Speed counts only where as much is learned.
-fn same_work(runs: &[Run]) -> Result<()> {
-    let losses: Vec<f64> = runs.iter().map(|run| run.checksum).collect();
-    ensure!(
-        losses
-            .iter()
-            .all(|loss| (loss - losses[0]).abs() <= TOLERANCE * losses[0]),
-        "the sides do not learn the same: their mean losses are {losses:?}"
-    );
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::worker::Run;
     use super::*;
 
     #[test]
     fn who_learns_less_is_no_comparison() {
         let check = |losses: [f64; 3]| {
-            same_work(&losses.map(|checksum| Run {
+            SAME_WORK.check(&losses.map(|checksum| Run {
                 images_per_second: 1.0,
                 checksum,
             }))
