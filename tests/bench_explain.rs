@@ -5,37 +5,24 @@
 //! input with one line of JSON, and ends with the input: as `xtask/python/bench_explain.py` does.
 //! The images are read and normalised once, outside what is timed.
 
-use std::io::BufRead;
 use std::time::Instant;
 
 use gasshuku::prelude::*;
 use gasshuku::{Error, Result};
+use support::worker::{Arguments, serve};
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, data, threads] = &arguments[..] else {
-        return Err(Error::Data(
-            "usage: bench-explain WEIGHTS DATA THREADS".into(),
-        ));
-    };
-    tch::set_num_threads(number(threads)? as i32);
+    let arguments = Arguments::read()?;
     let model = LeNet::new(&LeNetSettings::default(), Device::Cpu)?;
-    load_weights(&model, weights)?;
-    let test_set = load(&fashion_mnist(), data, Split::Test)?;
+    load_weights(&model, &arguments.weights)?;
+    let test_set = load(&fashion_mnist(), &arguments.data, Split::Test)?;
     let images = test_set.info.normalization.apply(&test_set.images);
     answer(&model, &images, 100, 1_000)?;
-    println!("ready");
-    for line in std::io::stdin().lock().lines() {
-        let line = line.map_err(|error| Error::Data(error.to_string()))?;
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (batch, count) = match words[..] {
-            ["explain", batch] => (number(batch)?, images.size()[0]),
-            ["explain", batch, count] => (number(batch)?, number(count)?),
-            _ => return Err(Error::Data(format!("unknown: {line}"))),
-        };
-        println!("{}", answer(&model, &images, batch, count)?);
-    }
-    Ok(())
+    serve("explain", |numbers| match *numbers {
+        [batch] => answer(&model, &images, batch as i64, images.size()[0]),
+        [batch, count] => answer(&model, &images, batch as i64, count as i64),
+        _ => Err(Error::Data("one number or two are needed".into())),
+    })
 }
 
 /// Explains the first images in pieces of that size, and says how long it took.
@@ -58,11 +45,4 @@ fn stretched(heat_maps: &Tensor) -> Tensor {
     let smallest = heat_maps.amin([1i64, 2], true);
     let largest = heat_maps.amax([1i64, 2], true);
     (heat_maps - &smallest) / (largest - &smallest).clamp_min(1e-7)
-}
-
-fn number(text: &str) -> Result<i64> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(Error::Data(format!("`{text}` is no positive number"))),
-    }
 }

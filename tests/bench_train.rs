@@ -5,33 +5,23 @@
 //! one line of JSON (the training log stands before it), and ends with the input: as
 //! `xtask/python/bench_train.py` does. Reading the files is not timed, all of `train` is.
 
-use std::io::BufRead;
 use std::time::Instant;
 
 use gasshuku::prelude::*;
 use gasshuku::{Error, Result};
+use support::worker::{Arguments, serve};
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, data, threads] = &arguments[..] else {
-        return Err(Error::Data(
-            "usage: bench-train WEIGHTS DATA THREADS".into(),
-        ));
-    };
-    tch::set_num_threads(number(threads)? as i32);
+    let arguments = Arguments::read()?;
     let model = LeNet::new(&LeNetSettings::default(), Device::Cpu)?;
-    let training_set = load(&fashion_mnist(), data, Split::Train)?;
-    println!("ready");
-    for line in std::io::stdin().lock().lines() {
-        let line = line.map_err(|error| Error::Data(error.to_string()))?;
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let ["train", batch] = words[..] else {
-            return Err(Error::Data(format!("unknown: {line}")));
+    let training_set = load(&fashion_mnist(), &arguments.data, Split::Train)?;
+    serve("train", |numbers| {
+        let [batch] = *numbers else {
+            return Err(Error::Data("one number is needed".into()));
         };
-        load_weights(&model, weights)?;
-        println!("{}", answer(&model, &training_set, number(batch)?)?);
-    }
-    Ok(())
+        load_weights(&model, &arguments.weights)?;
+        answer(&model, &training_set, batch)
+    })
 }
 
 fn answer(model: &LeNet, training_set: &Dataset, batch: usize) -> Result<serde_json::Value> {
@@ -52,11 +42,4 @@ fn answer(model: &LeNet, training_set: &Dataset, batch: usize) -> Result<serde_j
         "images": training_set.len(),
         "checksum": loss,
     }))
-}
-
-fn number(text: &str) -> Result<usize> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(Error::Data(format!("`{text}` is no positive number"))),
-    }
 }

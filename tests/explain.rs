@@ -3,24 +3,18 @@
 //! The reference files and the script that made them are in `reference/`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use gasshuku::explain::{
     DeletionSettings, Explanation, Method, Target, blurred, explain, faithfulness, rank_correlation,
 };
 use gasshuku::prelude::*;
+use support::{alone, assert_near, reference, tensors};
 
 /// The largest difference from the references, before any scaling.
 const TOLERANCE: f64 = 1e-5;
 const TARGETS: [&str; 2] = ["predicted", "true"];
 const LAYERS: [&str; 2] = ["conv1", "conv2"];
 const AFTER_ACTIVATION: [&str; 2] = ["sigmoid1", "sigmoid2"];
-
-fn reference(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("reference")
-        .join(name)
-}
 
 /// What the references say, with the networks that they explain.
 struct References {
@@ -29,9 +23,8 @@ struct References {
 
 impl References {
     fn read() -> References {
-        let tensors = Tensor::read_safetensors(reference("explanations.safetensors")).unwrap();
         References {
-            tensors: tensors.into_iter().collect(),
+            tensors: tensors("explanations.safetensors"),
         }
     }
 
@@ -89,14 +82,6 @@ fn lenet(network: &str) -> LeNet {
     let weights = reference(&format!("explained_{network}.safetensors"));
     load_weights(&model, weights).unwrap();
     model
-}
-
-#[track_caller]
-fn assert_near(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
-    assert_eq!(found.size(), expected.size(), "shape of {what}");
-    let difference = (found - expected).abs().max().double_value(&[]);
-    println!("{what} differs by {difference:.2e}");
-    assert!(difference <= tolerance, "{what} differs by {difference}");
 }
 
 #[test]
@@ -415,27 +400,6 @@ fn dropout_is_as_random_as_before() {
         "nothing is dropped"
     );
     assert_eq!(step(), second);
-}
-
-/// Whether this is the process of its own that the test of that name asks for. Elsewhere it is
-/// started, and must succeed: memory and libtorch's random numbers belong to a process, and the
-/// other tests here use them, too.
-fn alone(test: &str) -> bool {
-    const ALONE: &str = "GASSHUKU_TEST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(ALONE, "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    println!("{said}");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{complaint}");
-    assert!(said.contains("1 passed"), "no test is called {test}");
-    false
 }
 
 /// Bytes that were asked for and not given back, in this process.

@@ -3,26 +3,13 @@
 //! The reference files and the script that made them are in `reference/`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use gasshuku::prelude::*;
 use gasshuku::train::OptimizerState;
 use serde_json::Value;
+use support::{assert_near, data, reference, tensors};
 
 const TOLERANCE: f64 = 1e-5;
-
-fn reference(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("reference")
-        .join(name)
-}
-
-fn tensors(name: &str) -> HashMap<String, Tensor> {
-    Tensor::read_safetensors(reference(name))
-        .unwrap()
-        .into_iter()
-        .collect()
-}
 
 fn json(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(reference(name)).unwrap()).unwrap()
@@ -35,13 +22,6 @@ fn numbers(value: &Value) -> Vec<f64> {
         .iter()
         .map(|number| number.as_f64().unwrap())
         .collect()
-}
-
-#[track_caller]
-fn assert_near(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
-    assert_eq!(found.size(), expected.size(), "shape of {what}");
-    let difference = (found - expected).abs().max().double_value(&[]);
-    assert!(difference <= tolerance, "{what} differs by {difference}");
 }
 
 fn lenet(settings: &LeNetSettings, weights: &str) -> LeNet {
@@ -106,8 +86,7 @@ fn a_saved_model_is_pytorchs_state_dict() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lenet.safetensors");
     let model = lenet(&LeNetSettings::default(), "lenet.safetensors");
-    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data");
-    let test_set = load(&fashion_mnist(), data, Split::Test).unwrap();
+    let test_set = load(&fashion_mnist(), data(), Split::Test).unwrap();
     save_model(&model, &test_set.info, &path).unwrap();
 
     let saved: HashMap<String, Tensor> = Tensor::read_safetensors(&path)
@@ -234,8 +213,7 @@ fn every_rate_of_every_schedule_is_pytorchs() {
 #[test]
 fn twenty_steps_of_training_are_pytorchs() {
     let model = lenet(&LeNetSettings::default(), "lenet.safetensors");
-    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data");
-    let training_set = load(&fashion_mnist(), data, Split::Train).unwrap();
+    let training_set = load(&fashion_mnist(), data(), Split::Train).unwrap();
     let expected = tensors("training.safetensors");
     let named = |model: &LeNet| {
         let mut named: Vec<(String, Tensor)> = model.variables().variables().into_iter().collect();

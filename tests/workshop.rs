@@ -1,13 +1,8 @@
 //! The crate's promises that need the real images or a training: what a participant relies on.
 
-use std::path::PathBuf;
-
 use gasshuku::Error;
 use gasshuku::prelude::*;
-
-fn data() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data")
-}
+use support::{alone, data};
 
 fn part(split: Split, count: usize) -> Dataset {
     let indices: Vec<usize> = (0..count).collect();
@@ -62,30 +57,16 @@ fn loading_takes_no_more_than_twice_the_decoded_size() {
             .unwrap()
             * 1024
     };
-    if std::env::var_os("MEASURE_LOADING").is_some() {
-        let _warm = Tensor::zeros([1], (Kind::Uint8, Device::Cpu)).to_kind(Kind::Int64);
-        let before = most();
-        let sets =
-            [Split::Train, Split::Test].map(|split| load(&fashion_mnist(), data(), split).unwrap());
-        let decoded: usize = sets.iter().map(|set| set.len() * (784 + 1)).sum();
-        let taken = most() - before;
-        assert!(taken <= 2 * decoded, "{taken} bytes for {decoded}");
+    if !alone("loading_takes_no_more_than_twice_the_decoded_size") {
         return;
     }
-    // Alone in a process of its own, since the other tests here take memory too.
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "loading_takes_no_more_than_twice_the_decoded_size",
-        ])
-        .env("MEASURE_LOADING", "1")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    let _warm = Tensor::zeros([1], (Kind::Uint8, Device::Cpu)).to_kind(Kind::Int64);
+    let before = most();
+    let sets =
+        [Split::Train, Split::Test].map(|split| load(&fashion_mnist(), data(), split).unwrap());
+    let decoded: usize = sets.iter().map(|set| set.len() * (784 + 1)).sum();
+    let taken = most() - before;
+    assert!(taken <= 2 * decoded, "{taken} bytes for {decoded}");
 }
 
 #[test]
