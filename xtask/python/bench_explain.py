@@ -4,12 +4,8 @@ Prints "ready", then answers each line "explain BATCH [COUNT]" on stdin with one
 ends with the input. The images are read and normalised once, outside what is timed.
 """
 
-import argparse
 import gzip
-import json
-import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +13,7 @@ import torch
 from pytorch_grad_cam import GradCAM
 from safetensors.torch import load_file
 
-from bench_lenet import LeNet
+from bench_worker import LeNet, arguments, serve
 
 PACKAGES = ["torch", "torchvision", "grad-cam", "safetensors", "numpy"]
 
@@ -44,31 +40,14 @@ def explain(cam, images, batch):
     return {"seconds": seconds, "images": len(images), "checksum": float(maps.sum(dtype="float64"))}
 
 
-def serve(arguments):
-    torch.set_num_threads(arguments.threads)
-    model, images = load(arguments.weights), normalized_images(arguments.data)
+def main():
+    told = arguments(PACKAGES).parse_args()
+    torch.set_num_threads(told.threads)
+    model, images = load(told.weights), normalized_images(told.data)
     # Not as a context manager: there it would swallow an IndexError and report on stdout.
     cam = GradCAM(model=model, target_layers=[model.conv2])
     explain(cam, images[:1000], 100)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        command, batch, *count = line.split()
-        if command != "explain":
-            sys.exit(f"unknown: {line.strip()}")
-        chosen = images[: int(count[0])] if count else images
-        print(json.dumps(explain(cam, chosen, int(batch))), flush=True)
-
-
-def main():
-    if "--versions" in sys.argv[1:]:
-        print(json.dumps({name: version(name) for name in PACKAGES}))
-        return
-    parser = argparse.ArgumentParser()
-    parser.add_argument("weights", help="a state_dict of LeNet as safetensors")
-    parser.add_argument("data", help="the folder with Fashion-MNIST's files")
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--versions", action="store_true", help="the packages', as JSON, no more")
-    serve(parser.parse_args())
+    serve("explain", lambda batch, count=len(images): explain(cam, images[:count], batch))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,9 @@ the input. Every request starts from the same weights. Decompressing the files i
 an epoch does with the images is.
 """
 
-import argparse
 import gzip
-import json
-import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +18,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
-from bench_lenet import LeNet
+from bench_worker import LeNet, arguments, serve
 
 PACKAGES = ["torch", "torchvision", "safetensors", "numpy"]
 LEARNING_RATE = 1e-3
@@ -103,30 +99,14 @@ class Trainer:
         return {"seconds": seconds, "images": images, "checksum": mean}
 
 
-def serve(arguments, folder):
-    torch.set_num_threads(arguments.threads)
-    way = WAYS[arguments.way](Path(folder), Path(arguments.data))
-    trainer = Trainer(way, arguments.weights)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        command, batch = line.split()
-        if command != "train":
-            sys.exit(f"unknown: {line.strip()}")
-        print(json.dumps(trainer.train(int(batch))), flush=True)
-
-
 def main():
-    if "--versions" in sys.argv[1:]:
-        print(json.dumps({name: version(name) for name in PACKAGES}))
-        return
-    parser = argparse.ArgumentParser()
-    parser.add_argument("weights", help="a state_dict of LeNet as safetensors")
-    parser.add_argument("data", help="the folder with Fashion-MNIST's files")
-    parser.add_argument("--threads", type=int, required=True)
+    parser = arguments(PACKAGES)
     parser.add_argument("--way", choices=WAYS, required=True)
-    parser.add_argument("--versions", action="store_true", help="the packages', as JSON, no more")
+    told = parser.parse_args()
+    torch.set_num_threads(told.threads)
     with tempfile.TemporaryDirectory() as folder:
-        serve(parser.parse_args(), folder)
+        way = WAYS[told.way](Path(folder), Path(told.data))
+        serve("train", Trainer(way, told.weights).train)
 
 
 if __name__ == "__main__":
