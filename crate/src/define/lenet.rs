@@ -144,11 +144,11 @@ impl Model for LeNet {
     }
 
     fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
-        let x = pass.record("conv1", images.apply(&self.conv1));
+        let x = pass.record("conv1", pass.packed(images).apply(&self.conv1));
         let x = pass.record("pool1", max_pool(&x));
         let x = self.activate(1, &x, pass);
 
-        let x = pass.record("conv2", x.apply(&self.conv2));
+        let x = pass.record("conv2", pass.packed(&x).apply(&self.conv2));
         let x = pass.record("pool2", max_pool(&x));
         let x = self.activate(2, &x, pass);
 
@@ -414,6 +414,38 @@ mod tests {
         let _logits = model.forward(&images, &mut pass);
         let expected = pass.activation("pool1").unwrap().clamp_min(0.0);
         assert_eq!(pass.activation("relu1").unwrap(), &expected);
+    }
+
+    /// Layer by layer with nothing but libtorch's own functions.
+    fn plain(model: &LeNet, images: &Tensor) -> Tensor {
+        let block = |x: &Tensor, convolution| x.apply(convolution).max_pool2d_default(2).sigmoid();
+        let x = block(&block(images, &model.conv1), &model.conv2).flatten(1, -1);
+        x.apply(&model.fc1).apply(&model.fc2).apply(&model.fc3)
+    }
+
+    #[test]
+    fn the_layout_of_training_changes_no_bit() {
+        for settings in [LeNetSettings::default(), LeNetSettings::table()] {
+            let model = LeNet::new(&settings, Device::Cpu).unwrap();
+            let [channels, height, width] = settings.image;
+            // Black images: all values of a window are equal, and the first one gets the gradient.
+            for images in [
+                Tensor::randn([5, channels, height, width], (Kind::Float, Device::Cpu)),
+                Tensor::zeros([1, channels, height, width], (Kind::Float, Device::Cpu)),
+            ] {
+                let learned = |logits: Tensor| {
+                    let names = model.variables.variables().into_iter();
+                    let weights: BTreeMap<String, Tensor> = names.collect();
+                    let weights: Vec<Tensor> = weights.into_values().collect();
+                    let loss = logits.square().sum(Kind::Float);
+                    Tensor::run_backward(&[loss], &weights, false, false)
+                };
+                let logits = model.forward(&images, &mut ForwardPass::training());
+                let expected = plain(&model, &images);
+                assert_eq!(logits, expected);
+                assert_eq!(learned(logits), learned(expected));
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The trait between a network and everything that is done with it.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, NoGradGuard, Tensor, nn};
+use tch::{Device, Kind, NoGradGuard, Tensor, nn};
 
 use super::lenet::LeNetSettings;
 use crate::error::{Error, Result};
@@ -139,6 +139,21 @@ impl ForwardPass {
     /// Whether layers such as dropout and batch normalisation shall behave as in training.
     pub fn is_training(&self) -> bool {
         self.training
+    }
+
+    /// Images in the memory layout in which convolution and max-pooling are fastest: in training on
+    /// the CPU that of oneDNN, which spares both from turning their numbers over. Behind it must
+    /// come a convolution and [`max_pool`](super::max_pool), which returns to the usual layout.
+    ///
+    /// The numbers are the same, bit for bit. Where something is recorded or nothing is to be
+    /// learned, the images are handed on as they are.
+    pub fn packed(&self, images: &Tensor) -> Tensor {
+        let fits = images.device() == Device::Cpu && images.kind() == Kind::Float;
+        if self.training && self.recorded.is_none() && fits && tch::utils::has_mkldnn() {
+            images.to_mkldnn()
+        } else {
+            images.shallow_clone()
+        }
     }
 
     /// Names an activation, keeps it if this pass is recording, and hands it on unchanged.
