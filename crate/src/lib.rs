@@ -11,6 +11,8 @@ mod display;
 pub mod error;
 pub mod explain;
 pub mod load;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 mod panics;
 pub mod predict;
 pub mod prelude;
@@ -19,6 +21,7 @@ pub mod show;
 pub mod state_dict;
 pub mod table;
 mod text;
+mod threads;
 pub mod train;
 pub mod visualize;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, NoGradGuard, Tensor, nn};
 
-use super::lenet::LeNetSettings;
+use super::lenet::{LeNet, LeNetSettings};
 use crate::error::{Error, Result};
 use crate::panics::catch;
 
@@ -59,6 +59,17 @@ pub enum Architecture {
     LeNet(LeNetSettings),
     /// A network written elsewhere; loading its weights needs that code.
     Custom,
+}
+
+impl Architecture {
+    /// Another network of this kind, with starting weights of its own; `None` for one whose code is
+    /// elsewhere.
+    pub(crate) fn build(&self, device: Device) -> Result<Option<Box<dyn Model + Send>>> {
+        match self {
+            Architecture::LeNet(settings) => Ok(Some(Box::new(LeNet::new(settings, device)?))),
+            Architecture::Custom => Ok(None),
+        }
+    }
 }
 
 /// One way through a network, from images to logits: for training or not, recording or not.

@@ -278,6 +278,11 @@ impl Dataset {
         })
     }
 
+    /// Normalised images `[n, C, H, W]` and labels `[n]` of the indices `rows`, `[n]`.
+    pub(crate) fn batch(&self, rows: &Tensor) -> (Tensor, Tensor) {
+        batch(&self.images, &self.labels, self.info.normalization, rows)
+    }
+
     pub(crate) fn select_rows(&self, indices: &Tensor) -> Result<Dataset> {
         let indices = indices.f_to(self.images.device())?;
         Ok(Dataset {
@@ -329,10 +334,9 @@ pub struct Batches {
     start: i64,
 }
 
-impl Iterator for Batches {
-    type Item = (Tensor, Tensor);
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl Batches {
+    /// The indices of the next batch's images, `[n]`, to be handed to [`Dataset::batch`].
+    pub(crate) fn next_rows(&mut self) -> Option<Tensor> {
         let left = self.order.size()[0] - self.start;
         if left <= 0 {
             return None;
@@ -340,9 +344,16 @@ impl Iterator for Batches {
         let count = self.batch_size.min(left);
         let rows = self.order.narrow(0, self.start, count);
         self.start += count;
-        let images = self.images.index_select(0, &rows);
-        let labels = self.labels.index_select(0, &rows);
-        Some((self.normalization.apply(&images), labels))
+        Some(rows)
+    }
+}
+
+impl Iterator for Batches {
+    type Item = (Tensor, Tensor);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rows = self.next_rows()?;
+        Some(batch(&self.images, &self.labels, self.normalization, &rows))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -353,6 +364,16 @@ impl Iterator for Batches {
 }
 
 impl ExactSizeIterator for Batches {}
+
+fn batch(
+    images: &Tensor,
+    labels: &Tensor,
+    normalization: Normalization,
+    rows: &Tensor,
+) -> (Tensor, Tensor) {
+    let images = images.index_select(0, rows);
+    (normalization.apply(&images), labels.index_select(0, rows))
+}
 
 /// The numbers 0 to `count` − 1 in an order that depends on the seed alone, `[count]`, `i64`.
 ///

@@ -2,12 +2,14 @@
 //!
 //! - [`settings`]: the hyperparameters
 //! - [`schedule`], [`optimizer`]: how far and which way a step goes
+//! - `learner`: what the weights have to learn from a batch
 //! - [`history`]: what happened
 //! - [`checkpoint`]: how an interrupted training goes on
 //! - here: the loop itself
 
 pub mod checkpoint;
 pub mod history;
+mod learner;
 pub mod optimizer;
 pub mod schedule;
 pub mod settings;
@@ -31,6 +33,7 @@ use crate::state_dict::StateDict;
 use crate::text::with_commas;
 use checkpoint::{Checkpoint, Progress};
 use history::{HEADING, first_columns, spoken};
+use learner::{Learner, mean_gradient};
 
 /// A line comes this often in an epoch that takes longer.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -105,7 +108,9 @@ pub fn score(model: &dyn Model, dataset: &Dataset) -> Result<Score> {
     let mut meter = Meter::default();
     for (images, labels) in dataset.batches(EVALUATION_BATCH)? {
         let logits = forward(model, &images, &mut ForwardPass::inference())?;
-        meter.add(&logits.cross_entropy_for_logits(&labels), &logits, &labels);
+        let loss = logits.cross_entropy_for_logits(&labels);
+        let right = logits.argmax(-1, false).eq_tensor(&labels).sum(Kind::Int64);
+        meter.add(loss, right, labels.size()[0]);
     }
     meter.score()
 }
@@ -118,6 +123,7 @@ struct Training<'a> {
     /// Shape of all the images, before some were held back.
     images: Vec<i64>,
     settings: TrainingSettings,
+    learner: Learner<'a>,
     optimizer: OptimizerState,
     history: History,
 }
@@ -133,12 +139,14 @@ impl<'a> Training<'a> {
         let on_device = dataset.to_device(model.variables().device())?;
         let (training_set, validation_set) = hold_back(on_device, settings)?;
         let parameters = trainable(model)?;
+        let learner = Learner::new(model, &training_set, settings.batch_size)?;
         Ok(Training {
             model,
             training_set,
             validation_set,
             images: dataset.images.size(),
             settings: settings.clone(),
+            learner,
             optimizer: OptimizerState::new(settings.optimizer, settings.weight_decay, parameters)?,
             history: History::default(),
         })
@@ -205,16 +213,20 @@ impl<'a> Training<'a> {
         let seed = epoch_seed(self.settings.seed, epoch);
         // For dropout in networks of one's own.
         tch::manual_seed(seed as i64);
-        for (batch, (images, labels)) in self
+        let _shared_out = self.learner.share_out();
+        let mut batches = self
             .training_set
-            .shuffled_batches(self.settings.batch_size, seed)?
-            .enumerate()
-        {
-            let rates = self.rates(first_step + batch);
-            let logits = forward(self.model, &images, &mut ForwardPass::training())?;
-            let loss = logits.cross_entropy_for_logits(&labels);
-            self.optimizer.step(&loss, rates)?;
-            meter.add(&loss, &logits, &labels);
+            .shuffled_batches(self.settings.batch_size, seed)?;
+        for step in first_step.. {
+            let Some(rows) = batches.next_rows() else {
+                break;
+            };
+            let lessons = self.learner.learn(&rows)?;
+            let rates = self.rates(step);
+            self.optimizer.apply(mean_gradient(&lessons)?, rates)?;
+            for lesson in lessons {
+                meter.add(lesson.loss, lesson.right, lesson.images);
+            }
             if start.elapsed() >= next_line {
                 println!("{}", self.within_epoch(epoch, &meter, start)?);
                 next_line = start.elapsed() + LINE_EVERY;
@@ -289,16 +301,10 @@ struct Meter {
 }
 
 impl Meter {
-    fn add(&mut self, loss: &Tensor, logits: &Tensor, labels: &Tensor) {
-        self.losses.push(loss.detach());
-        self.right.push(
-            logits
-                .detach()
-                .argmax(-1, false)
-                .eq_tensor(labels)
-                .sum(Kind::Int64),
-        );
-        self.counts.push(labels.size()[0]);
+    fn add(&mut self, loss: Tensor, right: Tensor, images: i64) {
+        self.losses.push(loss);
+        self.right.push(right);
+        self.counts.push(images);
     }
 
     fn images(&self) -> i64 {

@@ -69,13 +69,13 @@ impl OptimizerState {
     /// # Errors
     /// [`Error::Torch`] if the loss does not come from a computation with the parameters.
     pub fn step(&mut self, loss: &Tensor, rates: StepRates) -> Result<()> {
-        let gradients = Tensor::f_run_backward(&[loss], &self.parameters, false, false)?;
-        self.apply(&gradients, rates)
+        let gradient = gradient(loss, &self.parameters)?;
+        self.apply(gradient, rates)
     }
 
-    fn apply(&mut self, gradients: &[Tensor], rates: StepRates) -> Result<()> {
+    /// One step, given the gradient of all parameters, `[P]`.
+    pub(crate) fn apply(&mut self, mut gradient: Tensor, rates: StepRates) -> Result<()> {
         let _no_gradients = tch::no_grad_guard();
-        let mut gradient = self.flatten_gradients(gradients)?;
         if self.weight_decay > 0.0 && self.optimizer != Optimizer::AdamW {
             gradient += flatten(&self.parameters)? * self.weight_decay;
         }
@@ -95,17 +95,21 @@ impl OptimizerState {
         Ok(&self.first_moment * -rates.learning_rate)
     }
 
+    /// −η m̂ / (√v̂ + ε), with both bias corrections taken out of the vectors: every operation here
+    /// passes over all the network's weights.
     fn adam(&mut self, gradient: &Tensor, rates: StepRates) -> Result<Tensor> {
         let beta1 = rates.momentum;
         let _ = self.first_moment.f_lerp_(gradient, 1.0 - beta1)?;
         let _ = self
             .second_moment
-            .f_mul_scalar_(BETA2)?
-            .f_add_(&(gradient.square() * (1.0 - BETA2)))?;
+            .f_lerp_(&gradient.f_square()?, 1.0 - BETA2)?;
         let correction1 = 1.0 - beta1.powi(self.steps as i32);
-        let correction2 = 1.0 - BETA2.powi(self.steps as i32);
-        let denominator = self.second_moment.f_sqrt()? / correction2.sqrt() + EPSILON;
-        Ok(&self.first_moment * (-rates.learning_rate / correction1) / denominator)
+        let correction2 = (1.0 - BETA2.powi(self.steps as i32)).sqrt();
+        let mut denominator = self.second_moment.f_sqrt()?;
+        let _ = denominator.f_add_scalar_(EPSILON * correction2)?;
+        let mut change = self.first_moment.f_div(&denominator)?;
+        let _ = change.f_mul_scalar_(-rates.learning_rate * correction2 / correction1)?;
+        Ok(change)
     }
 
     fn add_to_parameters(&mut self, change: &Tensor, learning_rate: f64) -> Result<()> {
@@ -113,33 +117,15 @@ impl OptimizerState {
             Optimizer::AdamW => 1.0 - learning_rate * self.weight_decay,
             _ => 1.0,
         };
-        let mut start = 0;
-        for parameter in &mut self.parameters {
-            let count = parameter.numel() as i64;
-            let part = change.f_narrow(0, start, count)?.f_view_as(parameter)?;
+        let counts: Vec<i64> = self.parameters.iter().map(|p| p.numel() as i64).collect();
+        let parts = change.f_split_with_sizes(&counts[..], 0)?;
+        for (parameter, part) in self.parameters.iter_mut().zip(parts) {
             if shrink != 1.0 {
                 let _ = parameter.f_mul_scalar_(shrink)?;
             }
-            let _ = parameter.f_add_(&part)?;
-            start += count;
+            let _ = parameter.f_add_(&part.f_view_as(parameter)?)?;
         }
         Ok(())
-    }
-
-    /// A parameter that the loss does not depend on has no gradient; it counts as zero.
-    fn flatten_gradients(&self, gradients: &[Tensor]) -> Result<Tensor> {
-        let gradients: Vec<Tensor> = gradients
-            .iter()
-            .zip(&self.parameters)
-            .map(|(gradient, parameter)| {
-                if gradient.defined() {
-                    gradient.shallow_clone()
-                } else {
-                    parameter.zeros_like()
-                }
-            })
-            .collect();
-        flatten(&gradients)
     }
 
     /// What a checkpoint keeps.
@@ -175,6 +161,27 @@ fn flatten(tensors: &[Tensor]) -> Result<Tensor> {
         .map(|tensor| tensor.detach().flatten(0, -1))
         .collect();
     Ok(Tensor::f_cat(&flat, 0)?)
+}
+
+/// The gradient of a loss with respect to all parameters, one after the other, `[P]`. A parameter
+/// that the loss does not depend on has none; it counts as zero.
+///
+/// # Errors
+/// [`Error::Torch`] if the loss does not come from a computation with the parameters.
+pub(crate) fn gradient(loss: &Tensor, parameters: &[Tensor]) -> Result<Tensor> {
+    let found = Tensor::f_run_backward(&[loss], parameters, false, false)?;
+    let gradients: Vec<Tensor> = found
+        .into_iter()
+        .zip(parameters)
+        .map(|(gradient, parameter)| {
+            if gradient.defined() {
+                gradient
+            } else {
+                parameter.zeros_like()
+            }
+        })
+        .collect();
+    flatten(&gradients)
 }
 
 #[cfg(test)]
