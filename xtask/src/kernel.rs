@@ -8,31 +8,35 @@
 //! too, the next kernel clears the directory: that nobody is in it is told by its lock, which
 //! evcxr_jupyter holds as its standard input.
 
+pub(crate) mod analyzer;
+pub(crate) mod cell;
 pub(crate) mod copy;
 pub(crate) mod directory;
 pub(crate) mod guard;
+mod toolchain;
 
 use std::env;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::process::{CommandExt, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitCode, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
-use crate::setup::{requirements, template};
+use crate::setup::template;
 use crate::workshop::{Workshop, forget_cargo};
 use directory::Directory;
+use toolchain::Toolchain;
 
 const LOOK_FOR_PARENT_EVERY: Duration = Duration::from_millis(500);
 
 /// Runs a kernel to its end.
 pub(crate) fn launch(workshop: &Workshop, connection_file: &Path) -> Result<ExitCode> {
     end_with_parent(parent_id());
+    let toolchain = find_toolchain(workshop);
     let (directory, mut guard);
     if let Some(template) = env::var_os("GASSHUKU_KERNEL_DIRECTORY") {
         // Set-up compiles the template, and keeps it.
@@ -43,14 +47,25 @@ pub(crate) fn launch(workshop: &Workshop, connection_file: &Path) -> Result<Exit
         guard = start_guard(workshop, directory.path(), &[])?;
         fill(workshop, directory.path())?;
     }
-    let mut kernel = evcxr(workshop, directory.path(), connection_file)?;
+    let toolchain = toolchain
+        .join()
+        .map_err(|_| anyhow!("rustc was not found"))??;
+    analyzer::lay_out(workshop, directory.path(), &toolchain.sysroot)?;
+    let mut kernel = evcxr(workshop, directory.path(), connection_file);
+    toolchain.stand_before(workshop, &mut kernel)?;
     let mut kernel = kernel
         .stdin(directory.into_lock())
         .process_group(0)
         .spawn()
         .context("cannot start .venv/bin/evcxr_jupyter: run `cargo xtask setup`")?;
     tell(&mut guard, kernel.id())?;
-    Ok(exit_code(kernel.wait()?))
+    Ok(analyzer::code(kernel.wait()?))
+}
+
+/// While the directory is filled.
+fn find_toolchain(workshop: &Workshop) -> JoinHandle<Result<Toolchain>> {
+    let workshop = workshop.clone();
+    thread::spawn(move || Toolchain::find(&workshop))
 }
 
 /// Jupyter ends its kernels when it ends; when it is killed, it cannot.
@@ -95,7 +110,7 @@ fn fill(workshop: &Workshop, directory: &Path) -> Result<()> {
     copy::folder(&workshop.template(), directory)
 }
 
-fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Result<Command> {
+fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Command {
     let mut command = Command::new(workshop.program("evcxr_jupyter"));
     command
         .arg("--control_file")
@@ -108,33 +123,10 @@ fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Resul
         // libtorch's threads wait for each other in a loop. By default they loop so long that
         // training gets ten times slower as soon as anything else, a browser for instance, wants a
         // processor; not at all, and it takes twice as long on a machine with nothing else to do.
-        .env("GOMP_SPINCOUNT", "1000")
-        .env("PATH", path_with(&workshop.shims())?)
-        .env("GASSHUKU_CARGO", real("cargo", &workshop.shims())?);
-    if let Ok(rustup) = real("rustup", &workshop.shims()) {
-        command.env("GASSHUKU_RUSTUP", rustup);
-    }
+        .env("GOMP_SPINCOUNT", "1000");
     forget_cargo(&mut command);
     workshop.find_libtorch(&mut command);
-    Ok(command)
-}
-
-fn path_with(shims: &Path) -> Result<OsString> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).filter(|folder| folder != shims);
-    env::join_paths(std::iter::once(shims.to_owned()).chain(folders))
-        .with_context(|| format!("{} has a colon in it: move the workshop", shims.display()))
-}
-
-fn real(name: &str, shims: &Path) -> Result<PathBuf> {
-    requirements::on_path(name)
-        .filter(|program| !program.starts_with(shims))
-        .with_context(|| format!("no {name} is on PATH"))
-}
-
-fn exit_code(status: process::ExitStatus) -> ExitCode {
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    code.map_or(ExitCode::FAILURE, ExitCode::from)
+    command
 }
 
 /// Kernels at work, for those who ask.

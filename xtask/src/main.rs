@@ -105,6 +105,24 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// What a kernel takes for cargo
+    #[command(hide = true)]
+    ShimCargo {
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// What a kernel's rust-analyzer takes for cargo
+    #[command(hide = true)]
+    ShimAnalyzer {
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// What a kernel's cargo takes for rustc
+    #[command(hide = true)]
+    ShimNote {
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -135,5 +153,8 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Pictures => pictures::pictures(&workshop),
         Command::Kernel { connection_file } => kernel::launch(&workshop, &connection_file),
         Command::Guard { directory, keep } => kernel::guard::guard(&directory, keep),
+        Command::ShimCargo { arguments } => kernel::cell::cargo(&workshop, &arguments),
+        Command::ShimAnalyzer { arguments } => kernel::analyzer::cargo(&arguments),
+        Command::ShimNote { arguments } => kernel::cell::note_rustc(&arguments),
     }
 }

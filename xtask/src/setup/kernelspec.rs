@@ -20,23 +20,24 @@ const EVCXR_TOML: &str = r#"# Written by set-up.
 prelude = 'unsafe { std::env::set_var("RUST_BACKTRACE", "0") };'
 "#;
 
+/// Programs that stand before others in a kernel's PATH.
+const SHIMS: [(&str, &[u8]); 5] = [
+    ("analyzer", include_bytes!("../../shims/analyzer")),
+    ("cargo", include_bytes!("../../shims/cargo")),
+    ("note", include_bytes!("../../shims/note")),
+    ("rustc", include_bytes!("../../shims/rustc")),
+    ("rustup", include_bytes!("../../shims/rustup")),
+];
+
 /// Writes what is not there, or differs.
 pub(crate) fn write(workshop: &Workshop) -> Result<bool> {
     let launcher = env::current_exe()
         .and_then(fs::read)
         .context("cannot read this program")?;
     let mut changed = write_file(&workshop.launcher(), &launcher, 0o755)?;
-    let shims = workshop.shims();
-    changed |= write_file(
-        &shims.join("cargo"),
-        include_bytes!("../../shims/cargo"),
-        0o755,
-    )?;
-    changed |= write_file(
-        &shims.join("rustup"),
-        include_bytes!("../../shims/rustup"),
-        0o755,
-    )?;
+    for (name, contents) in SHIMS {
+        changed |= write_file(&workshop.shims().join(name), contents, 0o755)?;
+    }
     let config = workshop.evcxr_config().join("evcxr.toml");
     changed |= write_file(&config, EVCXR_TOML.as_bytes(), 0o644)?;
     changed |= write_logos(workshop)?;
