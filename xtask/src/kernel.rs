@@ -123,7 +123,10 @@ fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Comma
         // libtorch's threads wait for each other in a loop. By default they loop so long that
         // training gets ten times slower as soon as anything else, a browser for instance, wants a
         // processor; not at all, and it takes twice as long on a machine with nothing else to do.
-        .env("GOMP_SPINCOUNT", "1000");
+        .env("GOMP_SPINCOUNT", "1000")
+        // evcxr's allocator takes memory in huge pages, and the system clears each, which takes
+        // longer at a kernel's start than to fill what is used of them.
+        .env("MIMALLOC_ALLOW_THP", "0");
     forget_cargo(&mut command);
     workshop.find_libtorch(&mut command);
     command

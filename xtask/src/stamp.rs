@@ -43,6 +43,11 @@ pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// A fingerprint of a text.
+pub(crate) fn text(text: &str) -> String {
+    format!("{:016x}", fnv(FNV_START, text.as_bytes()))
+}
+
 /// A fingerprint of a file's contents.
 pub(crate) fn file(path: &Path) -> Result<String> {
     let contents = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;

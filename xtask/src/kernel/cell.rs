@@ -3,10 +3,12 @@
 //! A cell changes one file, `src/lib.rs`; yet cargo looks at two hundred crates before it calls
 //! rustc, which takes a third of a small cell's time. So cargo is asked once, what it asks of rustc
 //! is noted, and rustc is called in the same way for each cell, until anything but that file has
-//! changed.
+//! changed. Notes are copied with the rest of the crate: what set-up's kernel has asked, none asks
+//! again.
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -21,16 +23,19 @@ use serde_json::json;
 
 use super::analyzer::code;
 use super::toolchain::{CARGO, real};
-use crate::stamp::replace_file;
+use crate::stamp::{self, replace_file};
 use crate::workshop::Workshop;
 
 /// The crate that evcxr writes a cell into.
 const CRATE: &str = "ctx";
 
-/// By which a noted call is found: the wrapper is told where to write.
+/// Tells the wrapper where to write.
 const NOTE: &str = "GASSHUKU_NOTE";
 
-/// A call of rustc, and what it depends on.
+/// Stands in a note for the kernel's directory.
+const HERE: &str = "//here";
+
+/// A call of rustc, what it depends on, and the environment variables that cargo has set for it.
 #[derive(Serialize, Deserialize)]
 struct Call {
     made_for: String,
@@ -42,28 +47,27 @@ struct Call {
 /// Calls cargo, or rustc as cargo would. The current folder is the kernel's crate.
 pub(crate) fn cargo(workshop: &Workshop, arguments: &[String]) -> Result<ExitCode> {
     put_lock_file_back()?;
-    let Some(note) = note(arguments) else {
-        let error = real(CARGO)?.args(arguments).exec();
-        return Err(error).context("cannot start cargo");
+    let mut cargo = real(CARGO)?;
+    cargo.args(arguments);
+    let Some(made_for) = made_for(workshop, arguments)? else {
+        return Err(cargo.exec()).context("cannot start cargo");
     };
-    let made_for = made_for(workshop, arguments)?;
-    if let (Some(made_for), Some(call)) = (&made_for, Call::read(&note))
-        && call.made_for == *made_for
+    let here = env::current_dir().context("the kernel's directory is gone")?;
+    let note = here.join("target/cells").join(stamp::text(&made_for));
+    if let Some(call) = Call::read(&note, &here)
+        && call.made_for == made_for
     {
         return call.repeat();
     }
-    let _ = fs::remove_file(&note);
-    let mut cargo = real(CARGO)?;
-    cargo.args(arguments);
-    if made_for.is_some() {
-        cargo
-            .env("RUSTC_WORKSPACE_WRAPPER", workshop.shims().join("note"))
-            .env(NOTE, &note);
-    }
+    cargo
+        .env("RUSTC_WORKSPACE_WRAPPER", workshop.shims().join("note"))
+        .env(NOTE, &note);
     let status = cargo.status().context("cannot start cargo")?;
-    if let (Some(made_for), Some(mut call)) = (made_for, Call::read(&note)) {
+    if let Some(mut call) = Call::read(&note, &here) {
         call.made_for = made_for;
-        call.write(&note)?;
+        call.environment
+            .retain(|name, value| env::var(name).as_ref() != Ok(value));
+        call.write(&note, &here)?;
     }
     Ok(code(status))
 }
@@ -86,39 +90,32 @@ fn put_lock_file_back() -> Result<()> {
     Ok(())
 }
 
-/// Where the call for these arguments is noted, if they are what evcxr compiles a cell with.
-fn note(arguments: &[String]) -> Option<PathBuf> {
-    let command = arguments
-        .iter()
-        .find(|argument| !argument.starts_with('-'))?;
-    let name = match command.as_str() {
-        "build" => "cell-build.json",
-        "check" => "cell-check.json",
-        _ => return None,
-    };
-    let target = env::current_dir().ok()?.join("target");
-    Some(target.join(name))
-}
-
-/// All that a compilation of the kernel's crate depends on, but the cell. None where the crate
-/// depends on folders that are not the workshop's: there cargo must look what has changed.
+/// All that a compilation of the kernel's crate depends on, but the cell. None where cargo is asked
+/// for something else, and where the crate depends on folders that are not the workshop's: there
+/// cargo must look what has changed.
 fn made_for(workshop: &Workshop, arguments: &[String]) -> Result<Option<String>> {
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let manifest = read("Cargo.toml");
-    let crate_ = workshop.root().join("crate");
-    let ours = format!("{:?}", crate_);
-    let paths = manifest
-        .lines()
-        .filter(|line| line.contains("path = ") && line.contains('{'));
-    if !paths.into_iter().all(|line| line.contains(&ours)) {
+    let mut words = arguments.iter().filter(|word| !word.starts_with('-'));
+    if !words
+        .next()
+        .is_some_and(|word| word == "build" || word == "check")
+    {
         return Ok(None);
     }
-    let variables =
-        ["RUSTC", "RUSTFLAGS", "LIBTORCH"].map(|name| env::var(name).unwrap_or_default());
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let (manifest, folder) = (read("Cargo.toml"), workshop.root().join("crate"));
+    let ours = format!("{folder:?}");
+    let mut paths = manifest
+        .lines()
+        .filter(|line| line.contains('{') && line.contains("path = "));
+    if !paths.all(|line| line.contains(&ours)) {
+        return Ok(None);
+    }
+    let variables = ["RUSTC", "RUSTFLAGS", "LIBTORCH"];
+    let variables = variables.map(|name| env::var(name).unwrap_or_default());
     let compiler = modified(Path::new(&variables[0]));
     Ok(Some(format!(
         "{arguments:?}\n{variables:?}\n{compiler:?}\n{:?}\n{manifest}\n{}",
-        newest(&crate_)?,
+        newest(&folder)?,
         read("Cargo.lock"),
     )))
 }
@@ -150,7 +147,8 @@ pub(crate) fn note_rustc(call: &[String]) -> Result<ExitCode> {
     if let Some(note) = env::var_os(NOTE)
         && arguments.windows(2).any(names_crate)
     {
-        Call::new(rustc, arguments).write(Path::new(&note))?;
+        let here = env::current_dir()?;
+        Call::new(rustc, arguments).write(Path::new(&note), &here)?;
     }
     let error = Command::new(rustc).args(arguments).exec();
     Err(error).context("cannot start rustc")
@@ -158,26 +156,42 @@ pub(crate) fn note_rustc(call: &[String]) -> Result<ExitCode> {
 
 impl Call {
     fn new(rustc: &str, arguments: &[String]) -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let text = |(name, value): (OsString, OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
+        let variables = env::vars_os().filter_map(text);
         Self {
             made_for: String::new(),
             rustc: rustc.to_owned(),
             arguments: arguments.to_vec(),
-            environment: env::vars_os()
-                .filter_map(text)
-                .filter(|(name, _)| !is_of_one_call(name))
+            environment: variables
+                .filter(|(name, _)| !ends_with_cargo(name))
                 .collect(),
         }
     }
 
-    fn read(note: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(note).ok()?).ok()
+    fn read(note: &Path, here: &Path) -> Option<Self> {
+        let mut call: Self = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
+        call.replace(HERE, here.to_str()?);
+        Some(call)
     }
 
-    fn write(&self, note: &Path) -> Result<()> {
-        replace_file(note, &serde_json::to_vec(self)?)
+    fn write(mut self, note: &Path, here: &Path) -> Result<()> {
+        let here = here
+            .to_str()
+            .context("the workshop's path is not text: move it")?;
+        self.replace(here, HERE);
+        replace_file(note, &serde_json::to_vec(&self)?)
+    }
+
+    fn replace(&mut self, old: &str, new: &str) {
+        for text in self
+            .arguments
+            .iter_mut()
+            .chain(self.environment.values_mut())
+        {
+            *text = text.replace(old, new);
+        }
     }
 
     /// evcxr reads what cargo writes: rustc's messages on standard output, and the library's place.
@@ -186,7 +200,6 @@ impl Call {
         let messages = stdout.as_fd().try_clone_to_owned()?;
         let status = Command::new(&self.rustc)
             .args(&self.arguments)
-            .env_clear()
             .envs(&self.environment)
             .stderr(Stdio::from(messages))
             .status()
@@ -226,8 +239,8 @@ impl Call {
     }
 }
 
-/// Pipes of cargo's, which end with it.
-fn is_of_one_call(name: &str) -> bool {
+/// Names of pipes of cargo's, and of ours.
+fn ends_with_cargo(name: &str) -> bool {
     ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", NOTE].contains(&name)
 }
 

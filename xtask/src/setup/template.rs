@@ -32,7 +32,7 @@ pub(crate) enum State {
     Unusable,
 }
 
-/// Builds it, or builds it again, by running the real kernel on a notebook's first cell.
+/// Builds it, or builds it again, by running the real kernel on a notebook's first cells.
 pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     let state = state(workshop)?;
     if state == State::Fresh {
@@ -124,12 +124,14 @@ fn sources(workshop: &Workshop) -> Result<String> {
 }
 
 fn compile(workshop: &Workshop, watch: &Watch, building: &Path) -> Result<()> {
-    let notebook = workshop.scratch().join("first-cell.ipynb");
-    let cell = format!(
+    let notebook = workshop.scratch().join("first-cells.ipynb");
+    let dependency = format!(
         ":dep gasshuku = {{ path = {:?} }}",
         workshop.root().join("crate")
     );
-    fs::write(&notebook, serde_json::to_vec(&one_cell(&cell))?)?;
+    // A cell that keeps a variable is checked before it is built.
+    let cells = [&dependency, "let kept: u8 = 1;"];
+    fs::write(&notebook, serde_json::to_vec(&of_cells(&cells))?)?;
     let mut command = run::execute(workshop, &notebook, workshop.root());
     command
         .args(["--timeout", "3600"])
@@ -137,15 +139,18 @@ fn compile(workshop: &Workshop, watch: &Watch, building: &Path) -> Result<()> {
     watch.run(TEMPLATE, &mut command, &progress)
 }
 
-fn one_cell(source: &str) -> serde_json::Value {
+fn of_cells(sources: &[&str]) -> serde_json::Value {
+    let cell = |(number, source): (usize, &&str)| {
+        json!({
+            "cell_type": "code", "id": format!("cell-{number}"), "metadata": {}, "source": source,
+            "outputs": [], "execution_count": null,
+        })
+    };
     json!({
         "nbformat": 4,
         "nbformat_minor": 5,
         "metadata": { "kernelspec": { "name": "rust", "display_name": "Rust", "language": "rust" } },
-        "cells": [{
-            "cell_type": "code", "id": "first", "metadata": {}, "source": source,
-            "outputs": [], "execution_count": null,
-        }],
+        "cells": sources.iter().enumerate().map(cell).collect::<Vec<_>>(),
     })
 }
 
