@@ -13,6 +13,7 @@ pub(crate) mod cell;
 pub(crate) mod copy;
 pub(crate) mod directory;
 pub(crate) mod guard;
+mod note;
 mod toolchain;
 
 use std::env;
@@ -31,27 +32,63 @@ use crate::workshop::{Workshop, forget_cargo};
 use directory::Directory;
 use toolchain::Toolchain;
 
+/// Folders that cargo looks at, and rustc does not.
+const FOR_CARGO: [&str; 2] = [".fingerprint", "build"];
+
+/// Locked while the launcher fills the kernel's directory.
+const FILLING: &str = "filling";
+
 const LOOK_FOR_PARENT_EVERY: Duration = Duration::from_millis(500);
 
 /// Runs a kernel to its end.
 pub(crate) fn launch(workshop: &Workshop, connection_file: &Path) -> Result<ExitCode> {
     end_with_parent(parent_id());
-    let toolchain = find_toolchain(workshop);
-    let (directory, mut guard);
-    if let Some(template) = env::var_os("GASSHUKU_KERNEL_DIRECTORY") {
+    match env::var_os("GASSHUKU_KERNEL_DIRECTORY") {
         // Set-up compiles the template, and keeps it.
-        directory = Directory::given(PathBuf::from(template))?;
-        guard = start_guard(workshop, directory.path(), &["--keep"])?;
-    } else {
-        directory = Directory::take(workshop)?;
-        guard = start_guard(workshop, directory.path(), &[])?;
-        fill(workshop, directory.path())?;
+        Some(template) => {
+            let directory = Directory::given(PathBuf::from(template))?;
+            let guard = start_guard(workshop, directory.path(), &["--keep"])?;
+            let toolchain = Toolchain::find(workshop)?;
+            run(
+                workshop,
+                connection_file,
+                directory,
+                guard,
+                &toolchain,
+                false,
+            )
+        }
+        None => {
+            let found = find_toolchain(workshop);
+            let directory = Directory::take(workshop)?;
+            let guard = start_guard(workshop, directory.path(), &[])?;
+            fill(workshop, directory.path())?;
+            let (toolchain, is_fresh) =
+                found.join().map_err(|_| anyhow!("rustc was not found"))??;
+            run(
+                workshop,
+                connection_file,
+                directory,
+                guard,
+                &toolchain,
+                is_fresh,
+            )
+        }
     }
-    let toolchain = toolchain
-        .join()
-        .map_err(|_| anyhow!("rustc was not found"))??;
-    analyzer::lay_out(workshop, directory.path(), &toolchain.sysroot)?;
+}
+
+/// Runs evcxr_jupyter, `loaded` with the workshop's crate or not.
+fn run(
+    workshop: &Workshop,
+    connection_file: &Path,
+    directory: Directory,
+    mut guard: Child,
+    toolchain: &Toolchain,
+    loaded: bool,
+) -> Result<ExitCode> {
+    analyzer::lay_out(workshop, directory.path(), &toolchain.sysroot, loaded)?;
     let mut kernel = evcxr(workshop, directory.path(), connection_file);
+    kernel.env("EVCXR_CONFIG_DIR", workshop.evcxr_config(loaded));
     toolchain.stand_before(workshop, &mut kernel)?;
     let mut kernel = kernel
         .stdin(directory.into_lock())
@@ -59,13 +96,17 @@ pub(crate) fn launch(workshop: &Workshop, connection_file: &Path) -> Result<Exit
         .spawn()
         .context("cannot start .venv/bin/evcxr_jupyter: run `cargo xtask setup`")?;
     tell(&mut guard, kernel.id())?;
-    Ok(analyzer::code(kernel.wait()?))
+    Ok(cell::code(kernel.wait()?))
 }
 
-/// While the directory is filled.
-fn find_toolchain(workshop: &Workshop) -> JoinHandle<Result<Toolchain>> {
+/// While the directory is filled: also whether the template is fresh, so that a kernel can load the
+/// crate without compiling it.
+fn find_toolchain(workshop: &Workshop) -> JoinHandle<Result<(Toolchain, bool)>> {
     let workshop = workshop.clone();
-    thread::spawn(move || Toolchain::find(&workshop))
+    thread::spawn(move || {
+        let is_fresh = template::state(&workshop)? == template::State::Fresh;
+        Ok((Toolchain::find(&workshop)?, is_fresh))
+    })
 }
 
 /// Jupyter ends its kernels when it ends; when it is killed, it cannot.
@@ -99,15 +140,29 @@ fn tell(guard: &mut Child, group: u32) -> Result<()> {
     writeln!(pipe, "{group}").context("the kernel's guard has died")
 }
 
-/// Copies the template while nobody replaces it.
+/// Copies the template while nobody replaces it. What only cargo needs, the most files by far, is
+/// copied while the kernel starts; cargo waits for it.
 fn fill(workshop: &Workshop, directory: &Path) -> Result<()> {
     let lock = File::create(workshop.template_lock())?;
     lock.lock_shared()
         .context("cannot lock the kernel's template")?;
-    if !workshop.template().join(template::MADE_FROM).exists() {
+    let template = workshop.template();
+    if !template.join(template::MADE_FROM).exists() {
         bail!("the kernel is not set up: run `cargo xtask setup`, then start it again");
     }
-    copy::folder(&workshop.template(), directory)
+    let filling = File::create(directory.join(FILLING))?;
+    filling.lock().context("cannot lock the kernel's files")?;
+    let left_out = copy::folder_without(&template, directory, &FOR_CARGO)?;
+    let directory = directory.to_owned();
+    thread::spawn(move || {
+        for path in left_out {
+            if let Err(error) = copy::folder(&template.join(&path), &directory.join(&path)) {
+                eprintln!("error: {error:#}");
+            }
+        }
+        drop((filling, lock));
+    });
+    Ok(())
 }
 
 fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Command {
@@ -116,7 +171,6 @@ fn evcxr(workshop: &Workshop, directory: &Path, connection_file: &Path) -> Comma
         .arg("--control_file")
         .arg(connection_file)
         .env("EVCXR_TMPDIR", directory)
-        .env("EVCXR_CONFIG_DIR", workshop.evcxr_config())
         // evcxr writes a kernelspec of its own over what it finds below this path, else in the
         // user's home: here it finds nothing.
         .env("JUPYTER_PATH", workshop.kernel())

@@ -154,7 +154,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Kernel { connection_file } => kernel::launch(&workshop, &connection_file),
         Command::Guard { directory, keep } => kernel::guard::guard(&directory, keep),
         Command::ShimCargo { arguments } => kernel::cell::cargo(&workshop, &arguments),
-        Command::ShimAnalyzer { arguments } => kernel::analyzer::cargo(&arguments),
+        Command::ShimAnalyzer { arguments } => kernel::analyzer::cargo(&workshop, &arguments),
         Command::ShimNote { arguments } => kernel::cell::note_rustc(&arguments),
     }
 }

@@ -99,9 +99,11 @@ impl Workshop {
         self.kernel().join("running")
     }
 
-    /// Where evcxr looks for its configuration, instead of in the user's home.
-    pub(crate) fn evcxr_config(&self) -> PathBuf {
-        self.kernel().join("config")
+    /// Where evcxr looks for its configuration, instead of in the user's home: that of a kernel
+    /// which is loaded with the workshop's crate before its first cell, or of one which is not.
+    pub(crate) fn evcxr_config(&self, loaded: bool) -> PathBuf {
+        let name = if loaded { "loaded" } else { "bare" };
+        self.kernel().join("config").join(name)
     }
 
     /// Stands before PATH for a kernel: see shims/cargo.

@@ -7,21 +7,26 @@
 //! three libraries, and the answer of `cargo metadata` without what lies behind them.
 
 use std::collections::{HashMap, HashSet};
+use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::symlink;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
-use std::process::{ExitCode, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::cell;
 use super::toolchain::{CARGO, RUSTC, real};
 use crate::workshop::Workshop;
 
 /// Below a kernel's `target`, where rust-analyzer does not look for sources.
 const SYSROOT: &str = "target/analyzer";
+
+/// A sysroot without libraries, which the shim before rustc shows once.
+const FIRST_SYSROOT: &str = "target/analyzer-first";
 
 const LIBRARY: &str = "lib/rustlib/src/rust/library";
 
@@ -31,7 +36,16 @@ const LIBRARIES: [&str; 3] = ["core", "alloc", "std"];
 
 /// Lays out the sysroot in a kernel's directory; none where the sources of the standard library are
 /// not installed, for then rust-analyzer asks rustup to install them.
-pub(crate) fn lay_out(workshop: &Workshop, directory: &Path, real: &Path) -> Result<()> {
+///
+/// A kernel that is `loaded` with the workshop's crate before its first cell has read the standard
+/// library twice by then, since rust-analyzer forgets it when a crate is added. What evcxr compiles
+/// before that has no variables: the first time there is no library to read.
+pub(crate) fn lay_out(
+    workshop: &Workshop,
+    directory: &Path,
+    real: &Path,
+    loaded: bool,
+) -> Result<()> {
     if !LIBRARIES.iter().all(|name| source(real, name).is_dir()) {
         return Ok(());
     }
@@ -47,12 +61,18 @@ pub(crate) fn lay_out(workshop: &Workshop, directory: &Path, real: &Path) -> Res
         link(
             &workshop.shims().join("analyzer"),
             &sysroot.join("bin/cargo"),
-        )
+        )?;
+        if loaded {
+            let first = directory.join(FIRST_SYSROOT);
+            fs::create_dir_all(first.join(LIBRARY))?;
+            link(&sysroot.join("bin"), &first.join("bin"))?;
+        }
+        Ok(())
     };
     lay_out().with_context(|| format!("cannot write to {}", directory.display()))
 }
 
-fn source(sysroot: &Path, library: &str) -> std::path::PathBuf {
+fn source(sysroot: &Path, library: &str) -> PathBuf {
     sysroot.join(LIBRARY).join(library).join("src")
 }
 
@@ -63,7 +83,7 @@ fn link(original: &Path, link: &Path) -> io::Result<()> {
 }
 
 /// Answers what rust-analyzer asks of cargo.
-pub(crate) fn cargo(arguments: &[String]) -> Result<ExitCode> {
+pub(crate) fn cargo(workshop: &Workshop, arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["locate-project", .., manifest] => {
@@ -74,7 +94,7 @@ pub(crate) fn cargo(arguments: &[String]) -> Result<ExitCode> {
             let error = real(RUSTC)?.args(rustc_arguments(&words)).exec();
             Err(error).context("cannot start rustc")
         }
-        ["metadata", ..] if !words.contains(&"--no-deps") => metadata(arguments),
+        ["metadata", ..] if !words.contains(&"--no-deps") => metadata(workshop, arguments),
         _ => {
             let error = real(CARGO)?.args(arguments).exec();
             Err(error).context("cannot start cargo")
@@ -88,28 +108,15 @@ fn rustc_arguments<'word>(words: &[&'word str]) -> Vec<&'word str> {
     wanted.copied().collect()
 }
 
-fn metadata(arguments: &[String]) -> Result<ExitCode> {
+fn metadata(workshop: &Workshop, arguments: &[String]) -> Result<ExitCode> {
+    let mut cargo = real(CARGO)?;
     // evcxr's cargo has other settings, and each would overwrite what the other has noted of rustc.
-    let output = real(CARGO)?
-        .args(arguments)
+    cargo
         .env("CARGO_CACHE_RUSTC_INFO", "0")
-        .env("RUSTC", std::env::var_os(RUSTC).unwrap_or_default())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start cargo")?;
-    let answer = match serde_json::from_slice(&output.stdout) {
-        Ok(metadata) if output.status.success() => cut(metadata).to_string().into_bytes(),
-        _ => output.stdout,
-    };
-    io::stdout().write_all(&answer)?;
-    Ok(code(output.status))
-}
-
-/// As a shell would: 128 and the signal's number where a signal has ended it.
-pub(crate) fn code(status: ExitStatus) -> ExitCode {
-    let code = status.code().or(status.signal().map(|signal| 128 + signal));
-    let code = code.and_then(|code| u8::try_from(code).ok());
-    code.map_or(ExitCode::FAILURE, ExitCode::from)
+        .env("RUSTC", env::var_os(RUSTC).unwrap_or_default());
+    cell::answer(workshop, "analyzer", arguments, cargo, &|answer| {
+        serde_json::from_str(&answer).map_or(answer, |metadata| cut(metadata).to_string())
+    })
 }
 
 /// Takes away the packages that only a workshop's crate leads to, save those that it hands on:
@@ -338,7 +345,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (real, directory) = (folder.path().join("real"), folder.path().join("kernel"));
         let workshop = Workshop::at(Some(folder.path().to_owned())).unwrap();
-        lay_out(&workshop, &directory, &real).unwrap();
+        lay_out(&workshop, &directory, &real, true).unwrap();
         assert!(!directory.exists());
         for name in LIBRARIES {
             fs::create_dir_all(source(&real, name)).unwrap();
@@ -346,7 +353,7 @@ mod tests {
         }
         // Twice: an interrupted set-up goes on in the same directory.
         for _ in 0..2 {
-            lay_out(&workshop, &directory, &real).unwrap();
+            lay_out(&workshop, &directory, &real, true).unwrap();
             let std = source(&directory.join(SYSROOT), "std").join("lib.rs");
             assert_eq!(fs::read_to_string(std).unwrap(), "std");
         }

@@ -3,73 +3,61 @@
 //! A cell changes one file, `src/lib.rs`; yet cargo looks at two hundred crates before it calls
 //! rustc, which takes a third of a small cell's time. So cargo is asked once, what it asks of rustc
 //! is noted, and rustc is called in the same way for each cell, until anything but that file has
-//! changed. Notes are copied with the rest of the crate: what set-up's kernel has asked, none asks
-//! again.
+//! changed.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
-use std::time::SystemTime;
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::analyzer::code;
+use super::FILLING;
+use super::note::Note;
 use super::toolchain::{CARGO, real};
-use crate::stamp::{self, replace_file};
+use crate::stamp::replace_file;
 use crate::workshop::Workshop;
 
 /// The crate that evcxr writes a cell into.
 const CRATE: &str = "ctx";
 
 /// Tells the wrapper where to write.
-const NOTE: &str = "GASSHUKU_NOTE";
+const CALL: &str = "GASSHUKU_CALL";
 
-/// Stands in a note for the kernel's directory.
-const HERE: &str = "//here";
-
-/// A call of rustc, what it depends on, and the environment variables that cargo has set for it.
+/// A call of rustc, with the environment variables that cargo has set for it.
 #[derive(Serialize, Deserialize)]
 struct Call {
-    made_for: String,
     rustc: String,
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
 }
 
-/// Calls cargo, or rustc as cargo would. The current folder is the kernel's crate.
+/// What cargo has written.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    stdout: String,
+    stderr: String,
+}
+
+/// Does what cargo would. The current folder is the kernel's crate.
 pub(crate) fn cargo(workshop: &Workshop, arguments: &[String]) -> Result<ExitCode> {
     put_lock_file_back()?;
-    let mut cargo = real(CARGO)?;
-    cargo.args(arguments);
-    let Some(made_for) = made_for(workshop, arguments)? else {
-        return Err(cargo.exec()).context("cannot start cargo");
-    };
-    let here = env::current_dir().context("the kernel's directory is gone")?;
-    let note = here.join("target/cells").join(stamp::text(&made_for));
-    if let Some(call) = Call::read(&note, &here)
-        && call.made_for == made_for
-    {
-        return call.repeat();
+    let mut words = arguments.iter().filter(|word| !word.starts_with('-'));
+    match words.next().map(String::as_str) {
+        Some("build" | "check") => compile(workshop, arguments),
+        Some("metadata") => {
+            let cargo = real(CARGO)?;
+            answer(workshop, "evcxr", arguments, cargo, &|metadata| metadata)
+        }
+        _ => Err(real(CARGO)?.args(arguments).exec()).context("cannot start cargo"),
     }
-    cargo
-        .env("RUSTC_WORKSPACE_WRAPPER", workshop.shims().join("note"))
-        .env(NOTE, &note);
-    let status = cargo.status().context("cannot start cargo")?;
-    if let Some(mut call) = Call::read(&note, &here) {
-        call.made_for = made_for;
-        call.environment
-            .retain(|name, value| env::var(name).as_ref() != Ok(value));
-        call.write(&note, &here)?;
-    }
-    Ok(code(status))
 }
 
 /// A kernel begins with an empty crate, and cargo drops from Cargo.lock what a crate does not use;
@@ -78,80 +66,111 @@ pub(crate) fn cargo(workshop: &Workshop, arguments: &[String]) -> Result<ExitCod
 fn put_lock_file_back() -> Result<()> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let (workshops, manifest) = (Path::new("Cargo.lock.workshop"), read("Cargo.toml"));
-    let mut dependencies = manifest.lines().map(|line| line.trim_start());
-    let is_needed = dependencies.any(|line| {
-        let rest = line.strip_prefix("gasshuku");
-        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
-    });
     let is_there = read("Cargo.lock").contains("\nname = \"gasshuku\"\n");
-    if is_needed && !is_there && workshops.exists() {
+    if needs_workshop(&manifest) && !is_there && workshops.exists() {
         fs::copy(workshops, "Cargo.lock").context("cannot write Cargo.lock")?;
     }
     Ok(())
 }
 
-/// All that a compilation of the kernel's crate depends on, but the cell. None where cargo is asked
-/// for something else, and where the crate depends on folders that are not the workshop's: there
-/// cargo must look what has changed.
-fn made_for(workshop: &Workshop, arguments: &[String]) -> Result<Option<String>> {
-    let mut words = arguments.iter().filter(|word| !word.starts_with('-'));
-    if !words
-        .next()
-        .is_some_and(|word| word == "build" || word == "check")
-    {
-        return Ok(None);
-    }
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let (manifest, folder) = (read("Cargo.toml"), workshop.root().join("crate"));
-    let ours = format!("{folder:?}");
-    let mut paths = manifest
-        .lines()
-        .filter(|line| line.contains('{') && line.contains("path = "));
-    if !paths.all(|line| line.contains(&ours)) {
-        return Ok(None);
-    }
-    let variables = ["RUSTC", "RUSTFLAGS", "LIBTORCH"];
-    let variables = variables.map(|name| env::var(name).unwrap_or_default());
-    let compiler = modified(Path::new(&variables[0]));
-    Ok(Some(format!(
-        "{arguments:?}\n{variables:?}\n{compiler:?}\n{:?}\n{manifest}\n{}",
-        newest(&folder)?,
-        read("Cargo.lock"),
-    )))
+fn needs_workshop(manifest: &str) -> bool {
+    manifest.lines().any(|line| {
+        let rest = line.trim_start().strip_prefix("gasshuku");
+        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+    })
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|file| file.modified()).ok()
-}
-
-/// The last change in a folder, and how many files it has.
-fn newest(folder: &Path) -> Result<(Option<SystemTime>, usize)> {
-    let (mut time, mut files) = (modified(folder), 0);
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()));
-    for entry in entries? {
-        let path = entry?.path();
-        if path.is_dir() {
-            let (below, count) = newest(&path)?;
-            (time, files) = (time.max(below), files + count);
-        } else {
-            (time, files) = (time.max(modified(&path)), files + 1);
-        }
+fn compile(workshop: &Workshop, arguments: &[String]) -> Result<ExitCode> {
+    let note = Note::on(workshop, arguments)?;
+    if let Some(call) = note.as_ref().and_then(Note::read::<Call>) {
+        return call.repeat();
     }
-    Ok((time, files))
+    wait_for_filling()?;
+    let mut cargo = real(CARGO)?;
+    cargo.args(arguments);
+    let Some(note) = note else {
+        return Err(cargo.exec()).context("cannot start cargo");
+    };
+    let call = note.path().with_extension("call");
+    let status = cargo
+        .env("RUSTC_WORKSPACE_WRAPPER", workshop.shims().join("note"))
+        .env(CALL, &call)
+        .status()
+        .context("cannot start cargo")?;
+    // None where the cell was compiled already.
+    if let Ok(text) = fs::read(&call) {
+        let mut made: Call = serde_json::from_slice(&text)?;
+        let is_ours = |name: &str, value: &String| env::var(name).as_ref() == Ok(value);
+        made.environment.retain(|name, value| !is_ours(name, value));
+        note.write(made)?;
+        fs::remove_file(&call)?;
+    }
+    Ok(code(status))
 }
 
-/// Stands between cargo and rustc, and notes the call that compiles the cell.
+/// The launcher goes on copying what only cargo needs while the kernel starts.
+fn wait_for_filling() -> Result<()> {
+    match File::open(FILLING) {
+        Ok(file) => file.lock_shared().context("cannot lock the kernel's files"),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Answers as cargo has answered before, else asks it, and notes what `change` leaves of it.
+pub(crate) fn answer(
+    workshop: &Workshop,
+    asker: &str,
+    arguments: &[String],
+    mut cargo: Command,
+    change: &dyn Fn(String) -> String,
+) -> Result<ExitCode> {
+    let call = [&[asker.to_owned()], arguments].concat();
+    let note = Note::on(workshop, &call)?;
+    if let Some(answer) = note.as_ref().and_then(Note::read::<Answer>) {
+        return answer.give();
+    }
+    let output = cargo
+        .args(arguments)
+        .output()
+        .context("cannot start cargo")?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let answer = Answer {
+        stdout: change(text(output.stdout)),
+        stderr: text(output.stderr),
+    };
+    if let Some(note) = note.filter(|_| output.status.success()) {
+        note.write(&answer)?;
+    }
+    answer.give()?;
+    Ok(code(output.status))
+}
+
+impl Answer {
+    fn give(&self) -> Result<ExitCode> {
+        io::stderr().write_all(self.stderr.as_bytes())?;
+        io::stdout().write_all(self.stdout.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// As a shell has it: 128 and the signal's number where a signal has ended the program.
+pub(crate) fn code(status: ExitStatus) -> ExitCode {
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    let code = code.and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Stands between cargo and rustc, and writes down the call that compiles the cell.
 pub(crate) fn note_rustc(call: &[String]) -> Result<ExitCode> {
     let (rustc, arguments) = call.split_first().context("cargo names no rustc")?;
     let names_crate = |pair: &[String]| pair[0] == "--crate-name" && pair[1] == CRATE;
-    if let Some(note) = env::var_os(NOTE)
+    if let Some(path) = env::var_os(CALL)
         && arguments.windows(2).any(names_crate)
     {
-        let here = env::current_dir()?;
-        Call::new(rustc, arguments).write(Path::new(&note), &here)?;
+        let call = serde_json::to_vec(&Call::new(rustc, arguments))?;
+        replace_file(Path::new(&path), &call)?;
     }
-    let error = Command::new(rustc).args(arguments).exec();
-    Err(error).context("cannot start rustc")
+    Err(Command::new(rustc).args(arguments).exec()).context("cannot start rustc")
 }
 
 impl Call {
@@ -161,36 +180,11 @@ impl Call {
         };
         let variables = env::vars_os().filter_map(text);
         Self {
-            made_for: String::new(),
             rustc: rustc.to_owned(),
             arguments: arguments.to_vec(),
             environment: variables
                 .filter(|(name, _)| !ends_with_cargo(name))
                 .collect(),
-        }
-    }
-
-    fn read(note: &Path, here: &Path) -> Option<Self> {
-        let mut call: Self = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
-        call.replace(HERE, here.to_str()?);
-        Some(call)
-    }
-
-    fn write(mut self, note: &Path, here: &Path) -> Result<()> {
-        let here = here
-            .to_str()
-            .context("the workshop's path is not text: move it")?;
-        self.replace(here, HERE);
-        replace_file(note, &serde_json::to_vec(&self)?)
-    }
-
-    fn replace(&mut self, old: &str, new: &str) {
-        for text in self
-            .arguments
-            .iter_mut()
-            .chain(self.environment.values_mut())
-        {
-            *text = text.replace(old, new);
         }
     }
 
@@ -209,49 +203,40 @@ impl Call {
         }
         if let Some(library) = self.library() {
             let library = put_where_cargo_does(&library)?;
-            writeln!(
-                stdout.lock(),
-                "{}",
-                json!({
-                    "reason": "compiler-artifact",
-                    "target": { "name": CRATE },
-                    "filenames": [library],
-                })
-            )?;
+            let artifact = json!({
+                "reason": "compiler-artifact",
+                "target": { "name": CRATE },
+                "filenames": [library],
+            });
+            writeln!(stdout.lock(), "{artifact}")?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The file that the call makes, if it makes one to load.
+    /// The library that the call makes, if it makes one.
     fn library(&self) -> Option<PathBuf> {
         let mut arguments = self.arguments.iter();
-        let links = self.arguments.iter().any(|argument| {
+        let links = arguments.clone().any(|argument| {
             let kinds = argument.strip_prefix("--emit=");
             kinds.is_some_and(|kinds| kinds.split(',').any(|kind| kind == "link"))
         });
         arguments.find(|argument| *argument == "--out-dir")?;
-        let name = format!(
-            "{}{CRATE}{}",
-            env::consts::DLL_PREFIX,
-            env::consts::DLL_SUFFIX
-        );
-        Some(Path::new(arguments.next()?).join(name)).filter(|_| links)
+        let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+        let library = Path::new(arguments.next()?).join(format!("{prefix}{CRATE}{suffix}"));
+        links.then_some(library)
     }
 }
 
 /// Names of pipes of cargo's, and of ours.
 fn ends_with_cargo(name: &str) -> bool {
-    ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", NOTE].contains(&name)
+    ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", CALL].contains(&name)
 }
 
 /// From `debug/deps` to `debug`: evcxr takes the library away from there.
 fn put_where_cargo_does(library: &Path) -> Result<PathBuf> {
     let name = library.file_name().unwrap_or_default();
-    let folder = library
-        .parent()
-        .and_then(Path::parent)
-        .unwrap_or(Path::new("."));
-    let place = folder.join(name);
+    let folder = library.parent().and_then(Path::parent);
+    let place = folder.unwrap_or(Path::new(".")).join(name);
     let _ = fs::remove_file(&place);
     fs::hard_link(library, &place)
         .or_else(|_| fs::copy(library, &place).map(|_| ()))

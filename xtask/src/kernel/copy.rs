@@ -3,16 +3,26 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 /// Copies a folder into one that may be there already.
 pub(crate) fn folder(from: &Path, to: &Path) -> Result<()> {
-    copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+    folder_without(from, to, &[]).map(|_| ())
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// The same without folders of these names. Those that it has left out are named as within the
+/// folder.
+pub(crate) fn folder_without(from: &Path, to: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut left_out = Vec::new();
+    copy(from, to, names, &mut left_out)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    let within = |path: PathBuf| path.strip_prefix(from).map(Path::to_owned);
+    Ok(left_out.into_iter().map(within).collect::<Result<_, _>>()?)
+}
+
+fn copy(from: &Path, to: &Path, names: &[&str], left_out: &mut Vec<PathBuf>) -> io::Result<()> {
     fs::create_dir_all(to)?;
     let mut entries = Vec::new();
     for entry in fs::read_dir(from)? {
@@ -21,8 +31,10 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in entries {
         let target = to.join(entry.file_name());
         let kind = entry.file_type()?;
-        if kind.is_dir() {
-            copy(&entry.path(), &target)?;
+        if kind.is_dir() && names.iter().any(|name| entry.file_name() == *name) {
+            left_out.push(entry.path());
+        } else if kind.is_dir() {
+            copy(&entry.path(), &target, names, left_out)?;
         } else if kind.is_symlink() {
             symlink(fs::read_link(entry.path())?, &target)?;
         } else {
@@ -66,7 +78,6 @@ fn set_times(path: &Path, metadata: &Metadata) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
     fn write(path: PathBuf, contents: &str, age: u64) -> SystemTime {
@@ -102,6 +113,30 @@ mod tests {
         );
         let copied = fs::metadata(to.join("target/build-script")).unwrap();
         assert_eq!(copied.permissions().mode() & 0o777, 0o555);
+    }
+
+    #[test]
+    fn what_is_left_out_is_named() {
+        let folder_ = tempfile::tempdir().unwrap();
+        let (from, to) = (folder_.path().join("from"), folder_.path().join("to"));
+        for path in [
+            "a.rs",
+            "target/build/b",
+            "target/deps/c.rlib",
+            "target/x/build/d",
+        ] {
+            write(from.join(path), path, 1);
+        }
+        let mut left_out = folder_without(&from, &to, &["build"]).unwrap();
+        left_out.sort();
+        assert_eq!(
+            left_out,
+            [Path::new("target/build"), Path::new("target/x/build")]
+        );
+        assert!(to.join("target/deps/c.rlib").exists());
+        assert!(to.join("target/x").exists());
+        assert!(!to.join("target/build").exists());
+        assert!(!to.join("target/x/build").exists());
     }
 
     #[test]

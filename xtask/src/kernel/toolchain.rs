@@ -61,7 +61,9 @@ impl Toolchain {
             .env(CARGO, &self.cargo)
             .env(RUSTC, &self.rustc)
             .env(LAUNCHER, env::current_exe()?)
-            .env(ROOT, workshop.root());
+            .env(ROOT, workshop.root())
+            // `cargo xtask` has it from rustup; rust-analyzer sets it to the sysroot that it is shown.
+            .env_remove("RUSTUP_TOOLCHAIN");
         if let Some(rustup) = &self.rustup {
             command.env(RUSTUP, rustup);
         }

@@ -9,16 +9,13 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::EVCXR;
+use super::{EVCXR, template};
 use crate::process;
 use crate::stamp::replace_file;
 use crate::workshop::Workshop;
 
-/// evcxr's start runs this in the kernel: a panic answers with its message alone.
-const EVCXR_TOML: &str = r#"# Written by set-up.
-[evcxr]
-prelude = 'unsafe { std::env::set_var("RUST_BACKTRACE", "0") };'
-"#;
+/// What evcxr runs in the kernel before its first cell: a panic is to answer with its message alone.
+const PRELUDE: &str = r#"unsafe { std::env::set_var("RUST_BACKTRACE", "0") };"#;
 
 /// Programs that stand before others in a kernel's PATH.
 const SHIMS: [(&str, &[u8]); 5] = [
@@ -38,8 +35,10 @@ pub(crate) fn write(workshop: &Workshop) -> Result<bool> {
     for (name, contents) in SHIMS {
         changed |= write_file(&workshop.shims().join(name), contents, 0o755)?;
     }
-    let config = workshop.evcxr_config().join("evcxr.toml");
-    changed |= write_file(&config, EVCXR_TOML.as_bytes(), 0o644)?;
+    for loaded in [false, true] {
+        let config = workshop.evcxr_config(loaded).join("evcxr.toml");
+        changed |= write_file(&config, evcxr_toml(workshop, loaded).as_bytes(), 0o644)?;
+    }
     changed |= write_logos(workshop)?;
     let spec = serde_json::to_vec_pretty(&spec(workshop))?;
     changed |= write_file(&workshop.kernelspec().join("kernel.json"), &spec, 0o644)?;
@@ -58,6 +57,16 @@ pub(crate) fn is_done(workshop: &Workshop) -> bool {
     let written = fs::read(workshop.kernelspec().join("kernel.json")).unwrap_or_default();
     serde_json::to_vec_pretty(&spec(workshop)).is_ok_and(|wanted| wanted == written)
         && workshop.launcher().exists()
+}
+
+/// A notebook's own `:dep` finds the crate loaded, for the reader's first minutes are the kernel's.
+fn evcxr_toml(workshop: &Workshop, loaded: bool) -> String {
+    let dependency = if loaded {
+        format!("{}\n", template::dependency(workshop))
+    } else {
+        String::new()
+    };
+    format!("# Written by set-up.\n[evcxr]\nprelude = '''\n{dependency}{PRELUDE}\n'''\n")
 }
 
 fn spec(workshop: &Workshop) -> serde_json::Value {

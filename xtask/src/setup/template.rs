@@ -125,10 +125,7 @@ fn sources(workshop: &Workshop) -> Result<String> {
 
 fn compile(workshop: &Workshop, watch: &Watch, building: &Path) -> Result<()> {
     let notebook = workshop.scratch().join("first-cells.ipynb");
-    let dependency = format!(
-        ":dep gasshuku = {{ path = {:?} }}",
-        workshop.root().join("crate")
-    );
+    let dependency = dependency(workshop);
     // A cell that keeps a variable is checked before it is built.
     let cells = [&dependency, "let kept: u8 = 1;"];
     fs::write(&notebook, serde_json::to_vec(&of_cells(&cells))?)?;
@@ -137,6 +134,12 @@ fn compile(workshop: &Workshop, watch: &Watch, building: &Path) -> Result<()> {
         .args(["--timeout", "3600"])
         .env("GASSHUKU_KERNEL_DIRECTORY", building);
     watch.run(TEMPLATE, &mut command, &progress)
+}
+
+/// A notebook's first line.
+pub(crate) fn dependency(workshop: &Workshop) -> String {
+    let folder = workshop.root().join("crate");
+    format!(":dep gasshuku = {{ path = {folder:?} }}")
 }
 
 fn of_cells(sources: &[&str]) -> serde_json::Value {
