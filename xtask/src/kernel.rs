@@ -13,7 +13,7 @@ pub(crate) mod cell;
 pub(crate) mod copy;
 pub(crate) mod directory;
 pub(crate) mod guard;
-mod note;
+pub(crate) mod note;
 mod toolchain;
 
 use std::env;

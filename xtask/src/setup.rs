@@ -7,6 +7,7 @@ pub(crate) mod kernelspec;
 pub(crate) mod libtorch;
 pub(crate) mod packages;
 pub(crate) mod requirements;
+pub(crate) mod stubs;
 pub(crate) mod template;
 pub(crate) mod venv;
 

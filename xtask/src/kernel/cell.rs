@@ -22,6 +22,7 @@ use serde_json::json;
 use super::FILLING;
 use super::note::Note;
 use super::toolchain::{CARGO, real};
+use crate::setup::stubs;
 use crate::stamp::replace_file;
 use crate::workshop::Workshop;
 
@@ -193,6 +194,8 @@ impl Call {
         let stdout = io::stdout();
         let messages = stdout.as_fd().try_clone_to_owned()?;
         let status = Command::new(&self.rustc)
+            // Before libtorch's own folder, or it would not be looked at.
+            .arg(format!("-Lnative={}", stubs::FOLDER))
             .args(&self.arguments)
             .envs(&self.environment)
             .stderr(Stdio::from(messages))

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::stamp::{self, replace_file};
 use crate::workshop::Workshop;
 
+/// Below a kernel's directory.
+pub(crate) const FOLDER: &str = "target/notes";
+
 /// Stands in a note for the kernel's directory.
 const HERE: &str = "//here";
 
@@ -58,7 +61,7 @@ impl Note {
         let made_for = made_for.replace(&here, HERE);
         let name = stamp::text(&made_for);
         Ok(Some(Self {
-            path: Path::new(&here).join("target/notes").join(name),
+            path: Path::new(&here).join(FOLDER).join(name),
             here,
             made_for,
         }))

@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::{TEMPLATE, evcxr};
-use crate::kernel::{copy, directory};
+use super::{TEMPLATE, evcxr, stubs};
+use crate::kernel::{copy, directory, note};
 use crate::process::{self, Watch};
 use crate::run;
 use crate::stamp::{self, Stamp};
@@ -46,6 +46,7 @@ pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     // Read before the build: what changes during it is compiled next time.
     let stamps = stamps(workshop, &building)?;
     compile(workshop, watch, &building)?;
+    stubs::make(workshop, &building)?;
     strip(&building)?;
     for stamp in stamps {
         stamp.write()?;
@@ -74,6 +75,7 @@ fn begin(workshop: &Workshop, building: &Path, state: State) -> Result<()> {
     }
     process::remove(&building.join(MADE_BY))?;
     process::remove(&building.join(MADE_FROM))?;
+    process::remove(&building.join(note::FOLDER))?;
     begun.write()
 }
 

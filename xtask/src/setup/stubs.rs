@@ -1,0 +1,103 @@
+//! Small libraries for the linker to look at in libtorch's place.
+//!
+//! A cell is linked to libtorch, and the linker reads the names of all that libtorch has, 77,000,
+//! to find the 2,800 that tch can use: a third of its time. These libraries have the same names on
+//! them and only those 2,800 in them; what a cell is loaded with is libtorch itself.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use object::read::archive::ArchiveFile;
+use object::{Object, ObjectSymbol};
+
+use crate::process;
+use crate::workshop::Workshop;
+
+/// Below a kernel's directory.
+pub(crate) const FOLDER: &str = "target/stubs";
+
+const LIBRARIES: [&str; 2] = ["torch_cpu", "torch_cuda"];
+
+/// Makes them in a kernel's directory where torch-sys is compiled.
+pub(crate) fn make(workshop: &Workshop, directory: &Path) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let mut wanted = BTreeSet::new();
+    for archive in archives(&directory.join("target"))? {
+        wanted.extend(undefined(&archive)?);
+    }
+    let folder = directory.join(FOLDER);
+    fs::create_dir_all(&folder)?;
+    for name in LIBRARIES {
+        let file = format!("lib{name}.so");
+        let library = workshop.libtorch().join("lib").join(&file);
+        if library.exists() {
+            let names = exported(&library)?;
+            stub(&folder, &file, names.intersection(&wanted))?;
+        }
+    }
+    Ok(())
+}
+
+/// torch-sys's C++, for each target that was compiled.
+fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() && !path.is_symlink() {
+            found.append(&mut archives(&path)?);
+        } else if path.ends_with("libtch.a") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn undefined(archive: &Path) -> Result<BTreeSet<String>> {
+    let bytes = fs::read(archive)?;
+    let mut names = BTreeSet::new();
+    for member in ArchiveFile::parse(&*bytes)?.members() {
+        let file = object::File::parse(member?.data(&*bytes)?)?;
+        let symbols = file.symbols().filter(|symbol| symbol.is_undefined());
+        names.extend(symbols.filter_map(|symbol| Some(symbol.name().ok()?.to_owned())));
+    }
+    Ok(names)
+}
+
+fn exported(library: &Path) -> Result<BTreeSet<String>> {
+    let bytes = fs::read(library)?;
+    let file = object::File::parse(&*bytes)
+        .with_context(|| format!("cannot read {}", library.display()))?;
+    let symbols = file.dynamic_symbols().filter(ObjectSymbol::is_definition);
+    Ok(symbols
+        .filter_map(|symbol| Some(symbol.name().ok()?.to_owned()))
+        .collect())
+}
+
+fn stub<'name>(
+    folder: &Path,
+    file: &str,
+    names: impl Iterator<Item = &'name String>,
+) -> Result<()> {
+    let source = folder.join(file).with_extension("s");
+    let mut text = ".text\n".to_owned();
+    for name in names {
+        text += &format!(".globl \"{name}\"\n\"{name}\":\n");
+    }
+    fs::write(&source, text)?;
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-nostdlib", "-x", "assembler"])
+        .arg(&source)
+        .arg(format!("-Wl,-soname,{file}"))
+        .arg("-o")
+        .arg(folder.join(file));
+    match process::ask(&mut cc)? {
+        Some(answer) if answer.success => Ok(fs::remove_file(source)?),
+        Some(answer) => bail!("cc cannot make {file}:\n{}", answer.stderr),
+        None => bail!("no cc is on PATH"),
+    }
+}
