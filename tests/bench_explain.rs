@@ -7,9 +7,9 @@
 
 use std::time::Instant;
 
+use gasshuku::Result;
 use gasshuku::prelude::*;
-use gasshuku::{Error, Result};
-use support::worker::{Arguments, serve};
+use support::worker::{Arguments, serve, unknown};
 
 fn main() -> Result<()> {
     let arguments = Arguments::read()?;
@@ -18,10 +18,10 @@ fn main() -> Result<()> {
     let test_set = load(&fashion_mnist(), &arguments.data, Split::Test)?;
     let images = test_set.info.normalization.apply(&test_set.images);
     answer(&model, &images, 100, 1_000)?;
-    serve("explain", |numbers| match *numbers {
-        [batch] => answer(&model, &images, batch as i64, images.size()[0]),
-        [batch, count] => answer(&model, &images, batch as i64, count as i64),
-        _ => Err(Error::Data("one number or two are needed".into())),
+    serve(|command, numbers| match (command, numbers) {
+        ("explain", &[batch]) => answer(&model, &images, batch as i64, images.size()[0]),
+        ("explain", &[batch, count]) => answer(&model, &images, batch as i64, count as i64),
+        _ => Err(unknown(command, numbers)),
     })
 }
 

@@ -1,30 +1,37 @@
 //! Trains LeNet for an epoch with this crate, for the benchmark to take turns with.
 //!
 //! `bench-train WEIGHTS DATA THREADS`: the weights to start from, the folder that holds the folder
-//! of Fashion-MNIST. Prints "ready", then answers each line "train BATCH" on its standard input with
-//! one line of JSON (the training log stands before it), and ends with the input: as
-//! `xtask/python/bench_train.py` does. Reading the files is not timed, all of `train` is.
+//! of Fashion-MNIST. Prints "ready", then answers each line on its standard input with one line of
+//! JSON (the training log stands before it), and ends with the input:
+//!
+//! - `train BATCH`: an epoch, as `xtask/python/bench_train.py` does it. Reading the files is not
+//!   timed, all of `train` is.
+//! - `scale BATCH COPIES`: the same with the images repeated, and how much memory it took.
+//! - `multiply SIZE`: a product of square matrices.
 
+use std::fs;
 use std::time::Instant;
 
 use gasshuku::prelude::*;
 use gasshuku::{Error, Result};
-use support::worker::{Arguments, serve};
+use support::worker::{Arguments, serve, unknown};
 
 fn main() -> Result<()> {
     let arguments = Arguments::read()?;
     let model = LeNet::new(&LeNetSettings::default(), Device::Cpu)?;
     let training_set = load(&fashion_mnist(), &arguments.data, Split::Train)?;
-    serve("train", |numbers| {
-        let [batch] = *numbers else {
-            return Err(Error::Data("one number is needed".into()));
-        };
+    serve(|command, numbers| {
         load_weights(&model, &arguments.weights)?;
-        answer(&model, &training_set, batch)
+        match (command, numbers) {
+            ("train", &[batch]) => epoch(&model, &training_set, batch),
+            ("scale", &[batch, copies]) => scale(&model, &training_set, batch, copies as i64),
+            ("multiply", &[size]) => Ok(multiply(size as i64)),
+            _ => Err(unknown(command, numbers)),
+        }
     })
 }
 
-fn answer(model: &LeNet, training_set: &Dataset, batch: usize) -> Result<serde_json::Value> {
+fn epoch(model: &LeNet, training_set: &Dataset, batch: usize) -> Result<serde_json::Value> {
     let settings = TrainingSettings {
         epochs: 1,
         batch_size: batch,
@@ -42,4 +49,45 @@ fn answer(model: &LeNet, training_set: &Dataset, batch: usize) -> Result<serde_j
         "images": training_set.len(),
         "checksum": loss,
     }))
+}
+
+/// The memory is what the process took at most beyond what it had before the images were repeated.
+fn scale(
+    model: &LeNet,
+    training_set: &Dataset,
+    batch: usize,
+    copies: i64,
+) -> Result<serde_json::Value> {
+    let before = memory("VmRSS:")?;
+    let images = training_set.images.repeat([copies, 1, 1, 1]);
+    let labels = training_set.labels.repeat([copies]);
+    let data = images.numel() + 8 * labels.numel();
+    let repeated = Dataset::new(images, labels, training_set.info.classes.clone())?;
+    // From here on the system counts anew.
+    fs::write("/proc/self/clear_refs", "5").map_err(|error| Error::Data(error.to_string()))?;
+    let mut answer = epoch(model, &repeated, batch)?;
+    answer["memory"] = (memory("VmHWM:")? - before).into();
+    answer["data"] = data.into();
+    Ok(answer)
+}
+
+/// Bytes, by the system's name for them.
+fn memory(name: &str) -> Result<i64> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<i64>().ok());
+    let kilobytes = kilobytes.ok_or_else(|| Error::Data("/proc does not tell memory".into()))?;
+    Ok(kilobytes * 1024)
+}
+
+/// A multiplication with its addition is two operations.
+fn multiply(size: i64) -> serde_json::Value {
+    const TIMES: i64 = 50;
+    let [left, right] = [(); 2].map(|()| Tensor::rand([size, size], (Kind::Float, Device::Cpu)));
+    let start = Instant::now();
+    for _ in 0..TIMES {
+        let _product = left.matmul(&right);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    serde_json::json!({ "seconds": seconds, "operations": 2 * TIMES * size * size * size })
 }

@@ -28,19 +28,22 @@ impl Arguments {
     }
 }
 
-/// Answers lines of a command with one or more numbers until the input ends.
-pub fn serve(command: &str, mut answer: impl FnMut(&[usize]) -> Result<Value>) -> Result<()> {
+/// Answers lines of a command and numbers until the input ends.
+pub fn serve(mut answer: impl FnMut(&str, &[usize]) -> Result<Value>) -> Result<()> {
     println!("ready");
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| Error::Data(error.to_string()))?;
         let mut words = line.split_whitespace();
-        if words.next() != Some(command) {
-            return Err(Error::Data(format!("unknown: {line}")));
-        }
+        let command = words.next().unwrap_or_default();
         let numbers = words.map(number).collect::<Result<Vec<usize>>>()?;
-        println!("{}", answer(&numbers)?);
+        println!("{}", answer(command, &numbers)?);
     }
     Ok(())
+}
+
+/// What a worker says to a command that it does not know.
+pub fn unknown(command: &str, numbers: &[usize]) -> Error {
+    Error::Data(format!("unknown: {command} {numbers:?}"))
 }
 
 fn number(text: &str) -> Result<usize> {

@@ -47,7 +47,7 @@ def main():
     # Not as a context manager: there it would swallow an IndexError and report on stdout.
     cam = GradCAM(model=model, target_layers=[model.conv2])
     explain(cam, images[:1000], 100)
-    serve("explain", lambda batch, count=len(images): explain(cam, images[:count], batch))
+    serve({"explain": lambda batch, count=len(images): explain(cam, images[:count], batch)})
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def main():
     torch.set_num_threads(told.threads)
     with tempfile.TemporaryDirectory() as folder:
         way = WAYS[told.way](Path(folder), Path(told.data))
-        serve("train", Trainer(way, told.weights).train)
+        serve({"train": Trainer(way, told.weights).train})
 
 
 if __name__ == "__main__":

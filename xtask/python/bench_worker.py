@@ -33,11 +33,11 @@ def arguments(packages):
     return parser
 
 
-def serve(command, answer):
+def serve(commands):
     """Answers each line of a command and numbers with a line of JSON, until the input ends."""
     print("ready", flush=True)
     for line in sys.stdin:
         word, *numbers = line.split()
-        if word != command:
+        if word not in commands:
             sys.exit(f"unknown: {line.strip()}")
-        print(json.dumps(answer(*map(int, numbers))), flush=True)
+        print(json.dumps(commands[word](*map(int, numbers))), flush=True)

@@ -4,7 +4,10 @@
 //! happens to the machine meanwhile happens to all.
 
 mod explain;
+mod kernel;
+mod predict;
 mod report;
+mod scale;
 mod train;
 mod worker;
 
@@ -14,21 +17,33 @@ use std::process::{Command, ExitCode};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::process;
 use crate::setup;
-use crate::setup::requirements;
+use crate::setup::packages::Downloads;
+use crate::setup::{requirements, venv};
 use crate::stamp::{self, Stamp};
 use crate::workshop::Workshop;
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Measure {
-    /// Grad-CAM of the test images, beside pytorch-grad-cam
-    Explain,
+    /// A notebook opened, until it shows a tensor, beside Python's kernel and evcxr as it comes
+    Start,
+    /// The round trip of every cell of every notebook, beside evcxr as it comes
+    Cells,
     /// An epoch of training, beside three ways to do it with PyTorch
     Train,
+    /// Training in larger batches and with more images
+    Scale,
+    /// Evaluation and prediction, beside PyTorch
+    Predict,
+    /// Grad-CAM of the test images, beside pytorch-grad-cam
+    Explain,
+    /// What a kernel takes of memory and disk, beside Python's
+    Memory,
 }
 
 /// How it is measured.
@@ -47,10 +62,17 @@ struct Bench<'a> {
     python: PathBuf,
     runs: usize,
     threads: usize,
+    date: String,
+    tch: String,
 }
 
 /// Measures, prints a table, and leaves it with the single runs in target/bench.
-pub(crate) fn bench(workshop: &Workshop, measure: Measure, settings: Settings) -> Result<ExitCode> {
+/// Everything, where no measure is named.
+pub(crate) fn bench(
+    workshop: &Workshop,
+    measures: &[Measure],
+    settings: Settings,
+) -> Result<ExitCode> {
     ensure!(settings.runs > 0, "--runs is 0: measure at least once");
     ensure!(
         settings.threads != Some(0),
@@ -68,12 +90,29 @@ pub(crate) fn bench(workshop: &Workshop, measure: Measure, settings: Settings) -
             Some(threads) => threads,
             None => thread::available_parallelism()?.get(),
         },
+        date: said(Command::new("date").arg("+%F"))?,
+        tch: said(workshop.cargo().args(["pkgid", "tch"]))?,
     };
-    match measure {
-        Measure::Explain => explain::explain(&bench)?,
-        Measure::Train => train::train(&bench)?,
+    let all = Measure::value_variants();
+    for measure in if measures.is_empty() { all } else { measures } {
+        match measure {
+            Measure::Start => kernel::start(&bench)?,
+            Measure::Cells => kernel::cells(&bench)?,
+            Measure::Train => train::train(&bench)?,
+            Measure::Scale => scale::scale(&bench)?,
+            Measure::Predict => predict::predict(&bench)?,
+            Measure::Explain => explain::explain(&bench)?,
+            Measure::Memory => kernel::memory(&bench)?,
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a program writes, in one line.
+fn said(command: &mut Command) -> Result<String> {
+    let answer = process::ask(command)?.filter(|answer| answer.success);
+    let answer = answer.with_context(|| process::cannot_start(command))?;
+    Ok(answer.stdout.trim().to_owned())
 }
 
 /// A Python of its own, for the peers need all of PyTorch.
@@ -86,34 +125,16 @@ fn environment(workshop: &Workshop, folder: &Path) -> Result<PathBuf> {
         return Ok(python);
     }
     println!("target/bench/venv: PyTorch with its packages, about 3 GB to download");
-    let temporary = folder.join("tmp");
-    for old in [&venv, &temporary] {
-        process::remove(old)?;
-    }
-    fs::create_dir(&temporary)?;
-    let made = process::hand_over(
-        Command::new(requirements::python()?.program)
-            .args(["-m", "venv"])
-            .arg(&venv),
-    )?;
-    ensure!(made.success(), "cannot make target/bench/venv");
-    let installed = process::hand_over(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--disable-pip-version-check"])
-            .args(["--quiet", "--no-deps", "--require-hashes"])
-            // pytorch-grad-cam comes as a source package only.
-            .args(["--only-binary=:all:", "--no-binary=grad-cam"])
-            .args(["--no-cache-dir", "--requirement"])
-            .arg(&lock)
-            // /tmp may be too small for what is downloaded.
-            .env("TMPDIR", &temporary)
-            .env("PIP_USER", "0"),
-    )?;
-    process::remove(&temporary)?;
+    venv::create(&requirements::python()?.program, &venv)?;
+    let downloads = Downloads::below(folder)?;
+    let mut pip = downloads.pip(Command::new(&python), &lock);
+    // pytorch-grad-cam comes as a source package only.
+    let installed = process::hand_over(pip.args(["--quiet", "--no-binary=grad-cam"]))?;
     ensure!(
         installed.success(),
         "pip cannot install xtask/python/bench.txt; what it says stands above"
     );
+    downloads.remove()?;
     stamp.write()?;
     Ok(python)
 }

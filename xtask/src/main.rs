@@ -68,8 +68,8 @@ enum Command {
     ///
     /// The first time it downloads about 3 GB into target/bench, and compiles for some minutes.
     Bench {
-        /// What is measured
-        measure: bench::Measure,
+        /// What is measured; all of it, about an hour, where nothing is named
+        measures: Vec<bench::Measure>,
         /// How often each side is asked
         #[arg(long, default_value_t = 5)]
         runs: usize,
@@ -144,10 +144,10 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Run { notebooks } => run::run(&workshop, &notebooks),
         Command::Test { only } => test::test(&workshop, only),
         Command::Bench {
-            measure,
+            measures,
             runs,
             threads,
-        } => bench::bench(&workshop, measure, bench::Settings { runs, threads }),
+        } => bench::bench(&workshop, &measures, bench::Settings { runs, threads }),
         Command::Doctor => doctor::doctor(&workshop),
         Command::Clean { all, notebooks } => clean::clean(&workshop, all, notebooks),
         Command::Pictures => pictures::pictures(&workshop),

@@ -42,9 +42,10 @@ pub(super) fn explain(bench: &Bench) -> Result<()> {
     }
     Report {
         name: "explain",
-        what: "Grad-CAM of LeNet at conv2, images a second",
+        what: "Grad-CAM of LeNet at conv2",
         sides: &["gasshuku", "pytorch-grad-cam"],
         cases,
+        notes: Vec::new(),
     }
     .publish(bench, bench.versions(PEER)?)
 }

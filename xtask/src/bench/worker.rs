@@ -41,13 +41,14 @@ impl Worker {
         Ok(worker)
     }
 
-    pub(super) fn ask(&mut self, request: &str) -> Result<Run> {
+    pub(super) fn ask(&mut self, request: &str) -> Result<Value> {
         writeln!(self.requests, "{request}").context("a worker has ended")?;
         // Before the answer may stand a training log.
         loop {
             let line = self.line()?;
             if line.starts_with('{') {
-                return Run::read(&line);
+                return serde_json::from_str(&line)
+                    .with_context(|| format!("a worker answers `{line}`, which is no JSON"));
             }
         }
     }
@@ -77,40 +78,41 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn read(line: &str) -> Result<Run> {
-        let answer: Value = serde_json::from_str(line)
-            .with_context(|| format!("a worker answers `{line}`, which is no JSON"))?;
-        let number = |key: &str| {
-            answer[key]
-                .as_f64()
-                .with_context(|| format!("a worker answers without `{key}`: {line}"))
-        };
+    pub(super) fn read(answer: &Value) -> Result<Run> {
         Ok(Run {
-            images_per_second: number("images")? / number("seconds")?,
-            checksum: number("checksum")?,
+            images_per_second: number(answer, "images")? / number(answer, "seconds")?,
+            checksum: number(answer, "checksum")?,
         })
     }
+}
+
+/// A number of an answer.
+pub(super) fn number(answer: &Value, key: &str) -> Result<f64> {
+    answer[key]
+        .as_f64()
+        .with_context(|| format!("a worker answers without `{key}`: {answer}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn an_answer_is_read() {
-        let run = Run::read(r#"{"seconds": 0.5, "images": 100, "checksum": 3.25}"#).unwrap();
+        let answer = json!({ "seconds": 0.5, "images": 100, "checksum": 3.25 });
+        let run = Run::read(&answer).unwrap();
         let expected = Run {
             images_per_second: 200.0,
             checksum: 3.25,
         };
         assert_eq!(run, expected);
         for wrong in [
-            "",
-            "Traceback",
-            r#"{"seconds": 1}"#,
-            r#"{"images": "many"}"#,
+            json!({}),
+            json!({ "seconds": 1 }),
+            json!({ "images": "many" }),
         ] {
-            assert!(Run::read(wrong).is_err(), "{wrong}");
+            assert!(Run::read(&wrong).is_err(), "{wrong}");
         }
     }
 
@@ -126,7 +128,8 @@ mod tests {
     fn a_log_before_the_answer_is_passed_over() {
         let script = r#"echo ready; read request; echo "epoch 1"; echo '{"seconds": 2, "images": 6, "checksum": 1}'"#;
         let mut worker = Worker::start(shell(script)).unwrap();
-        assert_eq!(worker.ask("train 100").unwrap().images_per_second, 3.0);
+        let answer = worker.ask("train 100").unwrap();
+        assert_eq!(Run::read(&answer).unwrap().images_per_second, 3.0);
     }
 
     #[cfg(unix)]
@@ -135,7 +138,10 @@ mod tests {
         assert!(Worker::start(shell("exit 1")).is_err());
         let refused = Worker::start(shell("echo no data")).err().unwrap();
         assert!(refused.to_string().contains("`no data`"));
-        let mut worker = Worker::start(shell("echo ready; read request")).unwrap();
-        assert!(worker.ask("explain 1").is_err());
+        for answer in ["", "echo '{half'"] {
+            let script = format!("echo ready; read request; {answer}");
+            let mut worker = Worker::start(shell(&script)).unwrap();
+            assert!(worker.ask("explain 1").is_err());
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Python packages from a lock file with hashes.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -39,35 +40,61 @@ fn stamp(workshop: &Workshop) -> Result<Stamp> {
     Ok(Stamp::new(workshop.venv_stamp("packages"), &[&lock]))
 }
 
-/// Installs what a lock file names, and nothing else. Downloads are kept until they are installed,
-/// so that after an interruption only what was on its way is fetched again; and in the clone, for
-/// /tmp may be too small for them.
+/// Installs what a lock file names, and nothing else, into .venv.
 pub(crate) fn pip(workshop: &Workshop, watch: &Watch, step: Step, lock: &str) -> Result<()> {
     let site_packages = venv::probe(workshop)?.site_packages;
     drop_half_installed(&site_packages)?;
-    let cache = workshop.scratch().join("pip");
-    let temporary = workshop.scratch().join("tmp");
-    process::remove(&temporary)?;
-    fs::create_dir_all(&temporary)?;
-    let mut command = workshop.python();
-    command
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--progress-bar=off",
-        ])
-        .args(["--no-deps", "--require-hashes", "--only-binary=:all:"])
-        .arg("--cache-dir")
-        .arg(&cache)
-        .arg("--requirement")
-        .arg(workshop.python_sources().join(lock))
-        .env("TMPDIR", &temporary)
-        .env("PIP_USER", "0");
-    watch.run(step, &mut command, &|output| progress(output, &temporary))?;
-    process::remove(&cache)?;
-    process::remove(&temporary)
+    let downloads = Downloads::below(&workshop.scratch())?;
+    let lock = workshop.python_sources().join(lock);
+    let mut command = downloads.pip(workshop.python(), &lock);
+    watch.run(step, &mut command, &|output| {
+        progress(output, &downloads.temporary)
+    })?;
+    downloads.remove()
+}
+
+/// Where pip keeps what it fetches until it is installed, so that after an interruption only what
+/// was on its way is fetched again. In the clone, for /tmp may be too small.
+pub(crate) struct Downloads {
+    cache: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Downloads {
+    pub(crate) fn below(folder: &Path) -> Result<Self> {
+        let temporary = folder.join("tmp");
+        process::remove(&temporary)?;
+        fs::create_dir_all(&temporary)?;
+        Ok(Self {
+            cache: folder.join("pip"),
+            temporary,
+        })
+    }
+
+    /// The command that installs what a lock file names for that Python.
+    pub(crate) fn pip(&self, mut python: Command, lock: &Path) -> Command {
+        python
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--progress-bar=off",
+            ])
+            .args(["--no-deps", "--require-hashes", "--only-binary=:all:"])
+            .arg("--cache-dir")
+            .arg(&self.cache)
+            .arg("--requirement")
+            .arg(lock)
+            .env("TMPDIR", &self.temporary)
+            .env("PIP_USER", "0");
+        python
+    }
+
+    pub(crate) fn remove(self) -> Result<()> {
+        process::remove(&self.cache)?;
+        process::remove(&self.temporary)
+    }
 }
 
 fn progress(output: &str, temporary: &Path) -> String {

@@ -1,6 +1,6 @@
 //! The virtual environment that holds everything Python.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -24,19 +24,22 @@ pub(crate) fn make(workshop: &Workshop) -> Result<bool> {
     let python = requirements::python()?;
     let venv = workshop.venv();
     PACKAGES.say(&format!("making .venv with Python {}", python.version));
-    process::remove(&venv)?;
-    let answer = process::ask(
-        Command::new(&python.program)
-            .args(["-m", "venv"])
-            .arg(&venv),
-    )?
-    .with_context(|| format!("{} has vanished from PATH", python.program))?;
-    if !answer.success {
-        let reason = answer.stdout + &answer.stderr;
-        bail!("{} cannot make .venv: {}", python.program, reason.trim());
-    }
+    create(&python.program, &venv)?;
     stamp(workshop).write()?;
     Ok(true)
+}
+
+/// Makes a virtual environment in place of what is there.
+pub(crate) fn create(python: &str, folder: &Path) -> Result<()> {
+    process::remove(folder)?;
+    let answer = process::ask(Command::new(python).args(["-m", "venv"]).arg(folder))?
+        .with_context(|| format!("{python} has vanished from PATH"))?;
+    if !answer.success {
+        let reason = answer.stdout + &answer.stderr;
+        let name = folder.file_name().unwrap_or_default().display();
+        bail!("{python} cannot make {name}: {}", reason.trim());
+    }
+    Ok(())
 }
 
 /// Whether .venv was made to its end, here (it holds absolute paths, so it cannot be moved), and

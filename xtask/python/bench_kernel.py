@@ -1,0 +1,221 @@
+"""Runs notebook kernels as JupyterLab would, for the benchmark to take turns with.
+
+Prints "ready", then answers each line on stdin with one line of JSON, and ends with the input:
+
+start           a new kernel shows a tensor: {"seconds", "steps"}
+cells NOTEBOOK  a new kernel runs a notebook: {"cells"}, for each the seconds until its work begins
+memory          a new kernel trains: {"memory", "disk"} in bytes
+"""
+
+import argparse
+import json
+import os
+import queue
+import sys
+import time
+from pathlib import Path
+
+from jupyter_client import KernelManager
+from jupyter_client.kernelspec import KernelSpec
+
+TIMEOUT = 1200
+MARK = "__gasshuku_work_begins__"
+IN_RUST = [
+    ':dep gasshuku = { path = "../crate" }\nuse gasshuku::prelude::*;',
+    'let training_set = load(&fashion_mnist(), "../data", Split::Train)?;',
+    "training_set.images.get(0).size()",
+]
+IN_PYTHON = [
+    "import torch, torchvision",
+    "training_set = torchvision.datasets.FashionMNIST({images!r}, download=True)",
+    "training_set.data[:1].shape",
+]
+TRAINING_IN_PYTHON = """
+from torch import nn
+from torchvision import transforms
+torch.set_num_threads({threads})
+transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
+training_set.transform = transform
+model = nn.Sequential(
+    nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.Sigmoid(), nn.Conv2d(6, 16, 5), nn.MaxPool2d(2),
+    nn.Sigmoid(), nn.Flatten(), nn.Linear(256, 120), nn.Linear(120, 64), nn.Linear(64, 10))
+optimizer = torch.optim.Adam(model.parameters())
+for x, y in torch.utils.data.DataLoader(training_set, 100, shuffle=True, num_workers=2):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+class Kernel:
+    """A kernel from its start to its end."""
+
+    def __init__(self, spec, folder, environment):
+        self.manager = KernelManager(kernel_name="rust")
+        if spec:
+            self.manager._kernel_spec = spec
+        self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+
+    def __enter__(self):
+        self.client.wait_for_ready(timeout=TIMEOUT)
+        return self
+
+    def __exit__(self, *_):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel()
+
+    @property
+    def process(self):
+        return self.manager.provisioner.process.pid
+
+    def run(self, source):
+        """Seconds until the cell's work began (to its end, where it has no mark), and its outputs."""
+        start = time.perf_counter()
+        request = self.client.execute(source, stop_on_error=False, allow_stdin=False)
+        begun, outputs = None, []
+        while True:
+            try:
+                message = self.client.get_iopub_msg(timeout=TIMEOUT)
+            except queue.Empty:
+                sys.exit(f"no answer in {TIMEOUT} s to:\n{source}")
+            now = time.perf_counter() - start
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                return begun or now, "".join(outputs)
+            if kind == "error":
+                sys.exit(f"this cell failed with {content['evalue']}:\n{source}")
+            if kind == "stream" and MARK in content["text"]:
+                begun = begun or now
+            outputs.append(str(content.get("text") or content.get("data", "")))
+
+
+class Side:
+    def __init__(self, told):
+        self.told = told
+        self.folder = told.root / "notebooks"
+        self.spec, self.environment = None, {}
+        if told.kernel == "ipykernel":
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            self.spec = KernelSpec(argv=argv, display_name="Python", language="python")
+            packages = Path(told.python).parent.parent.glob("lib/python*/site-packages")
+            self.environment = {"PYTHONPATH": os.pathsep.join(map(str, packages))}
+        if told.kernel == "stock":
+            argv = [str(told.root / ".venv/bin/evcxr_jupyter"), "--control_file", "{connection_file}"]
+            self.spec = KernelSpec(
+                argv=argv, display_name="Rust", language="rust", interrupt_mode="message"
+            )
+
+    def kernel(self):
+        return Kernel(self.spec, self.folder, self.environment)
+
+    @property
+    def cells(self):
+        python = self.told.kernel == "ipykernel"
+        return [cell.format(images=self.told.images) for cell in IN_PYTHON] if python else IN_RUST
+
+    def start(self):
+        start = time.perf_counter()
+        with self.kernel() as kernel:
+            steps = [time.perf_counter() - start]
+            for cell in self.cells:
+                seconds, outputs = kernel.run(cell)
+                steps.append(seconds)
+            if "[1, 28, 28]" not in outputs:
+                sys.exit(f"instead of a tensor's shape came: {outputs}")
+            return {"seconds": time.perf_counter() - start, "steps": steps}
+
+    def run_cells(self, name):
+        notebook = json.loads((self.folder / f"{name}.ipynb").read_text())
+        cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        if self.told.kernel == "stock":
+            # Only the first notebook waits for the crates to be compiled.
+            kept = self.told.root / "target/bench/stock"
+            kept.mkdir(exist_ok=True)
+            self.environment = {"EVCXR_TMPDIR": str(kept)}
+        with self.kernel() as kernel:
+            return {"cells": [kernel.run(marked(cell))[0] for cell in cells if cell.strip()]}
+
+    def memory(self):
+        with self.kernel() as kernel:
+            if self.told.kernel == "ipykernel":
+                for cell in [*self.cells, TRAINING_IN_PYTHON.format(threads=self.told.threads)]:
+                    kernel.run(cell)
+            else:
+                notebook = json.loads((self.folder / "04_train.ipynb").read_text())
+                for cell in notebook["cells"]:
+                    if cell["cell_type"] == "code":
+                        kernel.run("".join(cell["source"]))
+            own = list((self.told.root / "target/kernel/running").glob(f"{kernel.process}-*"))
+            return {
+                "memory": sum(map(resident, descendants(kernel.process))),
+                "disk": sum(map(own_bytes, own)),
+            }
+
+
+def marked(cell):
+    """The cell with a word before its first statement; evcxr's commands come first."""
+    lines = cell.split("\n")
+    commands = 0
+    while commands < len(lines) and lines[commands].startswith(":"):
+        commands += 1
+    return "\n".join([*lines[:commands], f'println!("{MARK}");', *lines[commands:]])
+
+
+def descendants(process):
+    """The process and all that it has started, directly or not."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents.setdefault(int(after_name[1]), []).append(int(path.parent.name))
+    found, new = [], [process]
+    while new:
+        found += new
+        new = [child for parent in new for child in parents.get(parent, [])]
+    return found
+
+
+def resident(process):
+    """Bytes in memory; of what processes share, its share."""
+    try:
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def own_bytes(folder):
+    """Bytes on the disk of files that no other folder has, too."""
+    files = [path.lstat() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
+    return sum(file.st_blocks * 512 for file in files if file.st_nlink == 1)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kernel", choices=["gasshuku", "ipykernel", "stock"], required=True)
+    parser.add_argument("--root", type=Path, required=True, help="the workshop's folder")
+    parser.add_argument("--python", required=True, help="the Python with PyTorch and torchvision")
+    parser.add_argument("--images", required=True, help="Fashion-MNIST as torchvision has it")
+    parser.add_argument("--threads", type=int, required=True)
+    side = Side(parser.parse_args())
+    # What a kernel prints belongs to stderr: stdout is for the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    print("ready", file=answers, flush=True)
+    for line in sys.stdin:
+        word, *rest = line.split()
+        answer = {"start": side.start, "cells": side.run_cells, "memory": side.memory}[word](*rest)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+//! Notebooks: how soon a kernel starts, how soon it answers, and what it takes of the machine,
+//! beside Python's kernel and beside evcxr as it comes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::Bench;
+use super::report::{Case, Report, Unit, median, turns};
+use super::worker::{Worker, number};
+use crate::notebooks;
+use crate::process;
+
+const PEER: &str = "bench_kernel.py";
+const SIDES: [&str; 3] = ["gasshuku", "ipykernel", "evcxr as it comes"];
+const KERNELS: [&str; 3] = ["gasshuku", "ipykernel", "stock"];
+
+/// From a notebook's opening to its first tensor: the kernel starts, loads its libraries, loads the
+/// images, and shows one.
+pub(super) fn start(bench: &Bench) -> Result<()> {
+    let mut workers = workers(bench, &KERNELS)?;
+    // What a kernel reads from the disk is in memory afterwards, for all of them.
+    for worker in &mut workers[..2] {
+        worker.ask("start")?;
+    }
+    let mut cases = Vec::new();
+    let mut whole = empty("opened → first tensor", Unit::Seconds, 3);
+    let parts = ["kernel ready", "libraries", "images", "a tensor"];
+    let mut steps: Vec<Case> = parts
+        .iter()
+        .map(|name| empty(name, Unit::Seconds, 3))
+        .collect();
+    for run in 0..bench.runs {
+        println!("start: run {} of {}", run + 1, bench.runs);
+        for side in turns(run, workers.len()) {
+            let answer = workers[side].ask("start")?;
+            whole.sides[side].push(number(&answer, "seconds")?);
+            for (step, seconds) in steps.iter_mut().zip(numbers(&answer, "steps")?) {
+                step.sides[side].push(seconds);
+            }
+        }
+    }
+    cases.push(whole);
+    cases.extend(steps);
+    Report {
+        name: "start",
+        what: "a notebook opened, until it shows a tensor of Fashion-MNIST",
+        sides: &SIDES,
+        cases,
+        notes: Vec::new(),
+    }
+    .publish(bench, versions(bench)?)
+}
+
+/// Every cell of every notebook, until its own work begins: what evcxr and rustc take.
+pub(super) fn cells(bench: &Bench) -> Result<()> {
+    let mut workers = workers(bench, &["gasshuku", "stock"])?;
+    let names: Vec<String> = notebooks::all(bench.workshop)?
+        .iter()
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    // Of each side, of each cell: run by run.
+    let mut cells: [Vec<Vec<f64>>; 2] = [Vec::new(), Vec::new()];
+    for run in 0..bench.runs {
+        println!("cells: run {} of {}", run + 1, bench.runs);
+        let mut found = [Vec::new(), Vec::new()];
+        for name in &names {
+            for side in turns(run, workers.len()) {
+                let answer = workers[side].ask(&format!("cells {name}"))?;
+                found[side].extend(numbers(&answer, "cells")?);
+            }
+        }
+        for (cells, found) in cells.iter_mut().zip(found) {
+            cells.resize(found.len(), Vec::new());
+            for (cell, seconds) in cells.iter_mut().zip(found) {
+                cell.push(seconds);
+            }
+        }
+    }
+    let count = cells[0].len();
+    let medians = cells.map(|side| side.iter().map(|cell| median(cell)).collect::<Vec<_>>());
+    let worst = |side: &Vec<f64>| side.iter().copied().fold(0.0, f64::max);
+    let case = |name: &str, sides: [f64; 2]| Case {
+        name: name.to_owned(),
+        unit: Unit::Seconds,
+        sides: sides.map(|seconds| vec![seconds]).to_vec(),
+    };
+    Report {
+        name: "cells",
+        what: "round trip of a cell until its own work begins",
+        sides: &["gasshuku", "evcxr as it comes"],
+        cases: vec![
+            case(
+                "median of all cells",
+                medians.each_ref().map(|side| median(side)),
+            ),
+            case("slowest cell", medians.each_ref().map(worst)),
+        ],
+        notes: vec![format!(
+            "{count} cells of {} notebooks, of each the median of all runs. evcxr as it comes had \
+             compiled the crates before, in a folder that it keeps.",
+            names.len()
+        )],
+    }
+    .publish(bench, versions(bench)?)
+}
+
+/// Memory after the training notebook, and room on the disk.
+pub(super) fn memory(bench: &Bench) -> Result<()> {
+    let mut workers = workers(bench, &["gasshuku", "ipykernel"])?;
+    let mut memory = empty("memory after training", Unit::Megabytes, 2);
+    let mut disk = empty("disk, of a kernel's own", Unit::Megabytes, 2);
+    let megabytes = |answer: &Value, key| Ok::<_, anyhow::Error>(number(answer, key)? / 1e6);
+    for run in 0..bench.runs {
+        println!("memory: run {} of {}", run + 1, bench.runs);
+        for side in turns(run, workers.len()) {
+            let answer = workers[side].ask("memory")?;
+            memory.sides[side].push(megabytes(&answer, "memory")?);
+            if side == 0 {
+                disk.sides[side].push(megabytes(&answer, "disk")?);
+            }
+        }
+    }
+    let mut set_up = empty("disk, of set-up", Unit::Megabytes, 2);
+    set_up.sides[0].push(on_disk(bench)?);
+    Report {
+        name: "memory",
+        what: "memory of a kernel's processes (their share of what they share) after notebook 04, \
+               or after an epoch in Python",
+        sides: &["gasshuku", "ipykernel"],
+        cases: vec![memory, disk, set_up],
+        notes: vec![
+            "Of a kernel's directory, most files are links to the template's and take no room. \
+             Set-up: .venv and target/kernel, libtorch included."
+                .to_owned(),
+        ],
+    }
+    .publish(bench, versions(bench)?)
+}
+
+fn empty(name: &str, unit: Unit, sides: usize) -> Case {
+    Case {
+        name: name.to_owned(),
+        unit,
+        sides: vec![Vec::new(); sides],
+    }
+}
+
+/// In megabytes.
+fn on_disk(bench: &Bench) -> Result<f64> {
+    let workshop = bench.workshop;
+    let bytes = process::size(&workshop.venv()) + process::size(&workshop.kernel());
+    Ok(bytes as f64 / 1e6)
+}
+
+/// One for each kernel; they run in the workshop's own Python, which has Jupyter's client.
+fn workers(bench: &Bench, kernels: &[&str]) -> Result<Vec<Worker>> {
+    let files = images(bench)?;
+    let start = |kernel: &&str| {
+        let mut command = bench.workshop.python();
+        command
+            .arg(bench.workshop.python_sources().join(PEER))
+            .args(["--kernel", kernel])
+            .arg("--root")
+            .arg(bench.workshop.root())
+            .arg("--python")
+            .arg(&bench.python)
+            .arg("--images")
+            .arg(&files)
+            .args(["--threads", &bench.threads.to_string()]);
+        if *kernel == "stock" {
+            stock(bench, &mut command);
+        }
+        Worker::start(command)
+    };
+    kernels.iter().map(start).collect()
+}
+
+/// evcxr with what it must have, and nothing else of the workshop's.
+fn stock(bench: &Bench, command: &mut Command) {
+    bench.workshop.find_libtorch(command);
+    command
+        .env("JUPYTER_PATH", bench.workshop.kernel())
+        .env("EVCXR_CONFIG_DIR", bench.folder.join("no-configuration"));
+}
+
+/// Fashion-MNIST's files as torchvision looks for them.
+fn images(bench: &Bench) -> Result<PathBuf> {
+    let folder = bench.folder.join("images");
+    let raw = folder.join("FashionMNIST/raw");
+    fs::create_dir_all(&raw)?;
+    let data = bench.data().join("fashion-mnist");
+    for entry in fs::read_dir(&data).with_context(|| format!("cannot read {}", data.display()))? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|ending| ending == "gz") {
+            fs::copy(&file, raw.join(file.file_name().unwrap_or_default()))?;
+        }
+    }
+    Ok(folder)
+}
+
+fn versions(bench: &Bench) -> Result<Value> {
+    bench.versions("bench_train.py")
+}
+
+fn numbers(answer: &Value, key: &str) -> Result<Vec<f64>> {
+    let list = answer[key].as_array();
+    let list = list.with_context(|| format!("a worker answers without `{key}`: {answer}"))?;
+    let numbers = list.iter().map(|entry| entry.as_f64());
+    numbers
+        .collect::<Option<_>>()
+        .with_context(|| format!("`{key}` are no numbers: {answer}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_answer_that_lacks_something_is_an_error() {
+        let answer = json!({ "seconds": 1.5, "cells": [0.25, 1.0], "steps": ["a"] });
+        assert_eq!(number(&answer, "seconds").unwrap(), 1.5);
+        assert_eq!(numbers(&answer, "cells").unwrap(), [0.25, 1.0]);
+        assert!(number(&answer, "memory").is_err());
+        assert!(numbers(&answer, "steps").is_err());
+        assert!(numbers(&answer, "seconds").is_err());
+    }
+}
