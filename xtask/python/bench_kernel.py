@@ -8,6 +8,7 @@ memory          a new kernel trains: {"memory", "disk"} in bytes
 """
 
 import argparse
+import gzip
 import json
 import os
 import queue
@@ -27,7 +28,7 @@ IN_RUST = [
 ]
 IN_PYTHON = [
     "import torch, torchvision",
-    "training_set = torchvision.datasets.FashionMNIST({images!r}, download=True)",
+    "training_set = torchvision.datasets.FashionMNIST({images!r})",
     "training_set.data[:1].shape",
 ]
 TRAINING_IN_PYTHON = """
@@ -104,6 +105,7 @@ class Side:
             self.spec = KernelSpec(argv=argv, display_name="Python", language="python")
             packages = Path(told.python).parent.parent.glob("lib/python*/site-packages")
             self.environment = {"PYTHONPATH": os.pathsep.join(map(str, packages))}
+            self.images = decompressed(told.root)
         if told.kernel == "stock":
             argv = [str(told.root / ".venv/bin/evcxr_jupyter"), "--control_file", "{connection_file}"]
             self.spec = KernelSpec(
@@ -116,7 +118,7 @@ class Side:
     @property
     def cells(self):
         python = self.told.kernel == "ipykernel"
-        return [cell.format(images=self.told.images) for cell in IN_PYTHON] if python else IN_RUST
+        return [cell.format(images=str(self.images)) for cell in IN_PYTHON] if python else IN_RUST
 
     def start(self):
         start = time.perf_counter()
@@ -155,6 +157,16 @@ class Side:
                 "memory": sum(map(resident, descendants(kernel.process))),
                 "disk": sum(map(own_bytes, own)),
             }
+
+
+def decompressed(root):
+    """A folder with the files as torchvision looks for them."""
+    folder = root / "target/bench/images"
+    raw = folder / "FashionMNIST/raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for path in (root / "data/fashion-mnist").glob("*.gz"):
+        (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    return folder
 
 
 def marked(cell):
@@ -204,7 +216,6 @@ def main():
     parser.add_argument("--kernel", choices=["gasshuku", "ipykernel", "stock"], required=True)
     parser.add_argument("--root", type=Path, required=True, help="the workshop's folder")
     parser.add_argument("--python", required=True, help="the Python with PyTorch and torchvision")
-    parser.add_argument("--images", required=True, help="Fashion-MNIST as torchvision has it")
     parser.add_argument("--threads", type=int, required=True)
     side = Side(parser.parse_args())
     # What a kernel prints belongs to stderr: stdout is for the answers.

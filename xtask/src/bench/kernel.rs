@@ -1,8 +1,6 @@
 //! Notebooks: how soon a kernel starts, how soon it answers, and what it takes of the machine,
 //! beside Python's kernel and beside evcxr as it comes.
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -158,7 +156,6 @@ fn on_disk(bench: &Bench) -> Result<f64> {
 
 /// One for each kernel; they run in the workshop's own Python, which has Jupyter's client.
 fn workers(bench: &Bench, kernels: &[&str]) -> Result<Vec<Worker>> {
-    let files = images(bench)?;
     let start = |kernel: &&str| {
         let mut command = bench.workshop.python();
         command
@@ -168,8 +165,6 @@ fn workers(bench: &Bench, kernels: &[&str]) -> Result<Vec<Worker>> {
             .arg(bench.workshop.root())
             .arg("--python")
             .arg(&bench.python)
-            .arg("--images")
-            .arg(&files)
             .args(["--threads", &bench.threads.to_string()]);
         if *kernel == "stock" {
             stock(bench, &mut command);
@@ -185,21 +180,6 @@ fn stock(bench: &Bench, command: &mut Command) {
     command
         .env("JUPYTER_PATH", bench.workshop.kernel())
         .env("EVCXR_CONFIG_DIR", bench.folder.join("no-configuration"));
-}
-
-/// Fashion-MNIST's files as torchvision looks for them.
-fn images(bench: &Bench) -> Result<PathBuf> {
-    let folder = bench.folder.join("images");
-    let raw = folder.join("FashionMNIST/raw");
-    fs::create_dir_all(&raw)?;
-    let data = bench.data().join("fashion-mnist");
-    for entry in fs::read_dir(&data).with_context(|| format!("cannot read {}", data.display()))? {
-        let file = entry?.path();
-        if file.extension().is_some_and(|ending| ending == "gz") {
-            fs::copy(&file, raw.join(file.file_name().unwrap_or_default()))?;
-        }
-    }
-    Ok(folder)
 }
 
 fn versions(bench: &Bench) -> Result<Value> {
