@@ -60,13 +60,18 @@ pub(crate) fn is_done(workshop: &Workshop) -> bool {
 }
 
 /// A notebook's own `:dep` finds the crate loaded, for the reader's first minutes are the kernel's.
+/// The variable makes rust-analyzer read the crate, and the question mark makes evcxr put cells into
+/// a function that may use one; either would make the first cell wait.
 fn evcxr_toml(workshop: &Workshop, loaded: bool) -> String {
-    let dependency = if loaded {
-        format!("{}\n", template::dependency(workshop))
+    let (dependency, first_uses) = if loaded {
+        let uses = "let _loaded = gasshuku::tch::Device::Cpu;\nOk::<(), std::fmt::Error>(())?;\n";
+        (format!("{}\n", template::dependency(workshop)), uses)
     } else {
-        String::new()
+        (String::new(), "")
     };
-    format!("# Written by set-up.\n[evcxr]\nprelude = '''\n{dependency}{PRELUDE}\n'''\n")
+    format!(
+        "# Written by set-up.\n[evcxr]\nprelude = '''\n{dependency}{PRELUDE}\n{first_uses}'''\n"
+    )
 }
 
 fn spec(workshop: &Workshop) -> serde_json::Value {
