@@ -295,3 +295,23 @@ fn an_exported_test_image_is_predicted_as_the_image_itself() {
         assert!((from_file.probability() - from_set.probability()).abs() < 1e-6);
     }
 }
+
+/// On a GPU, each number read makes it wait, and each one written is a copy of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_step_of_training_copies_to_the_host_or_from_it() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_count-copies"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    let counts: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(counts["one number"], 1, "the counter counts: {counts}");
+    assert_eq!(counts["10 steps"], counts["20 steps"], "{counts}");
+    let count = |name: &str| counts[name].as_u64().unwrap();
+    let of_an_epoch = count("2 epochs") - count("10 steps");
+    assert!(
+        (1..10).contains(&of_an_epoch),
+        "its score is read: {counts}"
+    );
+}

@@ -68,10 +68,7 @@ fn findings(workshop: &Workshop) -> Vec<Finding> {
             done(packages::is_done(workshop), "JupyterLab, as locked"),
         ),
         needed("libtorch", libtorch(workshop)),
-        note(
-            "GPU",
-            Ok(libtorch::gpu().unwrap_or_else(|| "none".to_owned())),
-        ),
+        note("GPU", gpu()),
         note("CUDA backend", cuda(workshop)),
         needed(
             "evcxr_jupyter",
@@ -155,6 +152,32 @@ fn libtorch(workshop: &Workshop) -> Result<String> {
         }
         _ => bail!("not as it is wanted: {SETUP}"),
     }
+}
+
+/// The GPU, and whether its driver is one for this libtorch's CUDA.
+fn gpu() -> Result<String> {
+    /// The first that CUDA 13 runs with.
+    const DRIVER: u32 = 580;
+    let Some(gpu) = libtorch::gpu() else {
+        return Ok("none".to_owned());
+    };
+    let query = ["--query-gpu=driver_version", "--format=csv,noheader"];
+    let answer = process::ask(Command::new("nvidia-smi").args(query))?;
+    let Some(answer) = answer.filter(|answer| answer.success) else {
+        bail!("{gpu}, but its driver does not answer: does `nvidia-smi` work?");
+    };
+    let driver = answer.stdout.lines().next().unwrap_or_default().trim();
+    let major = driver
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok());
+    if major.is_some_and(|major: u32| major < DRIVER) {
+        bail!(
+            "{gpu}, but its driver {driver} is too old for CUDA 13: install {DRIVER} or later, until \
+             then the CPU trains"
+        );
+    }
+    Ok(format!("{gpu}, driver {driver}"))
 }
 
 /// Whether the loader finds all that the backend needs; CUDA itself is not asked.

@@ -39,6 +39,11 @@ pub(crate) fn failing(workshop: &Workshop) -> Result<Vec<PathBuf>> {
     in_folder(&workshop.root().join("tests/notebooks"))
 }
 
+/// Those that need NVIDIA's libraries.
+pub(crate) fn of_cuda(workshop: &Workshop) -> Result<Vec<PathBuf>> {
+    in_folder(&workshop.root().join("tests/notebooks/cuda"))
+}
+
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;

@@ -99,7 +99,9 @@ fn cuda(workshop: &Workshop) -> Result<bool> {
     }
     // Of the whole workspace, as above: for one package alone cargo would choose other features of
     // what it depends on, and compile libtorch's C++ again.
-    cargo_test(workshop, &["--workspace", "--test", "cuda"])
+    let in_rust = cargo_test(workshop, &["--workspace", "--test", "cuda"])?;
+    let in_kernel = run::run_all(workshop, &notebooks::of_cuda(workshop)?)?;
+    Ok(in_rust && in_kernel)
 }
 
 /// A panic and an Err look like success to Jupyter: here it is seen that they do not to us.

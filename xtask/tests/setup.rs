@@ -157,6 +157,32 @@ fn cuda_is_added_and_never_taken_back() {
 }
 
 #[test]
+fn doctor_tells_a_good_driver_from_an_old_one_and_a_silent_one() {
+    for (driver, expected) in [
+        (
+            "echo 580.65.06",
+            "ok       GPU               GPU 0: NVIDIA H100, driver 580.65.06",
+        ),
+        (
+            "echo 535.104.05",
+            "535.104.05 is too old for CUDA 13: install 580 or later",
+        ),
+        ("exit 9", "its driver does not answer"),
+    ] {
+        let machine = Machine::new();
+        let smi = machine.bin.join("nvidia-smi");
+        let list = "echo 'GPU 0: NVIDIA H100 (UUID: GPU-1)'";
+        let script = format!("#!/bin/sh\n[ \"$1\" = -L ] && {{ {list}; exit; }}\n{driver}\n");
+        fs::write(&smi, script).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&smi, mode).unwrap();
+        let output = machine.xtask(&["doctor"]).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn a_gpu_asks_for_cuda() {
     let machine = Machine::new();
     let smi = machine.bin.join("nvidia-smi");
