@@ -39,6 +39,11 @@ pub(crate) fn failing(workshop: &Workshop) -> Result<Vec<PathBuf>> {
     in_folder(&workshop.root().join("tests/notebooks"))
 }
 
+/// Those that must succeed and teach nothing.
+pub(crate) fn good(workshop: &Workshop) -> Result<Vec<PathBuf>> {
+    in_folder(&workshop.root().join("tests/notebooks/good"))
+}
+
 /// Those that need NVIDIA's libraries.
 pub(crate) fn of_cuda(workshop: &Workshop) -> Result<Vec<PathBuf>> {
     in_folder(&workshop.root().join("tests/notebooks/cuda"))

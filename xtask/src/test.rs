@@ -17,7 +17,7 @@ use crate::workshop::Workshop;
 pub(crate) enum Part {
     /// cargo test: the crate's, set-up's own, and those of the whole
     Rust,
-    /// The workshop's notebooks: committed without outputs, and executed
+    /// The workshop's notebooks: committed without outputs, and executed; and some that only test
     Notebooks,
     /// The notebooks made to fail, which must be seen to fail
     Failing,
@@ -80,7 +80,9 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
         Part::Rust => cargo_test(workshop, &["--workspace"]),
         Part::Notebooks => {
             let clean = notebooks::check_all(workshop)?;
-            Ok(run::run_all(workshop, &notebooks::all(workshop)?)? && clean)
+            let mut every = notebooks::all(workshop)?;
+            every.extend(notebooks::good(workshop)?);
+            Ok(run::run_all(workshop, &every)? && clean)
         }
         Part::Failing => failing(workshop),
         Part::Cuda => cuda(workshop),

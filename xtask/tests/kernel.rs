@@ -89,6 +89,10 @@ fn two_kernels_have_two_directories_filled_from_the_template() {
     for kernel in [&first, &second] {
         let compiled = kernel.directory.join("target/debug/libtch.rlib");
         assert_eq!(fs::read_to_string(compiled).unwrap(), "compiled");
+        let for_cargo = kernel.directory.join("target/debug/build/tch/output");
+        until("what only cargo needs is there", || {
+            fs::read_to_string(&for_cargo).is_ok_and(|text| text == "for cargo")
+        });
     }
     assert_eq!(first.stop(), Some(7), "the kernel's own exit status");
     until("the first directory goes", || !first.directory.exists());

@@ -101,3 +101,49 @@ fn stub<'name>(
         None => bail!("no cc is on PATH"),
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn run(program: &str, arguments: &[&str], folder: &Path) {
+        let status = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .status();
+        assert!(status.unwrap().success(), "{program} {arguments:?}");
+    }
+
+    #[test]
+    fn a_stub_has_what_is_used_and_the_name_of_the_library() {
+        let root = tempfile::tempdir().unwrap();
+        let workshop = Workshop::at(Some(root.path().to_owned())).unwrap();
+        let kernel = root.path().join("kernel");
+        let built = kernel.join("target/debug/build/torch-sys-1/out");
+        let libtorch = workshop.libtorch().join("lib");
+        for folder in [&built, &libtorch] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let uses =
+            "int used(void); int elsewhere(void); int own(void) { return used() + elsewhere(); }";
+        fs::write(built.join("tch.c"), uses).unwrap();
+        run("cc", &["-c", "tch.c", "-o", "tch.o"], &built);
+        run("ar", &["rcs", "libtch.a", "tch.o"], &built);
+        let has = "int used(void) { return 1; } int unused(void) { return 2; }";
+        fs::write(libtorch.join("torch.c"), has).unwrap();
+        let build = ["-shared", "-fPIC", "torch.c", "-o", "libtorch_cpu.so"];
+        run("cc", &build, &libtorch);
+        make(&workshop, &kernel).unwrap();
+        let stub = kernel.join(FOLDER).join("libtorch_cpu.so");
+        let names = exported(&stub).unwrap();
+        assert!(names.contains("used"), "{names:?}");
+        assert!(
+            !names.contains("unused") && !names.contains("elsewhere"),
+            "{names:?}"
+        );
+        let bytes = fs::read(&stub).unwrap();
+        let soname = b"\0libtorch_cpu.so\0";
+        assert!(bytes.windows(soname.len()).any(|part| part == soname));
+        assert!(!kernel.join(FOLDER).join("libtorch_cuda.so").exists());
+    }
+}

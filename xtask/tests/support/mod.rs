@@ -119,6 +119,10 @@ impl Machine {
             "target/kernel/template/target/debug/libtch.rlib",
             "compiled",
         );
+        self.write(
+            "target/kernel/template/target/debug/build/tch/output",
+            "for cargo",
+        );
         fs::create_dir_all(self.root.join(".venv/bin")).unwrap();
         symlink(
             fakes().join("evcxr_jupyter"),
