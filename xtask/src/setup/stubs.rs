@@ -102,8 +102,10 @@ fn stub<'name>(
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    #![cfg(target_os = "linux")]
+
     use super::*;
 
     fn run(program: &str, arguments: &[&str], folder: &Path) {
