@@ -103,9 +103,8 @@ fn stub<'name>(
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
-    #![cfg(target_os = "linux")]
-
     use super::*;
 
     fn run(program: &str, arguments: &[&str], folder: &Path) {
