@@ -72,7 +72,9 @@ fn exported(library: &Path) -> Result<BTreeSet<String>> {
     let bytes = fs::read(library)?;
     let file = object::File::parse(&*bytes)
         .with_context(|| format!("cannot read {}", library.display()))?;
-    let symbols = file.dynamic_symbols().filter(ObjectSymbol::is_definition);
+    let symbols = file
+        .dynamic_symbols()
+        .filter(|symbol| !symbol.is_undefined());
     Ok(symbols
         .filter_map(|symbol| Some(symbol.name().ok()?.to_owned()))
         .collect())
