@@ -1,7 +1,7 @@
 //! Counts how often training takes numbers from its device, or to it.
 //!
-//! Each time the host waits for the device. Prints the counts of an epoch of 10 steps and of one of
-//! 20, of an epoch without any, and of one number read, as JSON. The linker leads tch's calls of
+//! Each time the host waits for the device. Prints the counts of an epoch of 10 steps, of one of 20,
+//! of two epochs of 10, and of one number read, as JSON. The linker leads tch's calls of
 //! libtorch to the functions below (build.rs), which count and go on to libtorch.
 
 #![cfg_attr(not(target_os = "linux"), allow(unused))]

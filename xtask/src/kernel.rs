@@ -43,49 +43,21 @@ const LOOK_FOR_PARENT_EVERY: Duration = Duration::from_millis(500);
 /// Runs a kernel to its end.
 pub(crate) fn launch(workshop: &Workshop, connection_file: &Path) -> Result<ExitCode> {
     end_with_parent(parent_id());
-    match env::var_os("GASSHUKU_KERNEL_DIRECTORY") {
+    let found = find_toolchain(workshop);
+    let (directory, mut guard);
+    let template = env::var_os("GASSHUKU_KERNEL_DIRECTORY");
+    if let Some(template) = &template {
         // Set-up compiles the template, and keeps it.
-        Some(template) => {
-            let directory = Directory::given(PathBuf::from(template))?;
-            let guard = start_guard(workshop, directory.path(), &["--keep"])?;
-            let toolchain = Toolchain::find(workshop)?;
-            run(
-                workshop,
-                connection_file,
-                directory,
-                guard,
-                &toolchain,
-                false,
-            )
-        }
-        None => {
-            let found = find_toolchain(workshop);
-            let directory = Directory::take(workshop)?;
-            let guard = start_guard(workshop, directory.path(), &[])?;
-            fill(workshop, directory.path())?;
-            let (toolchain, is_fresh) =
-                found.join().map_err(|_| anyhow!("rustc was not found"))??;
-            run(
-                workshop,
-                connection_file,
-                directory,
-                guard,
-                &toolchain,
-                is_fresh,
-            )
-        }
+        directory = Directory::given(PathBuf::from(template))?;
+        guard = start_guard(workshop, directory.path(), &["--keep"])?;
+    } else {
+        directory = Directory::take(workshop)?;
+        guard = start_guard(workshop, directory.path(), &[])?;
+        fill(workshop, directory.path())?;
     }
-}
-
-/// Runs evcxr_jupyter, `loaded` with the workshop's crate or not.
-fn run(
-    workshop: &Workshop,
-    connection_file: &Path,
-    directory: Directory,
-    mut guard: Child,
-    toolchain: &Toolchain,
-    loaded: bool,
-) -> Result<ExitCode> {
+    let (toolchain, is_fresh) = found.join().map_err(|_| anyhow!("rustc was not found"))??;
+    // With the workshop's crate before its first cell.
+    let loaded = is_fresh && template.is_none();
     analyzer::lay_out(workshop, directory.path(), &toolchain.sysroot, loaded)?;
     let mut kernel = evcxr(workshop, directory.path(), connection_file);
     kernel.env("EVCXR_CONFIG_DIR", workshop.evcxr_config(loaded));
