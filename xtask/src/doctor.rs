@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::kernel;
+use crate::kernel::{self, analyzer, toolchain};
 use crate::process;
 use crate::setup::libtorch::{self, Flavour, Source};
 use crate::setup::{evcxr, kernelspec, packages, requirements, template, venv};
@@ -106,11 +106,8 @@ fn cargo() -> Result<String> {
 }
 
 fn rust_src() -> Result<String> {
-    let sysroot = process::ask(Command::new("rustc").args(["--print", "sysroot"]))?;
-    let sysroot = sysroot
-        .map(|answer| answer.stdout.trim().to_owned())
-        .unwrap_or_default();
-    if fs::exists(format!("{sysroot}/lib/rustlib/src/rust/library"))? {
+    let sysroot = toolchain::sysroot(&mut Command::new("rustc"))?;
+    if fs::exists(sysroot.join(analyzer::LIBRARY))? {
         return Ok("found".to_owned());
     }
     bail!("not there; completion in notebooks knows more with it: `rustup component add rust-src`")

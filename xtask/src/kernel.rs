@@ -14,7 +14,7 @@ pub(crate) mod copy;
 pub(crate) mod directory;
 pub(crate) mod guard;
 pub(crate) mod note;
-mod toolchain;
+pub(crate) mod toolchain;
 
 use std::env;
 use std::fs::{self, File};

@@ -28,7 +28,8 @@ const SYSROOT: &str = "target/analyzer";
 /// A sysroot without libraries, which the shim before rustc shows once.
 const FIRST_SYSROOT: &str = "target/analyzer-first";
 
-const LIBRARY: &str = "lib/rustlib/src/rust/library";
+/// The sources of the standard library, below a sysroot.
+pub(crate) const LIBRARY: &str = "lib/rustlib/src/rust/library";
 
 /// Without the standard library's own Cargo.toml, rust-analyzer takes these as they are, and needs
 /// no metadata of theirs, for which cargo may want to download crates.

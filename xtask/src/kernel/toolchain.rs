@@ -31,17 +31,7 @@ impl Toolchain {
     pub(crate) fn find(workshop: &Workshop) -> Result<Self> {
         let shims = workshop.shims();
         let rustc = behind("rustc", &shims)?;
-        let answer = process::ask(
-            Command::new(&rustc)
-                .args(["--print", "sysroot"])
-                .current_dir(workshop.root()),
-        )?;
-        let sysroot = PathBuf::from(
-            answer
-                .map(|answer| answer.stdout)
-                .unwrap_or_default()
-                .trim(),
-        );
+        let sysroot = sysroot(Command::new(&rustc).current_dir(workshop.root()))?;
         let own = |name: &str, on_path: PathBuf| {
             let program = sysroot.join("bin").join(name);
             if program.is_file() { program } else { on_path }
@@ -69,6 +59,13 @@ impl Toolchain {
         }
         Ok(())
     }
+}
+
+/// Where that rustc's libraries lie; an empty path where it does not say.
+pub(crate) fn sysroot(rustc: &mut Command) -> Result<PathBuf> {
+    let answer = process::ask(rustc.args(["--print", "sysroot"]))?;
+    let path = answer.map(|answer| answer.stdout).unwrap_or_default();
+    Ok(PathBuf::from(path.trim()))
 }
 
 /// The real cargo or rustc, for a launcher that was called by a shim.
