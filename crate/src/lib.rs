@@ -10,6 +10,7 @@ pub mod device;
 mod display;
 pub mod error;
 pub mod explain;
+pub mod language;
 pub mod load;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
