@@ -1,5 +1,6 @@
 //! What the tests of the whole, and the workers of the benches, have in common.
 
+pub mod animals;
 pub mod worker;
 
 use std::collections::HashMap;

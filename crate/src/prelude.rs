@@ -11,9 +11,10 @@ pub use crate::explain::{
     faithfulness, feature_maps, filters, sanity_check,
 };
 pub use crate::load::{
-    Dataset, DatasetInfo, Normalization, Source, Split, fashion_mnist, kmnist, load, mnist,
+    Dataset, DatasetInfo, ImageFolder, Normalization, Source, Split, fashion_mnist, kmnist, load,
+    load_folder, mnist, read_image, write_image,
 };
-pub use crate::predict::{Classifier, Evaluation, Prediction, evaluate, read_image, write_image};
+pub use crate::predict::{Classifier, Evaluation, Prediction, evaluate};
 pub use crate::save::{load_model, load_or_train, load_weights, save_model};
 pub use crate::show::{picture, show_class_counts, show_filters, show_images, show_schedule};
 pub use crate::state_dict::StateDict;

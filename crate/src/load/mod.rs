@@ -3,10 +3,16 @@
 //! - [`source`]: Fashion-MNIST, MNIST and KMNIST: where they come from
 //! - [`download`]: fetching what is missing
 //! - [`idx`]: the file format they share
+//! - [`folder`]: images of one's own, in a folder for each class
+//! - [`image_file`]: a PNG or JPEG file as a model wants it
+//! - `parts`: a [`Dataset`] in two parts, or with equally many images of each class
 //! - here: the [`Dataset`] made of them, and its mini-batches
 
 pub mod download;
+pub mod folder;
 pub mod idx;
+pub mod image_file;
+mod parts;
 pub mod source;
 
 use std::path::Path;
@@ -17,6 +23,8 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use tch::{Device, IndexOp, Kind, Tensor};
 
+pub use folder::{ImageFolder, SkippedFile, load_folder};
+pub use image_file::{read_image, write_image};
 pub use source::{Source, Split, fashion_mnist, kmnist, mnist};
 
 use crate::error::{Error, Result};

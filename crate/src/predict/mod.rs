@@ -1,22 +1,19 @@
 //! Step 6, predict: what a trained model says about images, and how often it is right.
 //!
-//! - [`image_file`]: a PNG or JPEG file as the model wants it
 //! - [`evaluation`]: accuracy, precision, recall and the confusion matrix
 //! - here: the [`Classifier`] and its predictions
 
 pub mod evaluation;
-pub mod image_file;
 
 use std::path::Path;
 
 use tch::{Kind, Tensor};
 
 pub use evaluation::{ClassReport, Evaluation, evaluate};
-pub use image_file::{read_image, write_image};
 
 use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};
-use crate::load::{Dataset, DatasetInfo};
+use crate::load::{Dataset, DatasetInfo, read_image};
 
 /// A model with what it must know about its images: all it takes to predict.
 pub struct Classifier {

@@ -1,9 +1,11 @@
 //! A PNG or JPEG file as a model wants it.
 
+use std::io::{BufRead, Seek};
 use std::path::Path;
 
 use image::imageops::FilterType;
-use image::{DynamicImage, GrayImage, ImageReader, RgbImage, RgbaImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, ImageResult, RgbImage, RgbaImage};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
@@ -16,6 +18,7 @@ const LARGEST_SIDE: u32 = 30_000;
 /// The whole image is scaled to H×W as PyTorch's `Resize((H, W))` does: both sides at once,
 /// whatever their ratio, bilinear with antialiasing. One channel means grey, as luma; three mean
 /// red, green and blue. Transparent parts become black, the ground that Fashion-MNIST stands on.
+/// A photograph is turned upright as its EXIF orientation says.
 ///
 /// # Errors
 /// [`Error::Io`] if there is no such file, [`Error::File`] if it is no PNG or JPEG or damaged,
@@ -100,19 +103,29 @@ pub fn write_image(image: &Tensor, enlargement: u32, path: impl AsRef<Path>) -> 
 }
 
 fn decode(path: &Path) -> Result<DynamicImage> {
-    let mut reader = ImageReader::open(path)
+    let reader = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
         .map_err(Error::io("read", path))?;
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(LARGEST_SIDE);
-    limits.max_image_height = Some(LARGEST_SIDE);
-    reader.limits(limits);
-    reader.decode().map_err(|error| {
+    upright(reader).map_err(|error| {
         Error::file(
             path,
             format!("no PNG or JPEG image can be read from it: {error}"),
         )
     })
+}
+
+fn upright(mut reader: ImageReader<impl BufRead + Seek>) -> ImageResult<DynamicImage> {
+    let mut limits = image::Limits::default();
+    limits.max_image_width = Some(LARGEST_SIDE);
+    limits.max_image_height = Some(LARGEST_SIDE);
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder()?;
+    limits.reserve(decoder.total_bytes())?;
+    // Damaged EXIF data do no harm to the pixels.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder)?;
+    image.apply_orientation(orientation);
+    Ok(image)
 }
 
 fn on_black(image: DynamicImage) -> DynamicImage {

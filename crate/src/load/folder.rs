@@ -1,0 +1,432 @@
+//! Images of one's own: a folder with one subfolder per class.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tch::Tensor;
+
+use super::Dataset;
+use super::image_file::read_image;
+use crate::error::{Error, Result};
+use crate::language::{said, say};
+use crate::table::Table;
+
+/// Below it, a table says how many more there are.
+const MOST_SKIPPED_SHOWN: usize = 20;
+const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
+/// What systems put into folders behind one's back, besides names that begin with a dot.
+const LITTER: [&str; 3] = ["Thumbs.db", "desktop.ini", "__MACOSX"];
+
+/// The images of a folder, and what could not be read in it.
+#[derive(Debug)]
+pub struct ImageFolder {
+    /// The images with their classes, class by class.
+    pub dataset: Dataset,
+    /// The file of each image, in the same order.
+    pub files: Vec<PathBuf>,
+    /// What was left out.
+    pub skipped: Vec<SkippedFile>,
+}
+
+/// A file or folder that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Why it was left out.
+    pub reason: String,
+}
+
+/// Reads a folder of images with one subfolder per class, whose name is the class's.
+///
+/// Every PNG or JPEG file is read as [`read_image`] reads it, whatever its size and colours, and
+/// scaled to `image`, `[C, H, W]`. Classes are sorted by their names, files by theirs. What is no
+/// image or damaged is listed in [`ImageFolder::skipped`]; hidden files are not.
+///
+/// ```no_run
+/// use gasshuku::prelude::*;
+/// let folder = load_folder("../../data/animals", [3, 32, 32])?;
+/// assert_eq!(folder.dataset.info.classes, ["bear", "cat"]);
+/// assert_eq!(folder.dataset.len(), folder.files.len());
+/// # Ok::<(), gasshuku::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::File`] if there is no such folder, if it has fewer than two subfolders, and for a
+/// class without an image that can be read; [`Error::Io`] for a folder that cannot be read;
+/// [`Error::Setting`] for a shape that is neither grey nor colour.
+pub fn load_folder(path: impl AsRef<Path>, image: [i64; 3]) -> Result<ImageFolder> {
+    let path = path.as_ref();
+    let (classes, mut skipped) = class_folders(path)?;
+    let mut read = ReadImages::default();
+    for (label, class) in classes.iter().enumerate() {
+        read.class(class, label as i64, image, &mut skipped)?;
+    }
+    let names = classes.iter().map(|class| name_of(class)).collect();
+    let images = Tensor::f_cat(&read.images, 0)?;
+    Ok(ImageFolder {
+        dataset: Dataset::new(images, Tensor::f_from_slice(&read.labels)?, names)?,
+        files: read.files,
+        skipped,
+    })
+}
+
+#[derive(Default)]
+struct ReadImages {
+    images: Vec<Tensor>,
+    labels: Vec<i64>,
+    files: Vec<PathBuf>,
+}
+
+impl ReadImages {
+    fn class(
+        &mut self,
+        folder: &Path,
+        label: i64,
+        image: [i64; 3],
+        skipped: &mut Vec<SkippedFile>,
+    ) -> Result<()> {
+        let (read_before, skipped_before) = (self.files.len(), skipped.len());
+        for path in visible_entries(folder)? {
+            match read_entry(&path, image)? {
+                Ok(pixels) => {
+                    self.images.push(pixels);
+                    self.labels.push(label);
+                    self.files.push(path);
+                }
+                Err(reason) => skipped.push(SkippedFile { path, reason }),
+            }
+        }
+        if self.files.len() == read_before {
+            return Err(empty_class(folder, &skipped[skipped_before..]));
+        }
+        Ok(())
+    }
+}
+
+/// The pixels, or the reason to do without them.
+fn read_entry(path: &Path, image: [i64; 3]) -> Result<std::result::Result<Tensor, String>> {
+    if path.is_dir() {
+        return Ok(Err(said!(
+            "a folder in a class's folder is not looked into",
+            "クラスのフォルダーの中のフォルダーは読みません"
+        )));
+    }
+    if !is_named_as_image(path) {
+        return Ok(Err(said!(
+            "only .png, .jpg and .jpeg files are read",
+            ".png・.jpg・.jpeg だけを読みます"
+        )));
+    }
+    match read_image(path, image) {
+        Ok(pixels) => Ok(Ok(pixels)),
+        Err(Error::File { reason, .. }) => {
+            Ok(Err(said!("{reason}", "画像として読めません: {reason}")))
+        }
+        Err(Error::Io { source, .. }) => Ok(Err(said!(
+            "cannot be read: {source}",
+            "読めません: {source}"
+        ))),
+        // A shape that no image can have is not the file's fault.
+        Err(error) => Err(error),
+    }
+}
+
+/// The folders of the classes, and images that lie beside them.
+fn class_folders(path: &Path) -> Result<(Vec<PathBuf>, Vec<SkippedFile>)> {
+    if !path.is_dir() {
+        let reason = if path.exists() {
+            "this is a file; give the folder that holds a subfolder for each class"
+        } else {
+            "there is no such folder; a path counts from the notebook's own folder"
+        };
+        return Err(Error::file(path, reason));
+    }
+    let (classes, files): (Vec<_>, Vec<_>) = visible_entries(path)?
+        .into_iter()
+        .partition(|entry| entry.is_dir());
+    if classes.len() < 2 {
+        return Err(Error::file(path, too_few(&classes)));
+    }
+    let skipped = files
+        .into_iter()
+        .filter(|file| is_named_as_image(file))
+        .map(|path| SkippedFile {
+            path,
+            reason: say(
+                "it lies beside the classes' folders, in none of them",
+                "どのクラスのフォルダーにも入っていません",
+            )
+            .into(),
+        })
+        .collect();
+    Ok((classes, skipped))
+}
+
+fn too_few(classes: &[PathBuf]) -> String {
+    match classes {
+        [] => "there is no subfolder in it; put the images of each class into a subfolder with \
+               the class's name"
+            .into(),
+        [only, ..] => format!(
+            "{} is the only subfolder in it; at least two classes are needed, each with a \
+             subfolder of its own",
+            name_of(only)
+        ),
+    }
+}
+
+fn empty_class(folder: &Path, skipped: &[SkippedFile]) -> Error {
+    let why = skipped.first().map_or_else(String::new, |first| {
+        format!(" ({}: {})", name_of(&first.path), first.reason)
+    });
+    Error::file(
+        folder,
+        format!(
+            "no image in it can be read{why}; put PNG or JPEG files into it, or remove the folder"
+        ),
+    )
+}
+
+/// Sorted by name, so that a folder gives the same data set everywhere.
+fn visible_entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = || Error::io("read the folder", folder);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed())? {
+        let path = entry.map_err(failed())?.path();
+        if !is_litter(&path) {
+            entries.push(path);
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+fn is_litter(path: &Path) -> bool {
+    let name = name_of(path);
+    name.starts_with('.') || LITTER.iter().any(|it| it.eq_ignore_ascii_case(&name))
+}
+
+fn is_named_as_image(path: &Path) -> bool {
+    let ending = path.extension().map(OsStr::to_ascii_lowercase);
+    ending.is_some_and(|ending| ENDINGS.iter().any(|&known| ending == known))
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+impl ImageFolder {
+    /// Shows in a notebook how many images each class has, and what was left out.
+    pub fn evcxr_display(&self) {
+        for table in self.tables() {
+            table.evcxr_display();
+        }
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        let mut tables = vec![self.counts()];
+        if !self.skipped.is_empty() {
+            tables.push(self.left_out());
+        }
+        tables
+    }
+
+    fn counts(&self) -> Table {
+        let columns = [say("class", "クラス"), say("images", "画像")];
+        let mut table = Table::new(say("Images per class", "クラスごとの画像"), &columns);
+        let counts = self.dataset.class_counts();
+        for (class, count) in self.dataset.info.classes.iter().zip(counts) {
+            table.row([class.clone(), count.to_string()]);
+        }
+        table
+    }
+
+    fn left_out(&self) -> Table {
+        let columns = [say("file", "ファイル"), say("reason", "理由")];
+        let mut table = Table::new(say("Left out", "読まなかったもの"), &columns);
+        for SkippedFile { path, reason } in self.skipped.iter().take(MOST_SKIPPED_SHOWN) {
+            table.row([last_two(path), reason.clone()]);
+        }
+        let more = self.skipped.len().saturating_sub(MOST_SKIPPED_SHOWN);
+        if more > 0 {
+            table.row([said!("and {more} more", "ほか {more} 件"), String::new()]);
+        }
+        table
+    }
+}
+
+impl fmt::Display for ImageFolder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for table in self.tables() {
+            write!(formatter, "{table}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A file with its class's folder, which is enough to find it.
+fn last_two(path: &Path) -> String {
+    let folder = path.parent().map_or_else(String::new, name_of);
+    format!("{folder}/{}", name_of(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::{Language, speaking};
+    use image::{GrayImage, Luma, RgbImage};
+    use tempfile::TempDir;
+
+    /// A folder with these files: grey PNG images of one pixel, or else text.
+    fn folder(files: &[&str]) -> TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (number, name) in files.iter().enumerate() {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if name.ends_with(".png") {
+                let grey = GrayImage::from_pixel(1, 1, Luma([number as u8]));
+                grey.save(&path).unwrap();
+            } else {
+                fs::write(&path, "text").unwrap();
+            }
+        }
+        root
+    }
+
+    fn error(path: impl AsRef<Path>) -> String {
+        let error = load_folder(path, [1, 1, 1]).expect_err("no images");
+        error.to_string()
+    }
+
+    fn skipped(folder: &ImageFolder) -> Vec<(String, &str)> {
+        let named = folder.skipped.iter();
+        named
+            .map(|file| (last_two(&file.path), &file.reason[..]))
+            .collect()
+    }
+
+    #[test]
+    fn classes_and_files_are_sorted_by_name_and_keep_together() {
+        let root = folder(&["猫/2.png", "bear/b.png", "猫/10.png", "bear/a.png"]);
+        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
+        assert_eq!(read.dataset.info.classes, ["bear", "猫"]);
+        assert_eq!(read.dataset.class_counts(), [2, 2]);
+        let pixels = Vec::<u8>::try_from(read.dataset.images.flatten(0, -1)).unwrap();
+        assert_eq!(pixels, [3, 1, 2, 0]);
+        let files: Vec<String> = read.files.iter().map(|file| last_two(file)).collect();
+        assert_eq!(files, ["bear/a.png", "bear/b.png", "猫/10.png", "猫/2.png"]);
+        assert_eq!(read.skipped, []);
+    }
+
+    #[test]
+    fn images_get_the_size_and_channels_asked_for() {
+        let root = folder(&["bear/grey.png"]);
+        let wide = RgbImage::from_pixel(90, 20, image::Rgb([10, 20, 30]));
+        fs::create_dir(root.path().join("cat")).unwrap();
+        wide.save(root.path().join("cat/wide.JPEG")).unwrap();
+        let read = load_folder(root.path(), [3, 32, 32]).unwrap();
+        assert_eq!(read.dataset.images.size(), [2, 3, 32, 32]);
+        assert_eq!(read.dataset.info.image, [3, 32, 32]);
+        assert!(load_folder(root.path(), [2, 32, 32]).is_err());
+    }
+
+    #[test]
+    fn what_is_no_image_is_listed_and_what_is_hidden_is_not() {
+        let root = folder(&[
+            "README.md",
+            "alone.png",
+            ".DS_Store",
+            ".ipynb_checkpoints/x.png",
+            "__MACOSX/x.png",
+            "bear/.hidden.png",
+            "bear/1.png",
+            "bear/broken.jpg",
+            "bear/deeper/2.png",
+            "bear/notes.txt",
+            "bear/thumbs.db",
+            "cat/1.png",
+        ]);
+        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
+        assert_eq!(read.dataset.class_counts(), [1, 1]);
+        let listed = skipped(&read);
+        assert_eq!(listed.len(), 4, "{listed:?}");
+        assert!(listed[0].0.ends_with("/alone.png"), "{listed:?}");
+        assert_eq!(listed[1].0, "bear/broken.jpg");
+        assert!(
+            listed[1]
+                .1
+                .starts_with("no PNG or JPEG image can be read from it")
+        );
+        assert_eq!(listed[2].0, "bear/deeper");
+        assert_eq!(
+            listed[3],
+            (
+                "bear/notes.txt".into(),
+                "only .png, .jpg and .jpeg files are read"
+            )
+        );
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_used_says_what_to_change() {
+        assert!(error("nowhere").starts_with("nowhere: there is no such folder"));
+        let root = folder(&["bear/1.png", "1.png"]);
+        assert!(error(root.path().join("1.png")).contains("this is a file; give the folder"));
+        let message = error(root.path());
+        assert!(message.contains("bear is the only subfolder"), "{message}");
+        let message = error(root.path().join("bear"));
+        assert!(message.contains("there is no subfolder"), "{message}");
+        let message = error(folder(&["bear/1.png", "cat/a.txt"]).path());
+        let expected = "cat: no image in it can be read (a.txt: only .png";
+        assert!(message.contains(expected), "{message}");
+        let root = folder(&["bear/1.png"]);
+        fs::create_dir(root.path().join("cat")).unwrap();
+        let message = error(root.path());
+        assert!(
+            message.contains("cat: no image in it can be read; put"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn the_tables_show_counts_and_reasons() {
+        let root = folder(&["bear/1.png", "cat/1.png", "cat/2.png", "cat/a.txt"]);
+        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
+        assert_eq!(
+            read.to_string(),
+            "Images per class\nclass  images\nbear        1\ncat         2\n\
+             Left out\nfile                                           reason\n\
+             cat/a.txt  only .png, .jpg and .jpeg files are read\n"
+        );
+        let japanese = speaking(Language::Japanese, || read.to_string());
+        assert!(japanese.starts_with("クラスごとの画像\n"), "{japanese}");
+    }
+
+    #[test]
+    fn a_long_list_of_what_was_left_out_is_cut() {
+        let texts: Vec<String> = (0..23).map(|number| format!("cat/{number}.txt")).collect();
+        let mut files = vec!["bear/1.png", "cat/1.png"];
+        files.extend(texts.iter().map(String::as_str));
+        let read = load_folder(folder(&files).path(), [1, 1, 1]).unwrap();
+        assert_eq!(read.skipped.len(), 23);
+        assert!(read.to_string().ends_with("\nand 3 more\n"), "{read}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_are_no_unicode_are_read_all_the_same() {
+        use std::os::unix::ffi::OsStrExt;
+        let root = folder(&["bear/1.png", "cat/1.png"]);
+        let odd = root.path().join(OsStr::from_bytes(b"o\xFFd"));
+        fs::create_dir(&odd).unwrap();
+        let image = root.path().join("cat/1.png");
+        fs::copy(image, odd.join(OsStr::from_bytes(b"\xFE.png"))).unwrap();
+        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
+        assert_eq!(read.dataset.info.classes, ["bear", "cat", "o\u{FFFD}d"]);
+        assert_eq!(read.dataset.len(), 3);
+    }
+}
