@@ -1,5 +1,6 @@
 //! What a notebook needs, in one line: `use gasshuku::prelude::*;`
 
+pub use crate::check;
 pub use crate::define::{
     Activation, Architecture, ForwardPass, LeNet, LeNetSettings, Model, logits, probabilities,
     summary,
