@@ -135,7 +135,7 @@ impl Histogram<'_> {
                 .colour(MUTED)
                 .align(Align::Centre),
         );
-        Ok(canvas.finish(self.alt_text))
+        canvas.finish(self.alt_text)
     }
 
     fn lying(self) -> Result<Figure> {
@@ -184,7 +184,7 @@ impl Histogram<'_> {
         let below = (plot.centre().0, plot.bottom() + 39.0);
         let x_title = Text::new("number of images", below, LABEL);
         canvas.text(x_title.colour(MUTED).align(Align::Centre));
-        Ok(canvas.finish(self.alt_text))
+        canvas.finish(self.alt_text)
     }
 
     fn legend_height(&self) -> f64 {

@@ -70,7 +70,7 @@ pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) ->
         layout.draw_matrix(&mut canvas, matrix, &scale, corner);
     }
     bar.draw(&mut canvas, (right + ColourBar::GAP, top + 4.0));
-    Ok(canvas.finish(alt_text(title, matrices, &scale, settings)))
+    canvas.finish(alt_text(title, matrices, &scale, settings))
 }
 
 fn check(matrices: &[Matrix], settings: &HeatMapSettings) -> Result<()> {

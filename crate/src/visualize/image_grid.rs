@@ -74,7 +74,7 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
         bar.draw(&mut canvas, (right + ColourBar::GAP, heading.bottom()));
     }
     let grid = (rows, layout.columns);
-    Ok(canvas.finish(alt_text(title, pictures, grid, settings)))
+    canvas.finish(alt_text(title, pictures, grid, settings))
 }
 
 /// The colours of all overlays, none without overlays; an error if they differ.

@@ -50,7 +50,7 @@ pub fn learning_curves(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
     loss_panel.draw(&mut canvas, Area::new(MARGIN, top, width, PANEL_HEIGHT));
     let right = MARGIN + width + PANEL_GAP;
     accuracy_panel.draw(&mut canvas, Area::new(right, top, width, PANEL_HEIGHT));
-    Ok(canvas.finish(alt_text))
+    canvas.finish(alt_text)
 }
 
 fn check(epochs: &[EpochMetrics]) -> Result<()> {

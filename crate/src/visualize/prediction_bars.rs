@@ -74,7 +74,7 @@ fn draw(
         top += row.height + ROW_GAP;
     }
     draw_axis(&mut canvas, top - ROW_GAP, (left, width));
-    Ok(canvas.finish(alt_text(title, names, &rows)))
+    canvas.finish(alt_text(title, names, &rows))
 }
 
 fn check(names: &[String], predictions: &[Prediction], classes_shown: Option<usize>) -> Result<()> {
