@@ -16,6 +16,7 @@ pub use image_file::{read_image, write_image};
 
 use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};
+use crate::language::said;
 use crate::load::{Dataset, DatasetInfo};
 
 /// A model with what it must know about its images: all it takes to predict.
@@ -146,7 +147,10 @@ impl Classifier {
 impl std::fmt::Debug for Classifier {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (image, classes) = (self.info.image, self.info.classes.join(", "));
-        write!(formatter, "a classifier of images {image:?} into {classes}")
+        formatter.write_str(&said!(
+            "a classifier of images {image:?} into {classes}",
+            "画像 {image:?} の分類器、クラスは {classes}"
+        ))
     }
 }
 

@@ -7,7 +7,7 @@ use super::colour::{Colour, INK};
 use super::font::{self, glyph, is_latin};
 use super::line_breaks::pieces;
 use crate::error::Result;
-use crate::language::Language;
+use crate::language::{said, say};
 use ab_glyph::{Font as _, FontArc, GlyphId, ScaleFont as _, point};
 
 /// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
@@ -126,12 +126,16 @@ pub(super) fn printable(text: &str) -> String {
 
 /// ` text.` to follow another sentence of an alt text, or nothing if there is nothing to say.
 pub(super) fn sentence(text: &str) -> String {
-    let text = text.trim().trim_end_matches(['.', '。']);
-    match (text, Language::current()) {
-        ("", _) => String::new(),
-        (text, Language::English) => format!(" {}.", text.replace('\n', ", ")),
-        (text, Language::Japanese) => format!("{}。", text.replace('\n', "、")),
+    let text = in_one_line(text.trim().trim_end_matches(['.', '。']));
+    if text.is_empty() {
+        return text;
     }
+    said!(" {text}.", "{text}。")
+}
+
+/// Several lines as one, for an alt text.
+pub(super) fn in_one_line(text: &str) -> String {
+    text.trim().replace('\n', say(", ", "、"))
 }
 
 /// The width of one line in the unit of `size`.
@@ -281,7 +285,7 @@ fn px_scale(font: &FontArc, size: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::speaking;
+    use crate::language::{Language, speaking};
 
     #[test]
     fn width_is_proportional_to_size() {
