@@ -244,7 +244,7 @@ impl Classifier {
                 let caption = if right {
                     answer
                 } else {
-                    said!("{answer}\nis {class}", "{answer}\n正解は {class}")
+                    said!("{answer}\nis {class}", "{answer}\n正解: {class}")
                 };
                 Ok(picture(&dataset.image(index)?)?
                     .captioned(caption)

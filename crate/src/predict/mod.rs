@@ -149,7 +149,7 @@ impl std::fmt::Debug for Classifier {
         let (image, classes) = (self.info.image, self.info.classes.join(", "));
         formatter.write_str(&said!(
             "a classifier of images {image:?} into {classes}",
-            "画像 {image:?} の分類器、クラスは {classes}"
+            "画像 {image:?} の分類器、クラス: {classes}"
         ))
     }
 }

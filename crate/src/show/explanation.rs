@@ -233,7 +233,7 @@ impl Classifier {
                 let right = prediction.class() == class;
                 let mut caption = self.why(prediction, explanation.classes[row], &heat, row);
                 if !right {
-                    caption += &said!("\nis {class}", "\n正解は {class}");
+                    caption += &said!("\nis {class}", "\n正解: {class}");
                 }
                 let plain = picture(&dataset.image(index)?)?;
                 Ok(heat.over(&plain, row)?.captioned(caption).marked(right))
@@ -264,7 +264,7 @@ impl Classifier {
             let image = dataset.image(index)?;
             let (plain, class) = (picture(&image)?, dataset.class(index)?);
             let prediction = self.predict(&image)?;
-            let truth = said!("is {class}", "正解は {class}");
+            let truth = said!("is {class}", "正解: {class}");
             pictures.push(plain.clone().captioned(truth));
             for asked in [prediction.class(), class] {
                 let explanation = self.explain(method, &image, Some(asked))?;
@@ -460,11 +460,7 @@ fn heat_grid(
     let settings = GridSettings {
         columns,
         subtitle: subtitle.into(),
-        colour_bar: say(
-            "share of the map's largest value",
-            "マップの最大値に対する割合",
-        )
-        .into(),
+        colour_bar: say("share of the map's largest value", "最大値に対する割合").into(),
         ..Default::default()
     };
     visualize::image_grid(title, pictures, &settings)
@@ -545,7 +541,7 @@ impl SanityCheck {
         );
         let subtitle = said!(
             "{}. Enlarged without smoothing, each map with a scale of its own.",
-            "{}。補間せずに拡大し、目盛はマップごとに異なります。",
+            "{}。補間せずに拡大、目盛はマップごとです。",
             self.verdict()
         );
         heat_grid(&title, &subtitle, &pictures, Some(self.stages.len() + 1))
@@ -556,17 +552,17 @@ impl SanityCheck {
         let verdict = if self.passes() {
             say(
                 "passes: the maps change with the network",
-                "合格: マップはネットワークとともに変わります",
+                "合格。マップはネットワークとともに変わります",
             )
         } else {
             say(
                 "fails: the maps stay although the network has forgotten everything",
-                "不合格: ネットワークがすべてを忘れてもマップは変わりません",
+                "不合格。ネットワークがすべてを忘れてもマップは変わりません",
             )
         };
         said!(
             "{} {verdict} (similarity {last:.2} at the end)",
-            "{} は{verdict} (最後の順位相関 {last:.2})",
+            "{}: {verdict} (最後の順位相関 {last:.2})",
             self.method
         )
     }
@@ -599,7 +595,7 @@ impl std::fmt::Display for SanityCheck {
 impl Stage {
     fn caption(&self) -> String {
         match &self.layer {
-            None => say("as trained", "訓練したまま").into(),
+            None => say("as trained", "訓練後").into(),
             Some(layer) => said!("{layer} forgotten", "{layer} を忘却"),
         }
     }

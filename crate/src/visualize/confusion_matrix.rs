@@ -212,7 +212,7 @@ fn alt_text(title: &str, accuracy: &str, names: &[String], counts: &[Vec<usize>]
         .map(|&(number, truth, prediction)| {
             said!(
                 "{truth} taken for {prediction} {} times",
-                "{truth} を {prediction} と予測 ({} 枚)",
+                "「{truth}」を「{prediction}」と予測 ({} 枚)",
                 count(number)
             )
         })

@@ -115,6 +115,70 @@ mod tests {
         }
     }
 
+    /// The characters of the texts in `say(…)` and `said!(…)` of a source file.
+    fn spoken(source: &str) -> Vec<char> {
+        let calls = ["say(", "said!("]
+            .into_iter()
+            .flat_map(|call| source.split(call).skip(1));
+        let mut spoken = Vec::new();
+        for arguments in calls {
+            let (mut depth, mut in_text, mut escaped) = (1, false, false);
+            for sign in arguments.chars() {
+                match sign {
+                    _ if escaped => escaped = false,
+                    '\\' if in_text => escaped = true,
+                    '"' => in_text = !in_text,
+                    _ if in_text => spoken.push(sign),
+                    '(' => depth += 1,
+                    ')' => depth -= 1,
+                    _ => {}
+                }
+                if depth == 0 {
+                    break;
+                }
+            }
+        }
+        spoken
+    }
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .flat_map(|path| match path.is_dir() {
+                true => sources(&path),
+                false => vec![path],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_texts_of_a_call_are_found() {
+        let found = spoken(r#"f(say("a (\"b\")", "あ")); said!("{n}", "い {}", f(n)) + "c""#);
+        assert_eq!(found.into_iter().collect::<String>(), "a (b)あ{n}い {}");
+    }
+
+    #[test]
+    fn the_fonts_hold_every_text_that_the_crate_says() {
+        let source_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut checked = 0;
+        for path in sources(&source_folder) {
+            // Its reports are no pictures: the browser has fonts of its own.
+            if path.starts_with(source_folder.join("check")) {
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            for sign in spoken(&source).into_iter().filter(|sign| !sign.is_ascii()) {
+                for bold in [false, true] {
+                    let found = glyph(sign, bold).is_some_and(|(_, glyph)| !is_missing(glyph));
+                    assert!(found, "{sign} of {} is in no font", path.display());
+                }
+                checked += 1;
+            }
+        }
+        assert!(checked > 1_000, "{checked} characters");
+    }
+
     #[test]
     fn what_no_font_has_is_the_empty_box() {
         assert_eq!(glyph('🥾', false).unwrap().1.0, 0);

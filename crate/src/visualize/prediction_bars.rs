@@ -277,12 +277,12 @@ fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
         let truth = match (row.prediction.true_class, row.is_right()) {
             (Some(class), Some(true)) => said!(
                 "; true class {} (right)",
-                "。正解クラスは {} (正解)",
+                "。正解クラス: {} (正解)",
                 names[class]
             ),
             (Some(class), _) => said!(
                 "; true class {} (wrong)",
-                "。正解クラスは {} (不正解)",
+                "。正解クラス: {} (不正解)",
                 names[class]
             ),
             (None, _) => String::new(),

@@ -172,13 +172,14 @@ pub(super) fn shortened(text: &str, size: f64, bold: bool, limit: f64) -> String
 /// The text in lines no wider than `limit`, and at most `most` of them: broken at spaces, and
 /// between the characters of Japanese.
 pub(super) fn wrapped(text: &str, size: f64, bold: bool, limit: f64, most: usize) -> Vec<String> {
+    let fits = |text: &str| width(text, size, bold) <= limit;
     // Each line with whether there is a space between it and the one before.
     let mut lines: Vec<(bool, String)> = Vec::new();
     for part in text.split('\n') {
         let mut line = (true, String::new());
-        for piece in pieces(part) {
+        for piece in pieces(part, fits) {
             let longer = joined(&line.1, piece.spaced, piece.text);
-            if line.1.is_empty() || width(&longer, size, bold) <= limit {
+            if line.1.is_empty() || fits(&longer) {
                 line.1 = longer;
             } else {
                 let next = (piece.spaced, piece.text.to_owned());
@@ -371,7 +372,7 @@ mod tests {
         let lines = |text: &str, limit| wrapped(text, 10.0, false, limit, 9);
         assert_eq!(
             lines("畳み込み層のフィルタ", 40.0),
-            ["畳み込み", "層のフィ", "ルタ"]
+            ["畳み込み", "層の", "フィルタ"]
         );
         // Neither the full stop nor the small kana may start a line, nor the bracket end it.
         assert_eq!(lines("層です。次は", 30.0), ["層で", "す。次", "は"]);
