@@ -6,6 +6,7 @@ pub use crate::define::{
     summary,
 };
 pub use crate::device::DeviceChoice;
+pub use crate::error::{Error, Result};
 pub use crate::explain::{
     DeletionSettings, Edges, Explanation, Faithfulness, GradCam, GradCamPlusPlus,
     GuidedBackpropagation, GuidedGradCam, Method, Question, Saliency, SanityCheck, Target, explain,
