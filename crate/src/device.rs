@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tch::{Cuda, Device};
 
+use crate::language::{said, say};
+
 /// The device that was chosen, with the reason in words.
 ///
 /// ```
@@ -25,7 +27,11 @@ impl DeviceChoice {
         if tch::utils::has_mps() {
             return DeviceChoice {
                 device: Device::Mps,
-                reason: "this Mac's GPU, through Metal (MPS)".into(),
+                reason: say(
+                    "this Mac's GPU, through Metal (MPS)",
+                    "この Mac の GPU を Metal (MPS) で使います",
+                )
+                .into(),
             };
         }
         Self::from_cuda(CudaState::find())
@@ -91,20 +97,33 @@ impl CudaState {
 
 impl fmt::Display for CudaState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CudaState::NoGpu => write!(formatter, "there is no NVIDIA GPU in this machine"),
-            CudaState::NotAttached { reason } => write!(
-                formatter,
+        let said = match self {
+            CudaState::NoGpu => say(
+                "there is no NVIDIA GPU in this machine",
+                "このマシンに NVIDIA の GPU はありません",
+            )
+            .into(),
+            CudaState::NotAttached { reason } => said!(
                 "there is an NVIDIA GPU, but libtorch's CUDA backend does not load ({reason}); \
-                 `GASSHUKU_TORCH=cuda cargo xtask setup` installs it"
+                 `GASSHUKU_TORCH=cuda cargo xtask setup` installs it",
+                "NVIDIA の GPU はありますが、libtorch の CUDA バックエンドを読み込めません ({reason})。\
+                 `GASSHUKU_TORCH=cuda cargo xtask setup` でインストールされます"
             ),
-            CudaState::Unusable => write!(
-                formatter,
-                "there is an NVIDIA GPU, but CUDA cannot use it; its driver may be too old for CUDA 13"
+            CudaState::Unusable => say(
+                "there is an NVIDIA GPU, but CUDA cannot use it; its driver may be too old for CUDA 13",
+                "NVIDIA の GPU はありますが、CUDA から使えません。\
+                 ドライバが CUDA 13 には古すぎるのかもしれません",
+            )
+            .into(),
+            CudaState::Usable { count: 1 } => {
+                say("one NVIDIA GPU found", "NVIDIA の GPU が 1 基あります").into()
+            }
+            CudaState::Usable { count } => said!(
+                "{count} NVIDIA GPUs found",
+                "NVIDIA の GPU が {count} 基あります"
             ),
-            CudaState::Usable { count: 1 } => write!(formatter, "one NVIDIA GPU found"),
-            CudaState::Usable { count } => write!(formatter, "{count} NVIDIA GPUs found"),
-        }
+        };
+        formatter.write_str(&said)
     }
 }
 

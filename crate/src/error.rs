@@ -4,8 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-/// The result of every fallible function of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+/// The result of every fallible function of this crate, and of those that notebooks define.
+///
+/// The prelude has it, so it must do for `Result<T, E>` with another error, too.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, in words that say what to change.
 ///

@@ -2,9 +2,11 @@
 //!
 //! One module per step, named as its notebook: [`load`], [`visualize`], [`define`], [`train`],
 //! [`save`], [`predict`], [`explain`]. Data flows one way, data → model → training → file →
-//! prediction → explanation → picture; [`show`] makes pictures of what the others compute.
+//! prediction → explanation → picture; [`show`] makes pictures of what the others compute, and
+//! [`check`] looks at the attempts at the notebooks' exercises.
 //! A notebook starts with `use gasshuku::prelude::*;`.
 
+pub mod check;
 pub mod define;
 pub mod device;
 mod display;

@@ -1,10 +1,12 @@
 //! What a notebook needs, in one line: `use gasshuku::prelude::*;`
 
+pub use crate::check;
 pub use crate::define::{
     Activation, Architecture, ForwardPass, LeNet, LeNetSettings, Model, logits, probabilities,
     summary,
 };
 pub use crate::device::DeviceChoice;
+pub use crate::error::{Error, Result};
 pub use crate::explain::{
     DeletionSettings, Edges, Explanation, Faithfulness, GradCam, GradCamPlusPlus,
     GuidedBackpropagation, GuidedGradCam, Method, Question, Saliency, SanityCheck, Target, explain,

@@ -11,6 +11,7 @@ use tch::Device;
 
 use crate::define::{Architecture, LeNet, LeNetSettings, Model};
 use crate::error::{Error, Result};
+use crate::language::said;
 use crate::load::{Dataset, DatasetInfo};
 use crate::predict::Classifier;
 use crate::state_dict::StateDict;
@@ -74,7 +75,12 @@ pub fn load_or_train(
     if path.exists() {
         return load_model(path, Device::Cpu);
     }
-    println!("{} is not there: a network is trained now", path.display());
+    let notice = said!(
+        "{} is not there: a network is trained now",
+        "{} がないので、ここでネットワークを訓練します",
+        path.display()
+    );
+    println!("{notice}");
     let image = training_set.info.image;
     let classes = training_set.info.classes.len() as i64;
     let lenet = LeNetSettings {

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 pub use explanation::show_filters;
 
 use crate::error::{Error, Result};
+use crate::language::{said, say};
 use crate::load::Dataset;
 use crate::predict::{Classifier, Evaluation};
 use crate::train::{History, StepRates, TrainingSettings};
@@ -89,7 +90,8 @@ pub fn show_class_counts(datasets: &[(&str, &Dataset)]) -> Result<Figure> {
             counts: dataset.class_counts(),
         })
         .collect();
-    visualize::class_histogram("Images per class", &first.info.classes, &series)
+    let title = say("Images per class", "クラスごとの画像の枚数");
+    visualize::class_histogram(title, &first.info.classes, &series)
 }
 
 /// The learning rate at every step of a training on so many images.
@@ -118,11 +120,11 @@ pub fn show_schedule(settings: &TrainingSettings, images: usize) -> Result<Figur
         points,
     };
     let axes = LinePlotSettings {
-        x_title: "epochs done".into(),
-        y_title: "learning rate".into(),
+        x_title: say("epochs done", "終了したエポック数").into(),
+        y_title: say("learning rate", "学習率").into(),
         ..LinePlotSettings::default()
     };
-    visualize::line_plot("Learning rate", &[series], &axes)
+    visualize::line_plot(say("Learning rate", "学習率"), &[series], &axes)
 }
 
 impl Dataset {
@@ -144,7 +146,7 @@ impl Dataset {
             .map(|&index| self.picture(index))
             .collect::<Result<Vec<_>>>()?;
         visualize::image_grid(
-            "Images and their classes",
+            say("Images and their classes", "画像とクラス"),
             &pictures,
             &GridSettings::default(),
         )
@@ -155,7 +157,11 @@ impl Dataset {
     /// # Errors
     /// [`Error::Index`] beyond the last image.
     pub fn show_pixels(&self, index: usize) -> Result<Figure> {
-        let title = format!("Image {index}, {}: its pixels as bytes", self.class(index)?);
+        let class = self.class(index)?;
+        let title = said!(
+            "Image {index}, {class}: its pixels as bytes",
+            "画像 {index} ({class}) の画素のバイト値"
+        );
         visualize::pixel_values(&title, &picture(&self.image(index)?)?)
     }
 }
@@ -176,7 +182,7 @@ impl History {
                 validation_accuracy: epoch.validation.map(|score| score.accuracy),
             })
             .collect();
-        visualize::learning_curves("Training", &epochs)
+        visualize::learning_curves(say("Training", "訓練の経過"), &epochs)
     }
 
     /// Shows the curves in a notebook.
@@ -191,7 +197,8 @@ impl Evaluation {
     /// # Errors
     /// [`Error::Picture`] without classes.
     pub fn show_confusion(&self) -> Result<Figure> {
-        visualize::confusion_matrix("Confusion matrix", &self.classes, &self.confusion)
+        let title = say("Confusion matrix", "混同行列");
+        visualize::confusion_matrix(title, &self.classes, &self.confusion)
     }
 }
 
@@ -229,22 +236,23 @@ impl Classifier {
             .map(|(&index, prediction)| {
                 let class = dataset.class(index)?;
                 let right = prediction.class() == class;
-                let said = format!(
+                let answer = format!(
                     "{} {:.0} %",
                     prediction.class(),
                     100.0 * prediction.probability()
                 );
                 let caption = if right {
-                    said
+                    answer
                 } else {
-                    format!("{said}\nis {class}")
+                    said!("{answer}\nis {class}", "{answer}\n正解: {class}")
                 };
                 Ok(picture(&dataset.image(index)?)?
                     .captioned(caption)
                     .marked(right))
             })
             .collect::<Result<Vec<_>>>()?;
-        visualize::image_grid("What the network says", &pictures, &GridSettings::default())
+        let title = say("What the network says", "ネットワークの答え");
+        visualize::image_grid(title, &pictures, &GridSettings::default())
     }
 
     fn prediction_bars(&self, images: &Tensor, true_classes: &[Option<usize>]) -> Result<Figure> {
@@ -263,7 +271,7 @@ impl Classifier {
             })
             .collect::<Result<Vec<_>>>()?;
         visualize::prediction_bars(
-            "How sure the network is",
+            say("How sure the network is", "ネットワークの確信の度合い"),
             &self.info.classes,
             &predictions,
             None,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::escape;
+use crate::text::{at_left, at_right, columns, escape};
 
 /// Rows of text below a heading; in a notebook an HTML table, elsewhere aligned text.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ impl Table {
             std::iter::once(&self.columns)
                 .chain(&self.rows)
                 .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
+                .map(|cell| columns(cell))
                 .max()
                 .unwrap_or(0)
         };
@@ -79,8 +79,8 @@ impl fmt::Display for Table {
                 .zip(&widths)
                 .enumerate()
                 .map(|(column, (cell, &width))| match column {
-                    0 => format!("{cell:<width$}"),
-                    _ => format!("{cell:>width$}"),
+                    0 => at_left(cell, width),
+                    _ => at_right(cell, width),
                 })
                 .collect();
             writeln!(formatter, "{}", cells.join("  ").trim_end())?;
@@ -105,6 +105,17 @@ mod tests {
         assert_eq!(
             example().to_string(),
             "Sizes\nlayer  parameters\nconv1         156\na<b         2,416\n"
+        );
+    }
+
+    #[test]
+    fn japanese_text_is_aligned() {
+        let mut table = Table::new("層の一覧", &["層", "パラメータ数"]);
+        table.row(["conv1".into(), "156".into()]);
+        table.row(["合計".into(), "2,416".into()]);
+        assert_eq!(
+            table.to_string(),
+            "層の一覧\n層     パラメータ数\nconv1           156\n合計          2,416\n"
         );
     }
 

@@ -1,5 +1,22 @@
 //! Text as tables, logs and pictures write it.
 
+use unicode_width::UnicodeWidthStr as _;
+
+/// The columns that a text takes where letters have one width: kana and kanji take two.
+pub(crate) fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// The text with spaces behind it up to this many columns.
+pub(crate) fn at_left(text: &str, width: usize) -> String {
+    text.to_owned() + &" ".repeat(width.saturating_sub(columns(text)))
+}
+
+/// The text with spaces before it up to this many columns.
+pub(crate) fn at_right(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(columns(text))) + text
+}
+
 /// Text as it may stand in HTML and XML, between tags and inside quotes.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -32,6 +49,14 @@ mod tests {
             escape("a<b & \"c\" 'd'>"),
             "a&lt;b &amp; &quot;c&quot; &#39;d&#39;&gt;"
         );
+    }
+
+    #[test]
+    fn japanese_characters_take_two_columns() {
+        assert_eq!(columns("5 × 5 画像"), 10);
+        assert_eq!(at_left("層", 4) + "|", "層  |");
+        assert_eq!(at_right("損失", 6), "  損失");
+        assert_eq!(at_right("too long", 3), "too long");
     }
 
     #[test]

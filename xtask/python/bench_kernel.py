@@ -22,8 +22,8 @@ from jupyter_client.kernelspec import KernelSpec
 TIMEOUT = 1200
 MARK = "__gasshuku_work_begins__"
 IN_RUST = [
-    ':dep gasshuku = { path = "../crate" }\nuse gasshuku::prelude::*;',
-    'let training_set = load(&fashion_mnist(), "../data", Split::Train)?;',
+    ':dep gasshuku = { path = "../../crate" }\nuse gasshuku::prelude::*;',
+    'let training_set = load(&fashion_mnist(), "../../data", Split::Train)?;',
     "training_set.images.get(0).size()",
 ]
 IN_PYTHON = [
@@ -98,7 +98,7 @@ class Kernel:
 class Side:
     def __init__(self, told):
         self.told = told
-        self.folder = told.root / "notebooks"
+        self.folder = told.root / "notebooks" / "en"
         self.spec, self.environment = None, {}
         if told.kernel == "ipykernel":
             argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]

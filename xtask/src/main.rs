@@ -3,8 +3,10 @@
 mod bench;
 mod clean;
 mod doctor;
+mod exercises;
 mod kernel;
 mod lab;
+mod languages;
 mod notebooks;
 mod pictures;
 mod process;
@@ -21,6 +23,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use run::Gaps;
 use workshop::Workshop;
 
 /// Set-up and chores of the workshop.
@@ -55,8 +58,12 @@ enum Command {
     ///
     /// The results lie in target/notebooks as .ipynb and .html.
     Run {
-        /// Files, or names such as 04_train; all of the workshop's where none is named
+        /// Files, names such as 04_train or ja/04_train, or languages (en, ja); all of the
+        /// workshop's where none is named
         notebooks: Vec<PathBuf>,
+        /// With the solutions in the places of the exercises' gaps
+        #[arg(long)]
+        solved: bool,
     },
     /// Sets up what is missing, then runs every test
     Test {
@@ -141,7 +148,10 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Lab { arguments } => lab::lab(&workshop, &arguments),
         Command::Setup => setup::setup(&workshop).map(|()| ExitCode::SUCCESS),
-        Command::Run { notebooks } => run::run(&workshop, &notebooks),
+        Command::Run { notebooks, solved } => {
+            let gaps = if solved { Gaps::Solved } else { Gaps::Open };
+            run::run(&workshop, &notebooks, gaps)
+        }
         Command::Test { only } => test::test(&workshop, only),
         Command::Bench {
             measures,

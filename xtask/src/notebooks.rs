@@ -6,31 +6,50 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use crate::exercises;
+use crate::languages::LANGUAGES;
 use crate::stamp::replace_file;
 use crate::workshop::Workshop;
 
-/// The workshop's notebooks, in their order.
+/// The workshop's notebooks in all languages, in their order.
 pub(crate) fn all(workshop: &Workshop) -> Result<Vec<PathBuf>> {
-    in_folder(&workshop.notebooks())
+    let mut notebooks = Vec::new();
+    for language in LANGUAGES {
+        notebooks.extend(of_language(workshop, language)?);
+    }
+    Ok(notebooks)
 }
 
-/// A notebook by its path, or by its name among the workshop's: `04_train`.
-pub(crate) fn find(workshop: &Workshop, named: &Path) -> Result<PathBuf> {
+/// Those of one language.
+pub(crate) fn of_language(workshop: &Workshop, language: &str) -> Result<Vec<PathBuf>> {
+    in_folder(&workshop.notebooks().join(language))
+}
+
+/// Notebooks by a path, by a name among the workshop's (`04_train` is the English one,
+/// `ja/04_train` the Japanese), or all of a language by its folder: `ja`.
+pub(crate) fn find(workshop: &Workshop, named: &Path) -> Result<Vec<PathBuf>> {
     if named.is_file() {
-        return Ok(named.to_owned());
+        return Ok(vec![named.to_owned()]);
     }
-    let ours = workshop.notebooks().join(named).with_extension("ipynb");
-    if ours.is_file() {
-        return Ok(ours);
+    if let Some(language) = LANGUAGES.iter().find(|folder| named == Path::new(folder)) {
+        return of_language(workshop, language);
     }
-    let names: Vec<_> = all(workshop)?
+    let [english, ..] = LANGUAGES;
+    for folder in [workshop.notebooks(), workshop.notebooks().join(english)] {
+        let ours = folder.join(named).with_extension("ipynb");
+        if ours.is_file() {
+            return Ok(vec![ours]);
+        }
+    }
+    let names: Vec<_> = of_language(workshop, english)?
         .iter()
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     bail!(
-        "there is no notebook {}; there are {}",
+        "there is no notebook {}; there are {}, in {}",
         named.display(),
-        names.join(", ")
+        names.join(", "),
+        LANGUAGES.join(" and ")
     )
 }
 
@@ -72,6 +91,9 @@ pub(crate) fn check(path: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     if notebook["metadata"] != metadata() {
         found.push("metadata other than the Rust kernel's".to_owned());
+    }
+    if let Err(error) = exercises::all(&notebook) {
+        found.push(format!("{error:#}"));
     }
     for (position, cell) in cells(&notebook).iter().enumerate() {
         let number = position + 1;
@@ -131,7 +153,7 @@ pub(crate) fn strip(path: &Path) -> Result<bool> {
 }
 
 /// As Jupyter writes it, so that its next save changes nothing.
-fn written(notebook: &Value) -> Result<Vec<u8>> {
+pub(crate) fn written(notebook: &Value) -> Result<Vec<u8>> {
     use serde::Serialize;
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
@@ -142,12 +164,21 @@ fn written(notebook: &Value) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn read(path: &Path) -> Result<Value> {
+pub(crate) fn read(path: &Path) -> Result<Value> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("{} is no notebook", path.display()))
 }
 
-fn cells(notebook: &Value) -> &[Value] {
+/// Text in a notebook is a string or a list of lines.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+        _ => String::new(),
+    }
+}
+
+pub(crate) fn cells(notebook: &Value) -> &[Value] {
     notebook["cells"].as_array().map_or(&[], Vec::as_slice)
 }
 
@@ -227,21 +258,40 @@ mod tests {
     }
 
     #[test]
-    fn a_notebook_is_found_by_path_and_by_name() {
+    fn notebooks_are_found_by_path_name_and_language() {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("notebooks")).unwrap();
-        let path = folder.path().join("notebooks/04_train.ipynb");
-        fs::write(&path, "{}").unwrap();
-        let workshop = Workshop::at(Some(folder.path().to_owned())).unwrap();
-        let ours = workshop.notebooks().join("04_train.ipynb");
-        assert_eq!(find(&workshop, &path).unwrap(), path);
-        for name in ["04_train", "04_train.ipynb"] {
-            assert_eq!(find(&workshop, Path::new(name)).unwrap(), ours);
+        for name in ["en/04_train", "en/05_save", "ja/04_train"] {
+            let path = folder.path().join("notebooks").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path.with_extension("ipynb"), "{}").unwrap();
         }
+        let workshop = Workshop::at(Some(folder.path().to_owned())).unwrap();
+        let found = |named: &str| find(&workshop, Path::new(named)).unwrap();
+        let at = |name: &str| workshop.notebooks().join(name);
+        let path = at("ja/04_train.ipynb");
+        assert_eq!(found(path.to_str().unwrap()), [at("ja/04_train.ipynb")]);
+        for name in ["04_train", "04_train.ipynb", "en/04_train"] {
+            assert_eq!(found(name), [at("en/04_train.ipynb")]);
+        }
+        assert_eq!(found("ja/04_train"), [at("ja/04_train.ipynb")]);
+        assert_eq!(found("ja"), [path]);
+        assert_eq!(found("en").len(), 2);
+        assert_eq!(all(&workshop).unwrap().len(), 3);
         let unknown = find(&workshop, Path::new("04_trian")).unwrap_err();
         assert_eq!(
             unknown.to_string(),
-            "there is no notebook 04_trian; there are 04_train"
+            "there is no notebook 04_trian; there are 04_train, 05_save, in en and ja"
+        );
+    }
+
+    #[test]
+    fn an_exercise_without_its_check_is_found() {
+        let mut gap = clean_cell();
+        gap["id"] = json!("sum-gap");
+        let (_folder, path) = notebook(gap, metadata());
+        assert_eq!(
+            check(&path).unwrap(),
+            ["exercise sum: there is no cell sum-check"]
         );
     }
 

@@ -8,15 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
+use crate::notebooks::text;
 use crate::workshop::Workshop;
 
 /// Which cell of which notebook shows a picture, and the picture's file in `notebooks/pictures`.
 const PICTURES: [(&str, &str, &str); 5] = [
-    ("02_visualize", "visualize-3", "images.png"),
-    ("04_train", "train-12", "curves.png"),
-    ("06_predict", "predict-7", "answers.png"),
-    ("06_predict", "predict-11", "confusion.png"),
-    ("07_explain", "explain-13", "explanations.png"),
+    ("en/02_visualize", "visualize-3", "images.png"),
+    ("en/04_train", "train-12", "curves.png"),
+    ("en/06_predict", "predict-7", "answers.png"),
+    ("en/06_predict", "predict-11", "confusion.png"),
+    ("en/07_explain", "explain-13", "explanations.png"),
 ];
 
 /// Writes them as the last `cargo xtask run` has shown them.
@@ -25,13 +26,13 @@ pub(crate) fn pictures(workshop: &Workshop) -> Result<ExitCode> {
     fs::create_dir_all(&folder)?;
     for (notebook, cell, file) in PICTURES {
         let executed = workshop.executed().join(notebook).with_extension("ipynb");
-        let text = fs::read(&executed).with_context(|| {
+        let bytes = fs::read(&executed).with_context(|| {
             format!(
                 "cannot read {}: run `cargo xtask run` first",
                 workshop.relative(&executed)
             )
         })?;
-        let bytes = picture(&serde_json::from_slice(&text)?, cell)
+        let bytes = picture(&serde_json::from_slice(&bytes)?, cell)
             .with_context(|| format!("cell {cell} of {notebook}"))?;
         fs::write(folder.join(file), bytes)?;
         println!("notebooks/pictures/{file}, from cell {cell} of {notebook}");
@@ -51,22 +52,13 @@ fn picture(notebook: &Value, id: &str) -> Result<Vec<u8>> {
     let outputs = cell["outputs"].as_array().context("it has no outputs")?;
     let html: String = outputs
         .iter()
-        .map(|output| joined(&output["data"]["text/html"]))
+        .map(|output| text(&output["data"]["text/html"]))
         .collect();
     let Some((_, rest)) = html.split_once("data:image/png;base64,") else {
         bail!("it shows no picture");
     };
     let encoded = rest.split('"').next().unwrap_or_default();
     BASE64.decode(encoded).context("its picture is damaged")
-}
-
-/// Text in a notebook is a string or a list of lines.
-fn joined(text: &Value) -> String {
-    match text {
-        Value::String(text) => text.clone(),
-        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]

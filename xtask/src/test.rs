@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::languages::{self, LANGUAGES};
 use crate::notebooks;
 use crate::process;
-use crate::run;
+use crate::run::{self, Gaps};
 use crate::setup;
 use crate::setup::libtorch::{self, Flavour};
 use crate::workshop::Workshop;
@@ -19,6 +20,8 @@ pub(crate) enum Part {
     Rust,
     /// The workshop's notebooks: committed without outputs, and executed; and some that only test
     Notebooks,
+    /// The workshop's notebooks in their other languages, with the exercises solved
+    Solutions,
     /// The notebooks made to fail, which must be seen to fail
     Failing,
     /// The CUDA backend, where all of its libraries are installed; no GPU is needed
@@ -26,7 +29,7 @@ pub(crate) enum Part {
 }
 
 /// What `cargo xtask test` runs. The CUDA backend's tests need 3 GB more, and are asked for.
-const ALL: [Part; 3] = [Part::Rust, Part::Notebooks, Part::Failing];
+const ALL: [Part; 4] = [Part::Rust, Part::Notebooks, Part::Solutions, Part::Failing];
 
 /// Which cell of which notebook must be found to fail, and a word of the message.
 const FAILING: [(&str, u64, &str); 4] = [
@@ -70,6 +73,7 @@ fn name(part: Part) -> &'static str {
     match part {
         Part::Rust => "cargo test",
         Part::Notebooks => "notebooks",
+        Part::Solutions => "notebooks with solutions",
         Part::Failing => "notebooks made to fail",
         Part::Cuda => "CUDA backend",
     }
@@ -80,10 +84,13 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
         Part::Rust => cargo_test(workshop, &["--workspace"]),
         Part::Notebooks => {
             let clean = notebooks::check_all(workshop)?;
-            let mut every = notebooks::all(workshop)?;
+            let alike = languages::check_all(workshop)?;
+            let [english, ..] = LANGUAGES;
+            let mut every = notebooks::of_language(workshop, english)?;
             every.extend(notebooks::good(workshop)?);
-            Ok(run::run_all(workshop, &every)? && clean)
+            Ok(run::run_all(workshop, &every, Gaps::Open)? && clean && alike)
         }
+        Part::Solutions => solutions(workshop),
         Part::Failing => failing(workshop),
         Part::Cuda => cuda(workshop),
     }
@@ -95,6 +102,18 @@ fn cargo_test(workshop: &Workshop, arguments: &[&str]) -> Result<bool> {
     Ok(process::hand_over(&mut command)?.success())
 }
 
+/// The cells are the same in every language, so each is executed once with its gaps and once
+/// without them, and every language once.
+fn solutions(workshop: &Workshop) -> Result<bool> {
+    let [_, others @ ..] = LANGUAGES;
+    let mut good = true;
+    for language in others {
+        let notebooks = notebooks::of_language(workshop, language)?;
+        good &= run::run_all(workshop, &notebooks, Gaps::Solved)?;
+    }
+    Ok(good)
+}
+
 fn cuda(workshop: &Workshop) -> Result<bool> {
     if libtorch::installed(workshop) != Some(Flavour::Cuda) {
         bail!("the CUDA libraries are not installed: run `GASSHUKU_TORCH=cuda cargo xtask setup`");
@@ -102,7 +121,7 @@ fn cuda(workshop: &Workshop) -> Result<bool> {
     // Of the whole workspace, as above: for one package alone cargo would choose other features of
     // what it depends on, and compile libtorch's C++ again.
     let in_rust = cargo_test(workshop, &["--workspace", "--test", "cuda"])?;
-    let in_kernel = run::run_all(workshop, &notebooks::of_cuda(workshop)?)?;
+    let in_kernel = run::run_all(workshop, &notebooks::of_cuda(workshop)?, Gaps::Open)?;
     Ok(in_rust && in_kernel)
 }
 
@@ -118,7 +137,7 @@ fn failing(workshop: &Workshop) -> Result<bool> {
     }
     let mut good = true;
     for (path, (name, cell, word)) in found.iter().zip(FAILING) {
-        let report = run::run_one(workshop, path)?;
+        let report = run::run_one(workshop, path, Gaps::Open)?;
         let seen: Vec<u64> = report.failures.iter().map(|failure| failure.cell).collect();
         let told = report
             .failures

@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::{Method, Question};
 use crate::error::Result;
+use crate::language::say;
 
 /// How steep the image itself is at each pixel: the magnitude of its Sobel gradient.
 ///
@@ -14,7 +15,7 @@ pub struct Edges;
 
 impl Method for Edges {
     fn name(&self) -> String {
-        "Edges of the image".into()
+        say("Edges of the image", "画像のエッジ").into()
     }
 
     /// `[N, C, H, W]`, 0 or more.

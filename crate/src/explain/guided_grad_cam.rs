@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::{GradCam, GuidedBackpropagation, Method, Question, enlarge};
 use crate::error::Result;
+use crate::language::said;
 
 /// Selvaraju et al., arXiv 1610.02391, section 3.3: the product, pixel by pixel, of guided
 /// backpropagation and the Grad-CAM map enlarged to the image.
@@ -28,7 +29,7 @@ impl GuidedGradCam {
 
 impl Method for GuidedGradCam {
     fn name(&self) -> String {
-        format!("Guided Grad-CAM at {}", self.layer)
+        said!("Guided Grad-CAM at {}", "Guided Grad-CAM ({})", self.layer)
     }
 
     /// `[N, C, H, W]`, with signs.

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::{Method, Question};
 use crate::error::Result;
+use crate::language::say;
 
 /// The magnitude of the gradient of the logit with respect to each pixel, |∂y/∂x|.
 ///
@@ -16,7 +17,7 @@ pub struct Saliency;
 
 impl Method for Saliency {
     fn name(&self) -> String {
-        "Saliency".into()
+        say("Saliency", "顕著性マップ").into()
     }
 
     /// `[N, C, H, W]`, 0 or more.

@@ -4,6 +4,7 @@ use tch::{Device, Tensor};
 
 use crate::define::{Model, logits};
 use crate::error::{Error, Result};
+use crate::language::{said, say};
 use crate::load::Dataset;
 use crate::table::Table;
 use crate::train::check_fit;
@@ -150,13 +151,20 @@ impl Evaluation {
     }
 
     fn table(&self) -> Table {
-        let title = format!(
+        let title = said!(
             "{} images: accuracy {:.2} %, loss {:.4}",
+            "画像 {} 枚: 正解率 {:.2} %、損失 {:.4}",
             self.images(),
             100.0 * self.accuracy(),
             self.loss
         );
-        let mut table = Table::new(title, &["class", "precision", "recall", "images"]);
+        let columns = [
+            say("class", "クラス"),
+            say("precision", "適合率"),
+            say("recall", "再現率"),
+            say("images", "画像数"),
+        ];
+        let mut table = Table::new(title, &columns);
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         for row in self.report() {
             table.row([

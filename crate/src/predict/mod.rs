@@ -13,6 +13,7 @@ pub use evaluation::{ClassReport, Evaluation, evaluate};
 
 use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};
+use crate::language::said;
 use crate::load::{Dataset, DatasetInfo, read_image};
 
 /// A model with what it must know about its images: all it takes to predict.
@@ -143,7 +144,10 @@ impl Classifier {
 impl std::fmt::Debug for Classifier {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (image, classes) = (self.info.image, self.info.classes.join(", "));
-        write!(formatter, "a classifier of images {image:?} into {classes}")
+        formatter.write_str(&said!(
+            "a classifier of images {image:?} into {classes}",
+            "画像 {image:?} の分類器、クラス: {classes}"
+        ))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::explain::{
     DeletionSettings, Explanation, Faithfulness, Method, SanityCheck, Stage, Target, explain,
     faithfulness, feature_maps, filters, sanity_check,
 };
+use crate::language::{said, say};
 use crate::load::Dataset;
 use crate::predict::{Classifier, Prediction};
 use crate::table::Table;
@@ -16,9 +17,6 @@ use crate::visualize::{
     self, ColourScale, Figure, GridSettings, HeatMapSettings, KernelGridSettings, KernelGroup,
     LinePlotSettings, LineSeries, Matrix, Overlay, Picture,
 };
-
-/// Filters of colour images look at these.
-const COLOURS: [&str; 3] = ["red", "green", "blue"];
 
 /// The filters of a convolution, side by side for several models, with one colour scale for all:
 /// `show_filters("conv1", &[("before training", &fresh), ("after", &model)])`.
@@ -36,15 +34,25 @@ pub fn show_filters(layer: &str, models: &[(&str, &dyn Model)]) -> Result<Figure
         .and_then(|group| group.filters.first())
         .map_or(0, Vec::len);
     let channel_names = match channels {
-        3 => COLOURS.map(String::from).to_vec(),
+        3 => colours().map(String::from).to_vec(),
         _ => Vec::new(),
     };
     let settings = KernelGridSettings {
-        subtitle: "One colour scale for all; zero is white".into(),
-        value_title: "weight".into(),
+        subtitle: say(
+            "One colour scale for all; zero is white",
+            "色の目盛はすべてに共通、0 は白",
+        )
+        .into(),
+        value_title: say("weight", "重み").into(),
         channel_names,
     };
-    visualize::kernel_grid(&format!("Filters of {layer}"), &groups, &settings)
+    let title = said!("Filters of {layer}", "{layer} のフィルタ");
+    visualize::kernel_grid(&title, &groups, &settings)
+}
+
+/// Filters of colour images look at these.
+fn colours() -> [&'static str; 3] {
+    [say("red", "赤"), say("green", "緑"), say("blue", "青")]
 }
 
 fn kernel_group(name: &str, filters: &Tensor) -> Result<KernelGroup> {
@@ -86,7 +94,7 @@ impl Classifier {
             .iter()
             .enumerate()
             .map(|(number, map)| {
-                let caption = format!("filter {number}");
+                let caption = said!("filter {number}", "フィルタ {number}");
                 Ok(Matrix {
                     caption,
                     ..matrix(map)?
@@ -99,15 +107,16 @@ impl Classifier {
             .flat_map(|map| &map.values)
             .any(|&v| v < 0.0);
         let settings = HeatMapSettings {
-            value_title: "activation".into(),
+            value_title: say("activation", "活性化").into(),
             colours: match has_signs {
                 true => ColourScale::Diverging,
                 false => ColourScale::Sequential,
             },
-            input: Some(picture(image)?.captioned("image")),
+            input: Some(picture(image)?.captioned(image_caption())),
             ..Default::default()
         };
-        visualize::heat_map(&format!("Feature maps of {layer}"), &matrices, &settings)
+        let title = said!("Feature maps of {layer}", "{layer} の特徴マップ");
+        visualize::heat_map(&title, &matrices, &settings)
     }
 
     /// One image, bytes of shape `[1, C, H, W]`, with the heat map that explains a class: the image
@@ -126,8 +135,9 @@ impl Classifier {
         let heat = Heat::of(&explanation)?;
         let plain = picture(image)?;
         let pictures = [
-            plain.clone().captioned("image"),
-            heat.alone(&plain, 0)?.captioned("heat map"),
+            plain.clone().captioned(image_caption()),
+            heat.alone(&plain, 0)?
+                .captioned(say("heat map", "ヒートマップ")),
             heat.over(&plain, 0)?.captioned(self.why(
                 &prediction,
                 explanation.classes[0],
@@ -150,8 +160,12 @@ impl Classifier {
     ) -> Result<Figure> {
         let prediction = self.predict(image)?;
         let plain = picture(image)?;
-        let title = format!("One image, several classes: {}", method.name());
-        let mut pictures = vec![plain.clone().captioned("image")];
+        let title = said!(
+            "One image, several classes: {}",
+            "1 枚の画像と複数のクラス: {}",
+            method.name()
+        );
+        let mut pictures = vec![plain.clone().captioned(image_caption())];
         let mut last = None;
         for class in classes {
             let explanation = self.explain(method, image, Some(class))?;
@@ -179,15 +193,20 @@ impl Classifier {
     ) -> Result<Figure> {
         let _one = self.predict(image)?;
         let plain = picture(image)?;
-        let mut pictures = vec![plain.clone().captioned("image")];
+        let mut pictures = vec![plain.clone().captioned(image_caption())];
         for method in methods {
             let explanation = self.explain(*method, image, class)?;
             let strength = Heat::strength(&explanation)?;
             pictures.push(strength.alone(&plain, 0)?.captioned(method.name()));
         }
-        let subtitle = "Maps of a layer are interpolated, all else is enlarged without smoothing; \
-                        of methods with signs the magnitude is shown";
-        heat_grid("One image, several methods", subtitle, &pictures, None)
+        let title = say("One image, several methods", "1 枚の画像と複数の手法");
+        let subtitle = say(
+            "Maps of a layer are interpolated, all else is enlarged without smoothing; \
+             of methods with signs the magnitude is shown",
+            "層のマップは補間し、ほかは補間せずに拡大しています。\
+             値に符号がある手法では絶対値を示します。",
+        );
+        heat_grid(title, subtitle, &pictures, None)
     }
 
     /// Many images of a data set with what the model takes them for, and why: marked as right or
@@ -214,13 +233,17 @@ impl Classifier {
                 let right = prediction.class() == class;
                 let mut caption = self.why(prediction, explanation.classes[row], &heat, row);
                 if !right {
-                    caption += &format!("\nis {class}");
+                    caption += &said!("\nis {class}", "\n正解: {class}");
                 }
                 let plain = picture(&dataset.image(index)?)?;
                 Ok(heat.over(&plain, row)?.captioned(caption).marked(right))
             })
             .collect::<Result<Vec<_>>>()?;
-        let title = format!("What speaks for the class: {}", explanation.method);
+        let title = said!(
+            "What speaks for the class: {}",
+            "クラスの根拠: {}",
+            explanation.method
+        );
         heat.grid(&title, &pictures, None)
     }
 
@@ -241,7 +264,8 @@ impl Classifier {
             let image = dataset.image(index)?;
             let (plain, class) = (picture(&image)?, dataset.class(index)?);
             let prediction = self.predict(&image)?;
-            pictures.push(plain.clone().captioned(format!("is {class}")));
+            let truth = said!("is {class}", "正解: {class}");
+            pictures.push(plain.clone().captioned(truth));
             for asked in [prediction.class(), class] {
                 let explanation = self.explain(method, &image, Some(asked))?;
                 let heat = Heat::of(&explanation)?;
@@ -251,8 +275,9 @@ impl Classifier {
                 last = Some(heat);
             }
         }
-        let title = format!(
+        let title = said!(
             "What speaks for the predicted class and for the true one: {}",
+            "予測クラスの根拠と正解クラスの根拠: {}",
             method.name()
         );
         match last {
@@ -298,8 +323,16 @@ impl Classifier {
     /// # Errors
     /// Those of [`faithfulness`](Self::faithfulness).
     pub fn compare_methods(&self, images: &Tensor, methods: &[&dyn Method]) -> Result<Table> {
-        let title = "Areas: deletion the smaller the better, insertion the larger";
-        let mut table = Table::new(title, &["method", "deletion", "insertion"]);
+        let title = say(
+            "Areas: deletion the smaller the better, insertion the larger",
+            "曲線の下の面積: 削除は小さいほど、挿入は大きいほど良い",
+        );
+        let columns = [
+            say("method", "手法"),
+            say("deletion", "削除"),
+            say("insertion", "挿入"),
+        ];
+        let mut table = Table::new(title, &columns);
         for method in methods {
             let found = self.faithfulness(*method, images)?;
             let [deletion, insertion] =
@@ -314,7 +347,7 @@ impl Classifier {
         let class = self.info.classes.get(class).map_or("", String::as_str);
         let probability = prediction.probability_of(class);
         let empty = if heat.is_empty(row) {
-            "\nnothing found"
+            say("\nnothing found", "\n根拠なし")
         } else {
             ""
         };
@@ -352,17 +385,26 @@ impl Heat {
         let smooth = !explanation.is_per_pixel();
         let enlarged = match explanation.attributions.size()[..] {
             [_, _, height, width] if smooth => {
-                format!("the {height}×{width} places of the layer are interpolated")
+                said!(
+                    "the {height}×{width} places of the layer are interpolated",
+                    "層の {height}×{width} か所の値は補間しています"
+                )
             }
-            _ => "so is the heat map, which has a value for each pixel".into(),
+            _ => say(
+                "so is the heat map, which has a value for each pixel",
+                "画素ごとに値をもつヒートマップも同じです",
+            )
+            .into(),
         };
+        let subtitle = said!(
+            "Images are enlarged without smoothing; {enlarged}. Each map has a scale of its own.",
+            "画像は補間せずに拡大しています。{enlarged}。目盛はマップごとに異なります。"
+        );
         Heat {
             maps,
             colours,
             smooth,
-            subtitle: format!(
-                "Images are enlarged without smoothing; {enlarged}. Each map has a scale of its own."
-            ),
+            subtitle,
         }
     }
 
@@ -403,6 +445,11 @@ impl Heat {
     }
 }
 
+/// What stands below an image without a heat map.
+fn image_caption() -> &'static str {
+    say("image", "画像")
+}
+
 /// Images with heat maps, and the colour bar of these.
 fn heat_grid(
     title: &str,
@@ -413,7 +460,7 @@ fn heat_grid(
     let settings = GridSettings {
         columns,
         subtitle: subtitle.into(),
-        colour_bar: "share of the map's largest value".into(),
+        colour_bar: say("share of the map's largest value", "最大値に対する割合").into(),
         ..Default::default()
     };
     visualize::image_grid(title, pictures, &settings)
@@ -425,21 +472,26 @@ impl Faithfulness {
     /// # Errors
     /// [`Error::Picture`] without an image.
     pub fn curves(&self) -> Result<Figure> {
-        let series =
-            [("deletion", &self.deletion), ("insertion", &self.insertion)].map(|(name, curve)| {
-                LineSeries {
-                    name: format!("{name}, area {:.3}", curve.area()),
-                    points: curve.shares.iter().copied().zip(curve.mean()).collect(),
-                }
-            });
+        let curves = [
+            (say("deletion", "削除"), &self.deletion),
+            (say("insertion", "挿入"), &self.insertion),
+        ];
+        let series = curves.map(|(name, curve)| LineSeries {
+            name: said!("{name}, area {:.3}", "{name} (面積 {:.3})", curve.area()),
+            points: curve.shares.iter().copied().zip(curve.mean()).collect(),
+        });
         let settings = LinePlotSettings {
-            x_title: "share of the pixels, the hottest first".into(),
-            y_title: "probability of the explained class".into(),
+            x_title: say(
+                "share of the pixels, the hottest first",
+                "値の大きいほうから数えた画素の割合",
+            )
+            .into(),
+            y_title: say("probability of the explained class", "説明するクラスの確率").into(),
             y_range: Some((0.0, 1.0)),
             shaded: true,
             ..Default::default()
         };
-        let title = format!("Deletion and insertion: {}", self.method);
+        let title = said!("Deletion and insertion: {}", "削除と挿入: {}", self.method);
         visualize::line_plot(&title, &series, &settings)
     }
 
@@ -476,15 +528,20 @@ impl SanityCheck {
         let mut pictures = Vec::new();
         for row in 0..rows {
             let plain = picture(&images.f_narrow(0, row, 1)?)?;
-            pictures.push(plain.clone().captioned("image"));
+            pictures.push(plain.clone().captioned(image_caption()));
             for (stage, heat) in self.stages.iter().zip(&heats) {
                 let alone = heat.alone(&plain, row as usize)?;
                 pictures.push(alone.captioned(stage.caption()));
             }
         }
-        let title = format!("While the network forgets, layer by layer: {}", self.method);
-        let subtitle = format!(
+        let title = said!(
+            "While the network forgets, layer by layer: {}",
+            "層を 1 つずつ忘れていくネットワーク: {}",
+            self.method
+        );
+        let subtitle = said!(
             "{}. Enlarged without smoothing, each map with a scale of its own.",
+            "{}。補間せずに拡大、目盛はマップごとです。",
             self.verdict()
         );
         heat_grid(&title, &subtitle, &pictures, Some(self.stages.len() + 1))
@@ -493,18 +550,29 @@ impl SanityCheck {
     fn verdict(&self) -> String {
         let last = self.stages.last().map_or(1.0, |stage| stage.similarity);
         let verdict = if self.passes() {
-            "passes: the maps change with the network"
+            say(
+                "passes: the maps change with the network",
+                "合格。マップはネットワークとともに変わります",
+            )
         } else {
-            "fails: the maps stay although the network has forgotten everything"
+            say(
+                "fails: the maps stay although the network has forgotten everything",
+                "不合格。ネットワークがすべてを忘れてもマップは変わりません",
+            )
         };
-        format!(
+        said!(
             "{} {verdict} (similarity {last:.2} at the end)",
+            "{}: {verdict} (最後の順位相関 {last:.2})",
             self.method
         )
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new(self.verdict(), &["network", "similarity"]);
+        let columns = [
+            say("network", "ネットワーク"),
+            say("similarity", "順位相関"),
+        ];
+        let mut table = Table::new(self.verdict(), &columns);
         for stage in &self.stages {
             let similarity = format!("{:.2}", stage.similarity);
             table.row([stage.caption().replace('\n', " "), similarity]);
@@ -527,8 +595,8 @@ impl std::fmt::Display for SanityCheck {
 impl Stage {
     fn caption(&self) -> String {
         match &self.layer {
-            None => "as trained".into(),
-            Some(layer) => format!("{layer} forgotten"),
+            None => say("as trained", "訓練後").into(),
+            Some(layer) => said!("{layer} forgotten", "{layer} を忘却"),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::with_commas;
+use crate::language::{Language, said};
+use crate::text::{at_right, with_commas};
 
 /// Mean loss and share of right answers over some images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,33 +53,55 @@ impl History {
     }
 }
 
-/// The heading above the lines of [`EpochRecord::line`].
-pub(crate) const HEADING: &str =
+/// The heading above the lines of [`EpochRecord::line`] in English.
+const HEADING: &str =
     "epoch   training loss  accuracy   validation loss  accuracy      time   images/s";
 
+/// The heading above the lines of [`EpochRecord::line`].
+pub(crate) fn heading() -> String {
+    match Language::current() {
+        Language::English => HEADING.to_owned(),
+        Language::Japanese => [
+            ("エポック", first_width()),
+            ("訓練損失", 16),
+            ("正解率", 10),
+            ("検証損失", 18),
+            ("正解率", 10),
+            ("時間", 10),
+            ("枚/秒", 11),
+        ]
+        .map(|(name, width)| at_right(name, width))
+        .concat(),
+    }
+}
+
+/// The columns of the first heading.
+fn first_width() -> usize {
+    match Language::current() {
+        Language::English => 5,
+        Language::Japanese => 8,
+    }
+}
+
 impl EpochRecord {
-    /// The record below the columns of [`HEADING`].
+    /// The record below the columns of [`heading`].
     pub(crate) fn line(&self, epochs: usize) -> String {
         let validation = match &self.validation {
             Some(validation) => columns(validation, 18),
             None => format!("{:>18}{:>10}", "–", "–"),
         };
         format!(
-            "{}{validation}{:>8.1} s {:>10}",
+            "{}{validation}{} {:>10}",
             first_columns(self.epoch, epochs, &self.training),
-            self.seconds,
+            at_right(&said!("{:.1} s", "{:.1} 秒", self.seconds), 10),
             with_commas(self.images_per_second as usize),
         )
     }
 }
 
-/// Where an epoch stands and its training score, below the first columns of [`HEADING`].
+/// Where an epoch stands and its training score, below the first columns of [`heading`].
 pub(crate) fn first_columns(epoch: usize, epochs: usize, training: &Score) -> String {
-    format!(
-        "{:>5}{}",
-        format!("{epoch}/{epochs}"),
-        columns(training, 16)
-    )
+    at_right(&format!("{epoch}/{epochs}"), first_width()) + &columns(training, 16)
 }
 
 fn columns(score: &Score, width: usize) -> String {
@@ -87,12 +110,12 @@ fn columns(score: &Score, width: usize) -> String {
 
 impl fmt::Display for Score {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
+        formatter.write_str(&said!(
             "loss {:.4} accuracy {:5.2} %",
+            "損失 {:.4} 正解率 {:5.2} %",
             self.loss,
             100.0 * self.accuracy
-        )
+        ))
     }
 }
 
@@ -100,15 +123,26 @@ impl fmt::Display for Score {
 pub(crate) fn spoken(duration: Duration) -> String {
     let seconds = duration.as_secs_f64().round() as u64;
     match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+        0..60 => said!("{seconds} s", "{seconds} 秒"),
+        60..3600 => said!(
+            "{} min {:02} s",
+            "{} 分 {:02} 秒",
+            seconds / 60,
+            seconds % 60
+        ),
+        _ => said!(
+            "{} h {:02} min",
+            "{} 時間 {:02} 分",
+            seconds / 3600,
+            seconds % 3600 / 60
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::speaking;
 
     #[test]
     fn a_record_stands_below_its_heading() {
@@ -136,6 +170,36 @@ mod tests {
             record.line(12),
             " 3/12          0.5123   81.21 %                 –         –     2.5 s     21,234"
         );
+    }
+
+    #[test]
+    fn the_japanese_log_stands_in_columns() {
+        let score = Score {
+            loss: 0.51234,
+            accuracy: 0.8121,
+        };
+        let mut record = EpochRecord {
+            epoch: 12,
+            training: score,
+            validation: Some(score),
+            learning_rate: 1e-3,
+            seconds: 2.54,
+            images_per_second: 21234.4,
+        };
+        speaking(Language::Japanese, || {
+            assert_eq!(
+                format!("{}\n{}", heading(), record.line(12)),
+                "エポック        訓練損失    正解率          検証損失    正解率      時間      枚/秒\n   \
+                    12/12          0.5123   81.21 %            0.5123   81.21 %    2.5 秒     21,234"
+            );
+            let width = crate::text::columns(&heading());
+            assert_eq!(crate::text::columns(&record.line(12)), width);
+            record.validation = None;
+            assert_eq!(crate::text::columns(&record.line(12)), width);
+            assert_eq!(score.to_string(), "損失 0.5123 正解率 81.21 %");
+            assert_eq!(spoken(Duration::from_secs(125)), "2 分 05 秒");
+            assert_eq!(spoken(Duration::from_secs(4020)), "1 時間 07 分");
+        });
     }
 
     #[test]

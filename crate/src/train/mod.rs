@@ -28,11 +28,12 @@ pub use settings::TrainingSettings;
 use crate::define::model::forward;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
+use crate::language::{said, say};
 use crate::load::{Dataset, shuffled};
 use crate::state_dict::StateDict;
 use crate::text::with_commas;
 use checkpoint::{Checkpoint, Progress};
-use history::{HEADING, first_columns, spoken};
+use history::{first_columns, heading, spoken};
 use learner::{Learner, mean_gradient};
 
 /// A line comes this often in an epoch that takes longer.
@@ -153,7 +154,8 @@ impl<'a> Training<'a> {
     }
 
     fn run(mut self) -> Result<History> {
-        println!("{}\n{HEADING}   time left", self.announcement());
+        let left = say("time left", "残り時間");
+        println!("{}\n{}   {left}", self.announcement(), heading());
         let start = Instant::now();
         let already = self.history.epochs.len();
         for epoch in already + 1..=self.settings.epochs {
@@ -170,15 +172,17 @@ impl<'a> Training<'a> {
     fn announcement(&self) -> String {
         let images = with_commas(self.training_set.len());
         let held_back = match &self.validation_set {
-            Some(validation_set) => format!(
+            Some(validation_set) => said!(
                 ", {} held back for validation",
+                " (ほかに検証用 {} 枚)",
                 with_commas(validation_set.len())
             ),
             None => String::new(),
         };
         let device = self.model.variables().device();
-        format!(
+        said!(
             "training on {images} images{held_back}, {} steps an epoch, device {device:?}",
+            "訓練画像 {images} 枚{held_back}、1 エポックは {} ステップ、デバイスは {device:?}",
             self.steps_per_epoch()
         )
     }
@@ -255,8 +259,9 @@ impl<'a> Training<'a> {
     fn within_epoch(&self, epoch: usize, meter: &Meter, start: Instant) -> Result<String> {
         let share = meter.images() as f64 / self.training_set.len() as f64;
         let left = start.elapsed().mul_f64((1.0 - share) / share);
-        Ok(format!(
+        Ok(said!(
             "{}   {:.0} % of the epoch, {} left in it",
+            "{}   エポックの {:.0} %、残り {}",
             first_columns(epoch, self.settings.epochs, &meter.score()?),
             100.0 * share,
             spoken(left)

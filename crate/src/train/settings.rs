@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
+use crate::language::say;
 use crate::table::Table;
 
 /// Everything one may turn about a training.
@@ -103,9 +104,10 @@ impl TrainingSettings {
     fn table(&self) -> Table {
         let checkpoint = match &self.checkpoint {
             Some(path) => path.display().to_string(),
-            None => "none".into(),
+            None => say("none", "なし").into(),
         };
-        let mut table = Table::new("Training settings", &["setting", "value"]);
+        let columns = [say("setting", "設定"), say("value", "値")];
+        let mut table = Table::new(say("Training settings", "訓練の設定"), &columns);
         table.row(["epochs".into(), self.epochs.to_string()]);
         table.row(["batch_size".into(), self.batch_size.to_string()]);
         table.row(["learning_rate".into(), self.learning_rate.to_string()]);

@@ -240,8 +240,14 @@ impl Canvas {
         }
     }
 
-    pub(super) fn finish(self, alt_text: String) -> Figure {
-        Figure::new(self, alt_text)
+    /// The figure; an error if its texts are in a font that cannot be read.
+    pub(super) fn finish(self, alt_text: String) -> Result<Figure> {
+        for shape in &self.shapes {
+            if let Shape::Text(text) = shape {
+                text.check_font()?;
+            }
+        }
+        Ok(Figure::new(self, alt_text))
     }
 }
 

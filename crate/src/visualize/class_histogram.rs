@@ -8,6 +8,7 @@ use super::figure::Figure;
 use super::numerals::count;
 use super::text::{self, Align, Text};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "class_histogram";
 const PLOT_HEIGHT: f64 = 260.0;
@@ -127,15 +128,15 @@ impl Histogram<'_> {
         let ends = vec![(plot.x, plot.bottom()), (plot.right(), plot.bottom())];
         canvas.line(ends, Stroke::solid(AXIS, 1.0));
         let beside = (MARGIN + 11.0, plot.centre().1);
-        let y_title = Text::new("number of images", beside, LABEL);
+        let y_title = Text::new(number_title(), beside, LABEL);
         canvas.text(y_title.colour(MUTED).align(Align::Centre).upward());
         let below = (plot.centre().0, plot.bottom() + 39.0);
         canvas.text(
-            Text::new("class", below, LABEL)
+            Text::new(class_title(), below, LABEL)
                 .colour(MUTED)
                 .align(Align::Centre),
         );
-        Ok(canvas.finish(self.alt_text))
+        canvas.finish(self.alt_text)
     }
 
     fn lying(self) -> Result<Figure> {
@@ -176,15 +177,15 @@ impl Histogram<'_> {
         canvas.line(ends, Stroke::solid(AXIS, 1.0));
         let beside = (MARGIN + 11.0, plot.centre().1);
         canvas.text(
-            Text::new("class", beside, LABEL)
+            Text::new(class_title(), beside, LABEL)
                 .colour(MUTED)
                 .align(Align::Centre)
                 .upward(),
         );
         let below = (plot.centre().0, plot.bottom() + 39.0);
-        let x_title = Text::new("number of images", below, LABEL);
+        let x_title = Text::new(number_title(), below, LABEL);
         canvas.text(x_title.colour(MUTED).align(Align::Centre));
-        Ok(canvas.finish(self.alt_text))
+        canvas.finish(self.alt_text)
     }
 
     fn legend_height(&self) -> f64 {
@@ -212,15 +213,27 @@ impl Histogram<'_> {
     }
 }
 
+fn class_title() -> &'static str {
+    say("class", "クラス")
+}
+
+fn number_title() -> &'static str {
+    say("number of images", "画像の枚数")
+}
+
 fn alt_text(title: &str, names: &[String], series: &[CountSeries]) -> String {
-    let mut text = format!("{title}. Bar chart of the number of images per class.");
+    let mut text = said!(
+        "{title}. Bar chart of the number of images per class.",
+        "{title}。クラスごとの画像の枚数の棒グラフ。"
+    );
     for set in series {
         let counts: Vec<String> = names
             .iter()
             .zip(&set.counts)
             .map(|(name, &number)| format!("{name} {}", count(number)))
             .collect();
-        text.push_str(&format!(" {}: {}.", set.name, counts.join(", ")));
+        let counts = counts.join(say(", ", "、"));
+        text.push_str(&said!(" {}: {counts}.", "{}: {counts}。", set.name));
     }
     text
 }

@@ -9,6 +9,7 @@ use super::figure::Figure;
 use super::numerals::{count, percent};
 use super::text::{self, Align, Text};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "confusion_matrix";
 const LARGEST_CELL: f64 = 52.0;
@@ -51,11 +52,14 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
     let bar = ColourBar::new(
         ColourScale::Sequential,
         ticks.to_vec(),
-        "share of true class (√ scale)",
+        say(
+            "share of true class (√ scale)",
+            "正解クラス内の割合 (√ 目盛)",
+        ),
         side.min(320.0),
     );
     bar.draw(&mut canvas, (matrix.right() + ColourBar::GAP, matrix.y));
-    Ok(canvas.finish(alt_text(title, &accuracy, &names, counts)))
+    canvas.finish(alt_text(title, &accuracy, &names, counts))
 }
 
 fn check(names: &[String], counts: &[Vec<usize>]) -> Result<()> {
@@ -165,13 +169,13 @@ fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
     }
     let above = (matrix.centre().0, top + 12.0);
     canvas.text(
-        Text::new("predicted class", above, LABEL)
+        Text::new(say("predicted class", "予測クラス"), above, LABEL)
             .colour(MUTED)
             .align(Align::Centre),
     );
     let beside = (MARGIN + 11.0, matrix.centre().1);
     canvas.text(
-        Text::new("true class", beside, LABEL)
+        Text::new(say("true class", "正解クラス"), beside, LABEL)
             .colour(MUTED)
             .align(Align::Centre)
             .upward(),
@@ -182,13 +186,13 @@ fn accuracy(counts: &[Vec<usize>]) -> String {
     let total: usize = counts.iter().flatten().sum();
     let right: usize = (0..counts.len()).map(|class| counts[class][class]).sum();
     if total == 0 {
-        return "no images counted".to_owned();
+        return say("no images counted", "画像なし").to_owned();
     }
-    format!(
-        "accuracy {} ({} of {} images)",
-        percent(right as f64 / total as f64, 1),
-        count(right),
-        count(total)
+    let accuracy = percent(right as f64 / total as f64, 1);
+    let (right, total) = (count(right), count(total));
+    said!(
+        "accuracy {accuracy} ({right} of {total} images)",
+        "正解率 {accuracy} (画像 {total} 枚中 {right} 枚)"
     )
 }
 
@@ -206,16 +210,25 @@ fn alt_text(title: &str, accuracy: &str, names: &[String], counts: &[Vec<usize>]
         .iter()
         .take(5)
         .map(|&(number, truth, prediction)| {
-            format!("{truth} taken for {prediction} {} times", count(number))
+            said!(
+                "{truth} taken for {prediction} {} times",
+                "「{truth}」を「{prediction}」と予測 ({} 枚)",
+                count(number)
+            )
         })
         .collect();
     let most = if most.is_empty() {
         String::new()
     } else {
-        format!(" Most frequent confusions: {}.", most.join(", "))
+        let most = most.join(say(", ", "、"));
+        said!(
+            " Most frequent confusions: {most}.",
+            "多い取り違え: {most}。"
+        )
     };
-    format!(
+    said!(
         "{title}. Confusion matrix of {} classes, {accuracy}.{most}",
+        "{title}。{} クラスの混同行列、{accuracy}。{most}",
         names.len()
     )
 }

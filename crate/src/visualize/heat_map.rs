@@ -12,6 +12,7 @@ use super::numerals::{counted, fixed, significant};
 use super::picture::Picture;
 use super::text::{self, Align, Text};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "heat_map";
 const GAP: f64 = 14.0;
@@ -70,7 +71,7 @@ pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) ->
         layout.draw_matrix(&mut canvas, matrix, &scale, corner);
     }
     bar.draw(&mut canvas, (right + ColourBar::GAP, top + 4.0));
-    Ok(canvas.finish(alt_text(title, matrices, &scale, settings)))
+    canvas.finish(alt_text(title, matrices, &scale, settings))
 }
 
 fn check(matrices: &[Matrix], settings: &HeatMapSettings) -> Result<()> {
@@ -249,7 +250,12 @@ fn alt_text(title: &str, matrices: &[Matrix], scale: &Scale, settings: &HeatMapS
         .iter()
         .all(|matrix| (matrix.rows, matrix.columns) == (first.rows, first.columns));
     let size = if same_size {
-        format!(" of {} × {} values", first.rows, first.columns)
+        said!(
+            " of {} × {} values",
+            " ({} × {} 個の値)",
+            first.rows,
+            first.columns
+        )
     } else {
         String::new()
     };
@@ -267,20 +273,25 @@ fn alt_text(title: &str, matrices: &[Matrix], scale: &Scale, settings: &HeatMapS
     let input = match &settings.input {
         None => String::new(),
         Some(input) if input.caption.trim().is_empty() => {
-            " At the left the input image.".to_owned()
+            say(" At the left the input image.", "左は入力画像。").to_owned()
         }
-        Some(input) => format!(
+        Some(input) => said!(
             " At the left the input image: {}.",
-            input.caption.trim().replace('\n', ", ")
+            "左は入力画像: {}。",
+            text::in_one_line(&input.caption)
         ),
     };
-    format!(
+    said!(
         "{title}.{input} {}{size}{captions}. Colours show {} from {} to {}.",
-        counted(matrices.len(), "heat map", "heat maps"),
-        if settings.value_title.is_empty() {
-            "values"
-        } else {
-            &settings.value_title
+        "{title}。{input}{}{size}{captions}。色が示す値: {}、{} から {}。",
+        counted(
+            matrices.len(),
+            ["heat map", "heat maps"],
+            ["ヒートマップ", "枚"]
+        ),
+        match settings.value_title.as_str() {
+            "" => say("values", "値"),
+            title => title,
         },
         significant(scale.low, 3),
         significant(scale.high, 3),

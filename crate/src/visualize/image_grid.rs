@@ -10,6 +10,7 @@ use super::numerals::counted;
 use super::picture::Picture;
 use super::text::{self, Align, Text};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "image_grid";
 const GAP: f64 = 12.0;
@@ -74,7 +75,7 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
         bar.draw(&mut canvas, (right + ColourBar::GAP, heading.bottom()));
     }
     let grid = (rows, layout.columns);
-    Ok(canvas.finish(alt_text(title, pictures, grid, settings)))
+    canvas.finish(alt_text(title, pictures, grid, settings))
 }
 
 /// The colours of all overlays, none without overlays; an error if they differ.
@@ -276,29 +277,34 @@ fn alt_text(
     let named: Vec<String> = pictures.iter().take(MOST_NAMED).map(in_words).collect();
     let rest = pictures.len().saturating_sub(MOST_NAMED);
     let more = if rest > 0 {
-        format!(" and {} more", counted(rest, "image", "images"))
+        let rest = counted(rest, ["image", "images"], ["画像", "枚"]);
+        said!(" and {rest} more", "、ほかに{rest}")
     } else {
         String::new()
     };
     let overlays = pictures.iter().any(|picture| picture.overlay.is_some());
     let colours = match settings.colour_bar.trim() {
         _ if !overlays => String::new(),
-        "" => " Heat maps lie over images.".to_owned(),
-        heat => format!(" Heat maps over images show {heat}."),
+        "" => say(" Heat maps lie over images.", "画像の上にヒートマップ。").to_owned(),
+        heat => said!(
+            " Heat maps over images show {heat}.",
+            "画像の上のヒートマップが示す値: {heat}。"
+        ),
     };
-    format!(
+    said!(
         "{title}.{} {} in {} of {columns}: {}{more}.{colours}",
+        "{title}。{}{} ({}、{columns} 列): {}{more}。{colours}",
         text::sentence(&settings.subtitle),
-        counted(pictures.len(), "image", "images"),
-        counted(rows, "row", "rows"),
+        counted(pictures.len(), ["image", "images"], ["画像", "枚"]),
+        counted(rows, ["row", "rows"], ["", "行"]),
         named.join("; "),
     )
 }
 
 fn in_words(picture: &Picture) -> String {
-    let caption = picture.caption.trim().replace('\n', ", ");
+    let caption = text::in_one_line(&picture.caption);
     let caption = if caption.is_empty() {
-        "no caption".to_owned()
+        say("no caption", "説明なし").to_owned()
     } else {
         caption
     };
@@ -308,7 +314,7 @@ fn in_words(picture: &Picture) -> String {
         .map_or_else(String::new, |overlay| format!(" ({})", overlay.in_words()));
     match picture.mark {
         None => format!("{caption}{heat}"),
-        Some(true) => format!("{caption} (right){heat}"),
-        Some(false) => format!("{caption} (wrong){heat}"),
+        Some(true) => said!("{caption} (right){heat}", "{caption} (正解){heat}"),
+        Some(false) => said!("{caption} (wrong){heat}", "{caption} (不正解){heat}"),
     }
 }

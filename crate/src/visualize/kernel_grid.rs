@@ -13,6 +13,7 @@ use super::matrix::Matrix;
 use super::numerals::{counted, significant};
 use super::text::{self, Align, Text};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "kernel_grid";
 const GROUP_GAP: f64 = 30.0;
@@ -86,7 +87,7 @@ pub fn kernel_grid(
         layout.draw_kernels(&mut canvas, group, &scale, (left + layout.left, kernels));
     }
     bar.draw(&mut canvas, (bar_left, kernels));
-    Ok(canvas.finish(alt_text(title, groups, &scale, settings)))
+    canvas.finish(alt_text(title, groups, &scale, settings))
 }
 
 fn matrices(groups: &[KernelGroup]) -> impl Iterator<Item = &Matrix> {
@@ -225,7 +226,8 @@ impl Layout {
         }
         let columns = self.columns as f64 * self.pitch.0;
         let above = (x, top + self.name + 11.0);
-        canvas.text(Text::new("input channel", above, SMALL).colour(MUTED));
+        let title = say("input channel", "入力チャネル");
+        canvas.text(Text::new(title, above, SMALL).colour(MUTED));
         let widest = text::widest(self.channels.iter().map(String::as_str), SMALL);
         let step = ((widest + 6.0) / self.pitch.0).ceil().max(1.0) as usize;
         for (column, channel) in self.channels.iter().enumerate().step_by(step) {
@@ -236,7 +238,7 @@ impl Layout {
         }
         let beside = (left + 11.0, top + self.top);
         canvas.text(
-            Text::new("filter", beside, SMALL)
+            Text::new(say("filter", "フィルタ"), beside, SMALL)
                 .colour(MUTED)
                 .align(Align::Right)
                 .upward(),
@@ -279,7 +281,7 @@ impl Layout {
 
     /// "filter 3", or only its number below small kernels.
     fn filter_name(&self, filter: usize) -> String {
-        let name = format!("filter {filter}");
+        let name = said!("filter {filter}", "フィルタ {filter}");
         if text::width(&name, SMALL, false) <= self.pitch.0 - 4.0 {
             name
         } else {
@@ -311,19 +313,17 @@ fn alt_text(
     settings: &KernelGridSettings,
 ) -> String {
     let first = &groups[0].filters[0];
+    let number = counted(first.len(), ["channel", "channels"], ["", "チャネル"]);
     let channels = match settings.channel_names.as_slice() {
-        [] => counted(first.len(), "channel", "channels"),
-        names => format!(
-            "{} ({})",
-            counted(names.len(), "channel", "channels"),
-            names.join(", ")
-        ),
+        [] => number,
+        names => format!("{number} ({})", names.join(say(", ", "、"))),
     };
     let groups: Vec<String> = groups
         .iter()
         .map(|group| {
-            let filters = counted(group.filters.len(), "filter", "filters");
-            let name = group.name.trim().replace('\n', ", ");
+            let number = group.filters.len();
+            let filters = counted(number, ["filter", "filters"], ["フィルタ", "枚"]);
+            let name = text::in_one_line(&group.name);
             if name.is_empty() {
                 filters
             } else {
@@ -331,17 +331,18 @@ fn alt_text(
             }
         })
         .collect();
-    format!(
+    said!(
         "{title}.{} Kernels of a convolution, {} × {} weights for {channels}. {}. \
          Colours show {} from {} to {}, the same in all groups.",
+        "{title}。{}畳み込みのカーネル、{} × {} の重み、{channels}。{}。\
+         色が示す値: {}、{} から {}、すべてのグループに共通。",
         text::sentence(&settings.subtitle),
         first[0].rows,
         first[0].columns,
         groups.join("; "),
-        if settings.value_title.is_empty() {
-            "weights"
-        } else {
-            &settings.value_title
+        match settings.value_title.as_str() {
+            "" => say("weights", "重み"),
+            title => title,
         },
         significant(scale.low, 3),
         significant(scale.high, 3),

@@ -7,6 +7,7 @@ use super::figure::Figure;
 use super::line_chart::{Line, LineChart};
 use super::numerals::{counted, percent, significant};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "learning_curves";
 const PANEL_HEIGHT: f64 = 270.0;
@@ -50,7 +51,7 @@ pub fn learning_curves(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
     loss_panel.draw(&mut canvas, Area::new(MARGIN, top, width, PANEL_HEIGHT));
     let right = MARGIN + width + PANEL_GAP;
     accuracy_panel.draw(&mut canvas, Area::new(right, top, width, PANEL_HEIGHT));
-    Ok(canvas.finish(alt_text))
+    canvas.finish(alt_text)
 }
 
 fn check(epochs: &[EpochMetrics]) -> Result<()> {
@@ -87,8 +88,8 @@ fn curves(
             .collect()
     };
     let curves = [
-        ("training", points(&training)),
-        ("validation", points(&validation)),
+        (say("training", "訓練データ"), points(&training)),
+        (say("validation", "検証データ"), points(&validation)),
     ];
     curves
         .into_iter()
@@ -102,7 +103,7 @@ fn loss_panel(epochs: usize, curves: Vec<(&str, Vec<Point>)>) -> LineChart {
     let low = low.min(0.0);
     panel(
         epochs,
-        ("Loss", "mean loss"),
+        (say("Loss", "損失"), say("mean loss", "平均損失")),
         Axis::round(low, high, 5),
         curves,
         |loss| significant(loss, 3),
@@ -122,7 +123,10 @@ fn accuracy_panel(epochs: usize, curves: Vec<(&str, Vec<Point>)>) -> LineChart {
     axis.high = axis.high.min(100.0);
     panel(
         epochs,
-        ("Accuracy", "accuracy in %"),
+        (
+            say("Accuracy", "正解率"),
+            say("accuracy in %", "正解率 (%)"),
+        ),
         axis,
         in_percent,
         |accuracy| percent(accuracy / 100.0, 1),
@@ -145,7 +149,7 @@ fn panel(
         title: title.to_owned(),
         x: Axis::numbering(epochs, 8),
         y,
-        x_title: "epoch".to_owned(),
+        x_title: say("epoch", "エポック").to_owned(),
         y_title: y_title.to_owned(),
         lines: lines.collect(),
         shaded: false,
@@ -171,19 +175,25 @@ fn alt_text(
     loss: &[(&str, Vec<Point>)],
     accuracy: &[(&str, Vec<Point>)],
 ) -> String {
-    let mut sentences = vec![format!(
+    let mut sentences = vec![said!(
         "{title}. Learning curves over {}.",
-        counted(epochs, "epoch", "epochs")
+        "{title}。{}の学習曲線。",
+        counted(epochs, ["epoch", "epochs"], ["", "エポック"])
     )];
     let mut describe = |what: &str, curves: &[(&str, Vec<Point>)], show: &dyn Fn(f64) -> String| {
         for (name, points) in curves {
             if let (Some(first), Some(last)) = (points.first(), points.last()) {
                 let (first, last) = (show(first.1), show(last.1));
-                sentences.push(format!("{what} in {name}: from {first} to {last}."));
+                sentences.push(said!(
+                    "{what} in {name}: from {first} to {last}.",
+                    "{name}の{what}: {first} から {last}。"
+                ));
             }
         }
     };
-    describe("Loss", loss, &|value| significant(value, 3));
-    describe("Accuracy", accuracy, &|value| percent(value, 1));
-    sentences.join(" ")
+    describe(say("Loss", "損失"), loss, &|value| significant(value, 3));
+    describe(say("Accuracy", "正解率"), accuracy, &|value| {
+        percent(value, 1)
+    });
+    sentences.join(say(" ", ""))
 }

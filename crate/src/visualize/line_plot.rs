@@ -7,6 +7,7 @@ use super::figure::Figure;
 use super::line_chart::{Line, LineChart};
 use super::numerals::{counted, significant};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "line_plot";
 const PANEL_HEIGHT: f64 = 330.0;
@@ -63,7 +64,7 @@ pub fn line_plot(
         &mut canvas,
         Area::new(MARGIN, heading.bottom(), width, height),
     );
-    Ok(canvas.finish(alt_text(title, series, settings)))
+    canvas.finish(alt_text(title, series, settings))
 }
 
 fn y_axis(series: &[LineSeries], settings: &LinePlotSettings) -> Axis {
@@ -160,31 +161,33 @@ fn range(series: &[LineSeries], value: impl Fn(&Point) -> f64) -> (f64, f64) {
 }
 
 fn alt_text(title: &str, series: &[LineSeries], settings: &LinePlotSettings) -> String {
-    let mut text = format!(
-        "{title}. Line plot of {} against {}{}{}.",
-        settings.y_title,
-        settings.x_title,
-        if settings.logarithmic_y {
-            ", logarithmic scale"
-        } else {
-            ""
+    let mut text = said!(
+        "{title}. Line plot of {y} against {x}{scale}{shade}.",
+        "{title}。折れ線グラフ (横軸: {x}、縦軸: {y}{scale}{shade})。",
+        x = settings.x_title,
+        y = settings.y_title,
+        scale = match settings.logarithmic_y {
+            true => say(", logarithmic scale", "、対数目盛"),
+            false => "",
         },
-        if settings.shaded {
-            ", with shaded areas below the lines"
-        } else {
-            ""
-        }
+        shade = match settings.shaded {
+            true => say(
+                ", with shaded areas below the lines",
+                "、線の下を塗りつぶし"
+            ),
+            false => "",
+        },
     );
     for line in series {
         let (low, high) = range(std::slice::from_ref(line), |point| point.1);
-        text.push_str(&format!(
+        text.push_str(&said!(
             " {}: {}, between {} and {}.",
-            if line.name.is_empty() {
-                "Line"
-            } else {
-                &line.name
+            "{}: {}、{} から {}。",
+            match line.name.as_str() {
+                "" => say("Line", "線"),
+                name => name,
             },
-            counted(line.points.len(), "point", "points"),
+            counted(line.points.len(), ["point", "points"], ["", "点"]),
             significant(low, 3),
             significant(high, 3),
         ));

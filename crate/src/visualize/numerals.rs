@@ -1,14 +1,18 @@
 //! Numbers as text.
 
+use crate::language::Language;
 pub(super) use crate::text::with_commas as count;
 
-/// A number of things, with the noun in the singular for exactly one: `1 image`, `2,000 images`.
-pub(super) fn counted(value: usize, singular: &str, plural: &str) -> String {
-    format!(
-        "{} {}",
-        count(value),
-        if value == 1 { singular } else { plural }
-    )
+/// A number of things, with the noun in the singular for exactly one: `1 image`, `2,000 images`;
+/// in Japanese with the counter behind the number: `画像 2,000 枚`.
+pub(super) fn counted(value: usize, english: [&str; 2], japanese: [&str; 2]) -> String {
+    let number = count(value);
+    match Language::current() {
+        Language::English => format!("{number} {}", english[usize::from(value != 1)]),
+        Language::Japanese => format!("{} {number} {}", japanese[0], japanese[1])
+            .trim_start()
+            .to_owned(),
+    }
 }
 
 /// A fraction as a percentage: `percent(0.875, 1)` is `87.5 %`.

@@ -5,6 +5,7 @@ use super::check::{ensure, ensure_size, invalid};
 use super::colour::mixed;
 use super::colour_scale::{ColourScale, Scale};
 use crate::error::Result;
+use crate::language::{said, say};
 
 /// A heat map over a picture, such as what Grad-CAM gives.
 ///
@@ -116,15 +117,24 @@ impl Overlay {
                 .then(other.cmp(&one))
         });
         let Some(index) = hottest.filter(|&index| strength(index) > 0.0) else {
-            return "with an empty heat map".to_owned();
+            return say("with an empty heat map", "空のヒートマップ").to_owned();
         };
         let third = |place: usize, number: usize| 3 * (2 * place + 1) / (2 * number);
-        let row = ["at the top", "in the middle", "at the bottom"]
-            [third(index / self.columns, self.rows)];
-        let column = ["on the left", "", "on the right"][third(index % self.columns, self.columns)];
-        format!("with a heat map, strongest {row} {column}")
-            .trim_end()
-            .to_owned()
+        let row = third(index / self.columns, self.rows);
+        let column = third(index % self.columns, self.columns);
+        let place = [
+            ["左上", "上", "右上"],
+            ["左", "中央", "右"],
+            ["左下", "下", "右下"],
+        ][row][column];
+        let row = ["at the top", "in the middle", "at the bottom"][row];
+        let column = ["on the left", "", "on the right"][column];
+        said!(
+            "with a heat map, strongest {row} {column}",
+            "ヒートマップの最大は{place}"
+        )
+        .trim_end()
+        .to_owned()
     }
 
     /// For each of `length` device pixels, between which of `number` values it lies.

@@ -7,6 +7,7 @@ use super::figure::Figure;
 use super::picture::Picture;
 use super::text::{Align, Text};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "pixel_values";
 const CELL: f64 = 26.0;
@@ -23,7 +24,7 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
     let width = 2.0 * MARGIN + INDEX_WIDTH + picture.width as f64 * CELL;
     let heading = Heading::new(
         title,
-        &picture.caption.replace('\n', ", "),
+        &picture.caption.replace('\n', say(", ", "、")),
         width.max(260.0),
     );
     let top = heading.bottom() + 14.0;
@@ -48,7 +49,7 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
         let ink = text_on(grey(f64::from(value) / 255.0));
         canvas.text(number.colour(ink).align(Align::Centre).middle());
     }
-    Ok(canvas.finish(alt_text(title, picture)))
+    canvas.finish(alt_text(title, picture))
 }
 
 fn check(picture: &Picture) -> Result<()> {
@@ -87,10 +88,13 @@ fn alt_text(title: &str, picture: &Picture) -> String {
     let caption = if picture.caption.is_empty() {
         String::new()
     } else {
-        format!(" {}.", picture.caption.replace('\n', ", "))
+        let caption = picture.caption.replace('\n', say(", ", "、"));
+        said!(" {caption}.", "{caption}。")
     };
-    format!(
+    said!(
         "{title}.{caption} The {} × {} pixels of an image as numbers on their grey, from {darkest} to {brightest}.",
-        picture.height, picture.width
+        "{title}。{caption}画像の {} × {} 画素を、その濃さの上に書いた数で示した表。値は {darkest} から {brightest}。",
+        picture.height,
+        picture.width
     )
 }

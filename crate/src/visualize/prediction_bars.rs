@@ -9,6 +9,7 @@ use super::numerals::percent;
 use super::picture::Picture;
 use super::text::{self, Align, Text};
 use crate::error::Result;
+use crate::language::{said, say};
 
 const FUNCTION: &str = "prediction_bars";
 const IMAGE_SIDE: f64 = 112.0;
@@ -74,7 +75,7 @@ fn draw(
         top += row.height + ROW_GAP;
     }
     draw_axis(&mut canvas, top - ROW_GAP, (left, width));
-    Ok(canvas.finish(alt_text(title, names, &rows)))
+    canvas.finish(alt_text(title, names, &rows))
 }
 
 fn check(names: &[String], predictions: &[Prediction], classes_shown: Option<usize>) -> Result<()> {
@@ -232,9 +233,9 @@ impl<'a> Row<'a> {
         }
         if self.prediction.true_class == Some(class) {
             let note = if predicted {
-                "true class"
+                say("true class", "正解クラス")
             } else {
-                "← true class"
+                say("← true class", "← 正解クラス")
             };
             canvas.text(Text::new(note, (x, middle), SMALL).middle());
         }
@@ -248,7 +249,7 @@ fn draw_axis(canvas: &mut Canvas, bottom: f64, (left, width): (f64, f64)) {
         canvas.text(label.colour(MUTED).align(Align::Centre));
     }
     let title = Text::new(
-        "predicted probability",
+        say("predicted probability", "予測確率"),
         (left + width / 2.0, bottom + 36.0),
         LABEL,
     );
@@ -256,7 +257,10 @@ fn draw_axis(canvas: &mut Canvas, bottom: f64, (left, width): (f64, f64)) {
 }
 
 fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
-    let mut text = format!("{title}. Images with the probabilities of their classes.");
+    let mut text = said!(
+        "{title}. Images with the probabilities of their classes.",
+        "{title}。画像とクラスの確率。"
+    );
     for (index, row) in rows.iter().enumerate() {
         let named: Vec<String> = row
             .classes
@@ -271,14 +275,23 @@ fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
             })
             .collect();
         let truth = match (row.prediction.true_class, row.is_right()) {
-            (Some(class), Some(true)) => format!("; true class {} (right)", names[class]),
-            (Some(class), _) => format!("; true class {} (wrong)", names[class]),
+            (Some(class), Some(true)) => said!(
+                "; true class {} (right)",
+                "。正解クラス: {} (正解)",
+                names[class]
+            ),
+            (Some(class), _) => said!(
+                "; true class {} (wrong)",
+                "。正解クラス: {} (不正解)",
+                names[class]
+            ),
             (None, _) => String::new(),
         };
-        text.push_str(&format!(
+        text.push_str(&said!(
             " Image {}: {}{truth}.",
+            "画像 {}: {}{truth}。",
             index + 1,
-            named.join(", ")
+            named.join(say(", ", "、"))
         ));
     }
     text

@@ -6,7 +6,7 @@
 use super::canvas::{Canvas, DEVICE_SCALE, PlacedImage, Point, Shape, Stroke, device, nearest};
 use super::colour::Colour;
 use super::stroke;
-use super::text::{self, Align, FAMILY, Text};
+use super::text::{self, Align, Text};
 use crate::error::{Error, Result};
 use crate::text::escape;
 use base64::Engine as _;
@@ -217,7 +217,10 @@ impl Surface for SVGBackend<'_> {
         } else {
             FontStyle::Normal
         };
-        let style = (FAMILY, text.size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR)
+        let style = (
+            text.family(),
+            text.size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR,
+        )
             .into_font()
             .style(style)
             .transform(transform)

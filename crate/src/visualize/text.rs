@@ -1,14 +1,20 @@
-//! Text in the embedded font: its width, line breaks, and its pixels.
+//! Text in the fonts of the crate: its width, its lines, and its pixels.
 //!
 //! plotters 0.3.7 can draw text with ab_glyph too, but leaves out the space at the left of each
 //! glyph, so that letters stand unevenly; hence bitmaps get their glyphs from here.
 
 use super::colour::{Colour, INK};
-use ab_glyph::{Font, FontRef, ScaleFont, point};
-use std::sync::OnceLock;
+use super::font::{self, glyph, is_latin};
+use super::line_breaks::pieces;
+use crate::error::Result;
+use crate::language::{said, say};
+use ab_glyph::{Font as _, FontArc, GlyphId, ScaleFont as _, point};
 
 /// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
-pub(super) const FAMILY: &str = "Lato, Carlito, Arial, sans-serif";
+const FAMILY: &str = "Lato, Carlito, Arial, sans-serif";
+/// For text that Lato cannot write: the Japanese fonts of the usual systems follow.
+const JAPANESE_FAMILY: &str = "Lato, Carlito, Arial, Noto Sans JP, Hiragino Sans, Yu Gothic, \
+                               Meiryo, Noto Sans CJK JP, sans-serif";
 
 /// The height of a capital letter, as a share of the font size.
 const CAP_HEIGHT: f64 = 0.72;
@@ -76,6 +82,20 @@ impl Text {
         }
     }
 
+    /// The families of fonts that an SVG names.
+    pub(super) fn family(&self) -> &'static str {
+        if is_latin(&self.content, self.bold) {
+            FAMILY
+        } else {
+            JAPANESE_FAMILY
+        }
+    }
+
+    /// An error if the font that the text needs cannot be read.
+    pub(super) fn check_font(&self) -> Result<()> {
+        font::ensure_readable(&self.content, self.bold)
+    }
+
     /// The point on the baseline.
     pub(super) fn baseline(&self) -> (f64, f64) {
         let drop = if self.middle {
@@ -106,18 +126,24 @@ pub(super) fn printable(text: &str) -> String {
 
 /// ` text.` to follow another sentence of an alt text, or nothing if there is nothing to say.
 pub(super) fn sentence(text: &str) -> String {
-    match text.trim().trim_end_matches('.') {
-        "" => String::new(),
-        text => format!(" {}.", text.replace('\n', ", ")),
+    let text = in_one_line(text.trim().trim_end_matches(['.', '。']));
+    if text.is_empty() {
+        return text;
     }
+    said!(" {text}.", "{text}。")
+}
+
+/// Several lines as one, for an alt text.
+pub(super) fn in_one_line(text: &str) -> String {
+    text.trim().replace('\n', say(", ", "、"))
 }
 
 /// The width of one line in the unit of `size`.
 pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
-    let Some(font) = font(bold) else {
-        return 0.6 * size * text.chars().count() as f64;
-    };
-    advances(font, text, size).1
+    Line::set(text, size, bold).map_or_else(
+        || 0.6 * size * text.chars().count() as f64,
+        |line| line.width,
+    )
 }
 
 /// The width of the widest of several lines.
@@ -143,48 +169,56 @@ pub(super) fn shortened(text: &str, size: f64, bold: bool, limit: f64) -> String
     "…".to_owned()
 }
 
-/// The text in lines no wider than `limit`, broken at spaces, and at most `most` of them.
+/// The text in lines no wider than `limit`, and at most `most` of them: broken at spaces, and
+/// between the characters of Japanese.
 pub(super) fn wrapped(text: &str, size: f64, bold: bool, limit: f64, most: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+    let fits = |text: &str| width(text, size, bold) <= limit;
+    // Each line with whether there is a space between it and the one before.
+    let mut lines: Vec<(bool, String)> = Vec::new();
     for part in text.split('\n') {
-        let mut line = String::new();
-        for word in part.split_whitespace() {
-            let longer = if line.is_empty() {
-                word.to_owned()
+        let mut line = (true, String::new());
+        for piece in pieces(part, fits) {
+            let longer = joined(&line.1, piece.spaced, piece.text);
+            if line.1.is_empty() || fits(&longer) {
+                line.1 = longer;
             } else {
-                format!("{line} {word}")
-            };
-            if line.is_empty() || width(&longer, size, bold) <= limit {
-                line = longer;
-            } else {
-                lines.push(std::mem::replace(&mut line, word.to_owned()));
+                let next = (piece.spaced, piece.text.to_owned());
+                lines.push(std::mem::replace(&mut line, next));
             }
         }
         lines.push(line);
     }
     if lines.len() > most {
-        let rest = lines.split_off(most.max(1) - 1).join(" ");
-        lines.push(rest);
+        let rest = lines.split_off(most.max(1) - 1);
+        let rest = rest.into_iter().reduce(|(first, line), (spaced, next)| {
+            let whole = joined(&line, spaced, &next);
+            (first, whole)
+        });
+        lines.extend(rest);
     }
     lines
         .iter()
-        .map(|line| shortened(line, size, bold, limit))
+        .map(|(_, line)| shortened(line, size, bold, limit))
         .collect()
+}
+
+fn joined(line: &str, spaced: bool, piece: &str) -> String {
+    let space = if spaced && !line.is_empty() { " " } else { "" };
+    format!("{line}{space}{piece}")
 }
 
 /// Calls `paint(x, y, coverage)` for every pixel of the text; `size`, `x` and `y` are in pixels.
 ///
 /// Returns false if the embedded font cannot be read.
 pub(super) fn rasterise(text: &Text, scale: f64, mut paint: impl FnMut(i32, i32, f64)) -> bool {
-    let Some(font) = font(text.bold) else {
+    let size = text.size * scale;
+    let Some(line) = Line::set(&text.content, size, text.bold) else {
         return false;
     };
-    let size = text.size * scale;
-    let (starts, length) = advances(font, &text.content, size);
     let shift = match text.align {
         Align::Left => 0.0,
-        Align::Centre => -length / 2.0,
-        Align::Right => -length,
+        Align::Centre => -line.width / 2.0,
+        Align::Right => -line.width,
     };
     let (x, y) = text.baseline();
     let (x, y) = (x * scale, y * scale);
@@ -194,11 +228,9 @@ pub(super) fn rasterise(text: &Text, scale: f64, mut paint: impl FnMut(i32, i32,
     } else {
         (x + shift, y.round() as i32)
     };
-    let font_scale = px_scale(font, size);
-    for (sign, start) in text.content.chars().zip(starts) {
-        let glyph = font
-            .glyph_id(sign)
-            .with_scale_and_position(font_scale, point((along + start) as f32, 0.0));
+    for (start, font, glyph) in line.glyphs {
+        let position = point((along + start) as f32, 0.0);
+        let glyph = glyph.with_scale_and_position(px_scale(font, size), position);
         let Some(outline) = font.outline_glyph(glyph) else {
             continue;
         };
@@ -216,49 +248,45 @@ pub(super) fn rasterise(text: &Text, scale: f64, mut paint: impl FnMut(i32, i32,
     true
 }
 
-/// Where each glyph starts, and the width of the whole line.
-fn advances(font: &FontRef<'static>, text: &str, size: f64) -> (Vec<f64>, f64) {
-    let scaled = font.as_scaled(px_scale(font, size));
-    let mut starts = Vec::with_capacity(text.len());
-    let mut end = 0.0;
-    let mut previous = None;
-    for sign in text.chars() {
-        let glyph = font.glyph_id(sign);
-        if let Some(previous) = previous {
-            end += f64::from(scaled.kern(previous, glyph));
+/// A line of text as glyphs.
+struct Line {
+    /// Where each glyph starts, its font and its number there.
+    glyphs: Vec<(f64, &'static FontArc, GlyphId)>,
+    width: f64,
+}
+
+impl Line {
+    /// `None` if the embedded font cannot be read.
+    fn set(text: &str, size: f64, bold: bool) -> Option<Line> {
+        let mut line = Line {
+            glyphs: Vec::with_capacity(text.len()),
+            width: 0.0,
+        };
+        for sign in text.chars() {
+            let (font, glyph) = glyph(sign, bold)?;
+            let scaled = font.as_scaled(px_scale(font, size));
+            if let Some(&(_, before, previous)) = line.glyphs.last()
+                && std::ptr::eq(before, font)
+            {
+                line.width += f64::from(scaled.kern(previous, glyph));
+            }
+            line.glyphs.push((line.width, font, glyph));
+            line.width += f64::from(scaled.h_advance(glyph));
         }
-        starts.push(end);
-        end += f64::from(scaled.h_advance(glyph));
-        previous = Some(glyph);
+        Some(line)
     }
-    (starts, end)
 }
 
-/// ab_glyph measures a font by its ascent plus descent, CSS by its em square.
-fn px_scale(font: &FontRef<'static>, size: f64) -> f32 {
+/// ab_glyph measures a font by its ascent plus descent, CSS by its em square, in which both fonts
+/// have the size that is asked for.
+fn px_scale(font: &FontArc, size: f64) -> f32 {
     size as f32 * font.height_unscaled() / font.units_per_em().unwrap_or(2000.0)
-}
-
-/// Each cell of a notebook is a library of its own with its own statics, so the font is read on
-/// first use in each.
-fn font(bold: bool) -> Option<&'static FontRef<'static>> {
-    static REGULAR: OnceLock<Option<FontRef<'static>>> = OnceLock::new();
-    static BOLD: OnceLock<Option<FontRef<'static>>> = OnceLock::new();
-    let (cell, bytes): (_, &'static [u8]) = if bold {
-        (&BOLD, include_bytes!("../../fonts/WorkshopSans-Bold.ttf"))
-    } else {
-        (
-            &REGULAR,
-            include_bytes!("../../fonts/WorkshopSans-Regular.ttf"),
-        )
-    };
-    cell.get_or_init(|| FontRef::try_from_slice(bytes).ok())
-        .as_ref()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::{Language, speaking};
 
     #[test]
     fn width_is_proportional_to_size() {
@@ -276,14 +304,49 @@ mod tests {
     #[test]
     fn every_sign_the_pictures_use_is_in_both_fonts() {
         for bold in [false, true] {
-            let Some(font) = font(bold) else {
-                panic!("the font cannot be read");
-            };
-            for sign in "−×±…–→←⁻⁰¹²³⁴⁵⁶⁷⁸⁹%,.éßŁαη“”".chars()
-            {
-                assert_ne!(font.glyph_id(sign).0, 0, "{sign} is missing");
+            let signs = "−×±…–→←⁻⁰¹²³⁴⁵⁶⁷⁸⁹%,.éßŁαη“”";
+            for sign in signs.chars() {
+                assert!(is_latin(&sign.to_string(), bold), "{sign} is missing");
             }
         }
+    }
+
+    #[test]
+    fn japanese_characters_are_as_wide_as_the_size_beside_latin_ones() {
+        for bold in [false, true] {
+            assert!((width("画像、", 12.0, bold) - 36.0).abs() < 0.01);
+            let mixed = width("画像 12 枚", 12.0, bold);
+            let latin = width(" 12 ", 12.0, bold);
+            assert!((mixed - 36.0 - latin).abs() < 0.01, "{mixed}");
+        }
+        // Letters of the same font are kerned, also behind a Japanese character.
+        let kerned = width("靴AV", 12.0, false) - 12.0;
+        assert!((kerned - width("AV", 12.0, false)).abs() < 0.01);
+        assert!(kerned < width("A", 12.0, false) + width("V", 12.0, false));
+    }
+
+    #[test]
+    fn only_text_with_japanese_names_japanese_fonts_in_svg() {
+        let family = |text| Text::new(text, (0.0, 0.0), 12.0).family();
+        assert_eq!(family("Bag"), "Lato, Carlito, Arial, sans-serif");
+        assert!(family("靴 Bag").contains("Noto Sans JP, Hiragino Sans, Yu Gothic, Meiryo"));
+    }
+
+    #[test]
+    fn both_fonts_stand_on_one_baseline() {
+        let rows = |content: &str| {
+            let (mut top, mut bottom) = (i32::MAX, i32::MIN);
+            let text = Text::new(content, (0.0, 0.0), 100.0);
+            assert!(rasterise(&text, 1.0, |_, y, coverage| if coverage > 0.5 {
+                (top, bottom) = (top.min(y), bottom.max(y));
+            }));
+            (top, bottom)
+        };
+        let (letter, kanji) = (rows("E"), rows("画"));
+        assert_eq!((letter.1 + 1) / 2, 0, "letters stand on the baseline");
+        // The square of a kanji reaches from 12 % of the size below the baseline to 88 % above it.
+        assert!((3..=12).contains(&kanji.1), "{kanji:?}");
+        assert!((-88..=-70).contains(&kanji.0), "{kanji:?}");
     }
 
     #[test]
@@ -305,10 +368,35 @@ mod tests {
     }
 
     #[test]
+    fn japanese_lines_break_without_spaces() {
+        let lines = |text: &str, limit| wrapped(text, 10.0, false, limit, 9);
+        assert_eq!(
+            lines("畳み込み層のフィルタ", 40.0),
+            ["畳み込み", "層の", "フィルタ"]
+        );
+        // Neither the full stop nor the small kana may start a line, nor the bracket end it.
+        assert_eq!(lines("層です。次は", 30.0), ["層で", "す。次", "は"]);
+        assert_eq!(lines("あいチェック", 30.0), ["あい", "チェッ", "ク"]);
+        assert_eq!(lines("層名「靴」", 30.0), ["層名", "「靴」"]);
+        let spaced = lines("画像 12 枚の確率", 45.0);
+        assert_eq!(spaced, ["画像 12", "枚の確率"]);
+    }
+
+    #[test]
+    fn the_last_of_too_many_japanese_lines_has_no_spaces_between_them() {
+        let lines = wrapped("畳み込み層のフィルタ", 10.0, false, 40.0, 2);
+        assert_eq!(lines, ["畳み込み", "層のフ…"]);
+        let lines = wrapped("画像 12 枚", 10.0, false, 30.0, 1);
+        assert_eq!(lines, ["画像…"]);
+    }
+
+    #[test]
     fn a_sentence_ends_with_one_full_stop() {
         assert_eq!(sentence("enlarged\nbilinearly."), " enlarged, bilinearly.");
         assert_eq!(sentence("one"), " one.");
         assert_eq!(sentence(" "), "");
+        let japanese = speaking(Language::Japanese, || sentence("拡大\n補間なし。"));
+        assert_eq!(japanese, "拡大、補間なし。");
     }
 
     #[test]

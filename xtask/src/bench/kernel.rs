@@ -59,10 +59,10 @@ pub(super) fn start(bench: &Bench) -> Result<()> {
     .publish(bench, versions(bench)?)
 }
 
-/// Every cell of every notebook, until its own work begins: what evcxr and rustc take.
+/// Every cell of every English notebook, until its own work begins: what evcxr and rustc take.
 pub(super) fn cells(bench: &Bench) -> Result<()> {
     let mut workers = workers(bench, &["gasshuku", "stock"])?;
-    let names: Vec<String> = notebooks::all(bench.workshop)?
+    let names: Vec<String> = notebooks::of_language(bench.workshop, "en")?
         .iter()
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
