@@ -7,7 +7,8 @@ use tch::{Device, Kind, Tensor};
 use super::{Checked, Findings, Problem, Report, attempt, ensure};
 use crate::error::{Error, Result};
 use crate::language::{said, say};
-use crate::predict::{Classifier, Prediction, read_image, write_image};
+use crate::load::{read_image, write_image};
+use crate::predict::{Classifier, Prediction};
 
 /// The attempt: a classifier, the path of a picture file → what the classifier says about the thing
 /// in the picture.
