@@ -148,8 +148,7 @@ fn a_linear_model_on_the_pixels_stays_under_80_percent_and_lenet_passes_90() {
         train(&linear, &training_set, &settings).unwrap();
         let accuracy = score(&linear, &test_set).unwrap().accuracy;
         assert!(accuracy < 0.8, "{accuracy} with decay {weight_decay}");
-        learned_by_heart =
-            learned_by_heart.max(score(&linear, &training_set).unwrap().accuracy);
+        learned_by_heart = learned_by_heart.max(score(&linear, &training_set).unwrap().accuracy);
     }
     assert!(learned_by_heart > 0.8, "it was not for want of training");
 
@@ -191,7 +190,10 @@ fn the_shortcut_is_taken_and_grad_cam_shows_it() {
     assert!(accuracy(&test.dataset) < 0.6);
 
     // Bears and cats, if only they carry the sticker.
-    let images = Tensor::cat(&[with_sticker(&test, "bear"), with_sticker(&test, "cat")], 0);
+    let images = Tensor::cat(
+        &[with_sticker(&test, "bear"), with_sticker(&test, "cat")],
+        0,
+    );
     assert_eq!(images.size()[0], 100);
     let cats = classifier.predict_batch(&images).unwrap();
     let cats = cats.iter().filter(|it| it.class() == "cat").count();

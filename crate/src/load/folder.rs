@@ -399,7 +399,7 @@ mod tests {
         assert_eq!(
             read.to_string(),
             "Images per class\nclass  images\nbear        1\ncat         2\n\
-             Left out\nfile                                           reason\n\
+             Left out\nfile                                         reason\n\
              cat/a.txt  only .png, .jpg and .jpeg files are read\n"
         );
         let japanese = speaking(Language::Japanese, || read.to_string());

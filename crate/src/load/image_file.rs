@@ -171,6 +171,45 @@ mod tests {
         assert_eq!(read(image, "g.png", [1, 2, 3]), [0, 10, 20, 100, 110, 120]);
     }
 
+    /// A JPEG file of 2×1 blocks, black at the left and white at the right, that says how it is to
+    /// be turned.
+    fn turned(orientation: u8) -> Vec<u8> {
+        use image::ImageEncoder;
+        use image::codecs::jpeg::JpegEncoder;
+        // TIFF 6.0: little-endian, one entry: tag 0x0112 (orientation), one SHORT.
+        let exif = [
+            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(),
+            &[orientation, 0, 0, 0, 0, 0, 0, 0],
+        ];
+        let image = GrayImage::from_fn(32, 16, |x, _| Luma([if x < 16 { 0 } else { 255 }]));
+        let mut file = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut file, 95);
+        encoder.set_exif_metadata(exif.concat()).unwrap();
+        encoder.encode_image(&image).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_photograph_is_turned_upright() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |orientation: u8, shape| {
+            let path = folder.path().join("photograph.jpg");
+            std::fs::write(&path, turned(orientation)).unwrap();
+            let image = read_image(&path, shape).unwrap();
+            let at = |row, column| image.i((0, 0, row, column)).int64_value(&[]) > 127;
+            [at(0, 0), at(shape[1] - 1, shape[2] - 1)]
+        };
+        // Exif 2.3, section 4.6.4: 1 as it is, 3 upside down, 6 to be turned a quarter clockwise,
+        // 8 anticlockwise. An orientation that does not exist changes nothing.
+        for (orientation, expected) in [(1, [false, true]), (3, [true, false]), (99, [false, true])]
+        {
+            assert_eq!(read(orientation, [1, 16, 32]), expected, "{orientation}");
+        }
+        for (orientation, expected) in [(6, [false, true]), (8, [true, false])] {
+            assert_eq!(read(orientation, [1, 32, 16]), expected, "{orientation}");
+        }
+    }
+
     #[test]
     fn colours_become_three_planes() {
         let mut image = RgbImage::new(2, 1);
