@@ -246,14 +246,14 @@ impl ImageFolder {
     }
 
     fn left_out(&self) -> Table {
-        let columns = [say("file", "ファイル"), say("reason", "理由")];
+        let columns = [say("file: reason", "ファイル: 理由")];
         let mut table = Table::new(say("Left out", "読まなかったもの"), &columns);
         for SkippedFile { path, reason } in self.skipped.iter().take(MOST_SKIPPED_SHOWN) {
-            table.row([last_two(path), reason.clone()]);
+            table.row([format!("{}: {reason}", last_two(path))]);
         }
         let more = self.skipped.len().saturating_sub(MOST_SKIPPED_SHOWN);
         if more > 0 {
-            table.row([said!("and {more} more", "ほか {more} 件"), String::new()]);
+            table.row([said!("and {more} more", "ほか {more} 件")]);
         }
         table
     }
@@ -399,8 +399,8 @@ mod tests {
         assert_eq!(
             read.to_string(),
             "Images per class\nclass  images\nbear        1\ncat         2\n\
-             Left out\nfile                                         reason\n\
-             cat/a.txt  only .png, .jpg and .jpeg files are read\n"
+             Left out\nfile: reason\n\
+             cat/a.txt: only .png, .jpg and .jpeg files are read\n"
         );
         let japanese = speaking(Language::Japanese, || read.to_string());
         assert!(japanese.starts_with("クラスごとの画像\n"), "{japanese}");
