@@ -171,10 +171,9 @@ impl LineChart {
             }
         }
         labels.sort_by(|one, other| one.1.total_cmp(&other.1));
-        let mut free_from = f64::NEG_INFINITY;
-        for (x, y, label, colour) in labels {
-            let y = y.max(free_from);
-            free_from = y + SMALL + 2.0;
+        let heights: Vec<f64> = labels.iter().map(|label| label.1).collect();
+        let heights = apart(&heights, plot.bottom());
+        for ((x, _, label, colour), y) in labels.into_iter().zip(heights) {
             canvas.text(
                 Text::new(label, (x + 8.0, y), SMALL)
                     .colour(colour)
@@ -220,6 +219,22 @@ impl LineChart {
             );
         }
     }
+}
+
+/// Sorted heights moved a line of text apart, none of them below `lowest` by that: down where
+/// there is room, up where the labels of the x-axis would be met.
+fn apart(heights: &[f64], lowest: f64) -> Vec<f64> {
+    let line = SMALL + 2.0;
+    let mut placed = heights.to_vec();
+    for index in 1..placed.len() {
+        placed[index] = placed[index].max(placed[index - 1] + line);
+    }
+    let mut room_until = lowest.max(heights.last().copied().unwrap_or(lowest));
+    for height in placed.iter_mut().rev() {
+        *height = height.min(room_until);
+        room_until = *height - line;
+    }
+    placed
 }
 
 fn stroke(index: usize) -> Stroke {
@@ -321,5 +336,16 @@ mod tests {
     fn a_short_line_is_kept() {
         let points = vec![(0.0, 1.0), (0.1, 2.0), (0.2, 1.5)];
         assert_eq!(reduced(&points), points);
+    }
+
+    #[test]
+    fn end_labels_stand_apart_and_above_the_axis() {
+        let line = SMALL + 2.0;
+        assert_eq!(apart(&[10.0, 90.0], 100.0), [10.0, 90.0]);
+        assert_eq!(apart(&[10.0, 11.0], 100.0), [10.0, 10.0 + line]);
+        assert_eq!(apart(&[99.0, 100.0], 100.0), [100.0 - line, 100.0]);
+        let three = [100.0 - 2.0 * line, 100.0 - line, 100.0];
+        assert_eq!(apart(&[97.0, 98.0, 99.0], 100.0), three);
+        assert_eq!(apart(&[], 100.0), [0.0; 0]);
     }
 }
