@@ -134,7 +134,7 @@ impl Report {
         let wrong = self.problem.iter().map(|text| ("✗", text));
         let lines: String = right
             .chain(wrong)
-            .map(|(sign, text)| format!("<div>{sign} {}</div>", escape(text)))
+            .map(|(sign, text)| format!("<div>{sign} {}</div>", with_code(text)))
             .collect();
         format!(
             "<div style=\"border-left:4px solid {colour};padding:2px 12px;line-height:1.6\">\
@@ -214,6 +214,19 @@ fn ratio(left: &Tensor, right: &Tensor) -> Option<f64> {
     let square = right.square().sum(Kind::Double).double_value(&[]);
     let ratio = product / square;
     (ratio.is_finite() && close(&left, &(&right * ratio))).then_some(ratio)
+}
+
+/// As HTML, with `code` between backticks set as code. A backtick without a partner stays.
+fn with_code(text: &str) -> String {
+    let escaped = escape(text);
+    let parts: Vec<&str> = escaped.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return escaped;
+    }
+    let tags = ["<code>", "</code>"].into_iter().cycle();
+    let (first, others) = parts.split_first().unwrap_or((&"", &[]));
+    let others = tags.zip(others).map(|(tag, part)| format!("{tag}{part}"));
+    format!("{first}{}", others.collect::<String>())
 }
 
 #[cfg(test)]
@@ -307,5 +320,15 @@ mod tests {
         assert!((found + 2.0).abs() < 1e-6);
         assert!(ratio(&numbers(&[1.0, 2.0]), &numbers(&[2.0, 1.0])).is_none());
         assert!(ratio(&numbers(&[1.0]), &numbers(&[0.0])).is_none());
+    }
+
+    #[test]
+    fn backticks_become_code() {
+        assert_eq!(
+            with_code("`a < b` and `c`"),
+            "<code>a &lt; b</code> and <code>c</code>"
+        );
+        assert_eq!(with_code("one ` alone"), "one ` alone");
+        assert_eq!(with_code("none"), "none");
     }
 }
