@@ -21,8 +21,8 @@ pub use crate::save::{load_model, load_or_train, load_weights, save_model};
 pub use crate::show::{picture, show_class_counts, show_filters, show_images, show_schedule};
 pub use crate::state_dict::StateDict;
 pub use crate::train::{
-    History, Optimizer, Schedule, StepRates, TrainingSettings, load_checkpoint, resume, score,
-    train,
+    BackgroundTraining, History, Optimizer, Schedule, StepRates, TrainingSettings, load_checkpoint,
+    resume, score, train, train_in_background,
 };
 pub use crate::visualize::{self, Figure};
 pub use tch::{self, Device, IndexOp, Kind, Tensor, nn, nn::Module};

@@ -5,20 +5,26 @@
 //! - `learner`: what the weights have to learn from a batch
 //! - [`history`]: what happened
 //! - [`checkpoint`]: how an interrupted training goes on
+//! - [`background`]: training while other cells run
+//! - `watcher`: who hears how it goes, and may end it
 //! - here: the loop itself
 
+pub mod background;
 pub mod checkpoint;
 pub mod history;
 mod learner;
 pub mod optimizer;
 pub mod schedule;
 pub mod settings;
+mod watcher;
 
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tch::{Device, Kind, Tensor};
 
+pub use background::{BackgroundTraining, train_in_background};
 pub use checkpoint::load_checkpoint;
 pub use history::{EpochRecord, History, Score};
 pub use optimizer::{Optimizer, OptimizerState};
@@ -28,16 +34,14 @@ pub use settings::TrainingSettings;
 use crate::define::model::forward;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
-use crate::language::{said, say};
+use crate::language::said;
 use crate::load::{Dataset, shuffled};
 use crate::state_dict::StateDict;
 use crate::text::with_commas;
 use checkpoint::{Checkpoint, Progress};
-use history::{first_columns, heading, spoken};
 use learner::{Learner, mean_gradient};
+use watcher::{EpochSoFar, Log, Watcher};
 
-/// A line comes this often in an epoch that takes longer.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Without gradients there is room for larger batches.
 const EVALUATION_BATCH: usize = 1000;
 
@@ -55,7 +59,7 @@ pub fn train(
     training_set: &Dataset,
     settings: &TrainingSettings,
 ) -> Result<History> {
-    Training::new(model, training_set, settings)?.run()
+    Training::new(model, training_set, settings)?.run(&mut Log::default())
 }
 
 /// Goes on with a training from its checkpoint, to the weights an uninterrupted one reaches.
@@ -94,7 +98,7 @@ pub fn resume(
         .restore(&checkpoint.optimizer)
         .map_err(|error| Error::file(path, error.to_string()))?;
     training.history = history;
-    training.run()
+    training.run(&mut Log::default())
 }
 
 /// Mean loss and accuracy of a model on a data set.
@@ -103,17 +107,24 @@ pub fn resume(
 /// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] without images or with
 /// other classes.
 pub fn score(model: &dyn Model, dataset: &Dataset) -> Result<Score> {
+    Ok(examine(model, dataset)?.0)
+}
+
+/// The score of a model on a data set, and its logits `[N, classes]`.
+fn examine(model: &dyn Model, dataset: &Dataset) -> Result<(Score, Tensor)> {
     check_fit(model, dataset)?;
     let _no_gradients = tch::no_grad_guard();
     let dataset = dataset.to_device(model.variables().device())?;
     let mut meter = Meter::default();
+    let mut all = Vec::new();
     for (images, labels) in dataset.batches(EVALUATION_BATCH)? {
         let logits = forward(model, &images, &mut ForwardPass::inference())?;
         let loss = logits.cross_entropy_for_logits(&labels);
         let right = logits.argmax(-1, false).eq_tensor(&labels).sum(Kind::Int64);
         meter.add(loss, right, labels.size()[0]);
+        all.push(logits);
     }
-    meter.score()
+    Ok((meter.score()?, Tensor::f_cat(&all, 0)?))
 }
 
 /// One training on its way.
@@ -153,16 +164,17 @@ impl<'a> Training<'a> {
         })
     }
 
-    fn run(mut self) -> Result<History> {
-        let left = say("time left", "残り時間");
-        println!("{}\n{}   {left}", self.announcement(), heading());
+    fn run(mut self, watcher: &mut dyn Watcher) -> Result<History> {
+        watcher.begins(&self.announcement());
         let start = Instant::now();
         let already = self.history.epochs.len();
         for epoch in already + 1..=self.settings.epochs {
-            let record = self.epoch(epoch)?;
+            let ControlFlow::Continue(record) = self.epoch(epoch, watcher)? else {
+                break;
+            };
             let done = (epoch - already) as u32;
             let left = start.elapsed() / done * (self.settings.epochs - epoch) as u32;
-            println!("{}   {}", record.line(self.settings.epochs), spoken(left));
+            watcher.epoch(&record, self.settings.epochs, left);
             self.history.epochs.push(record);
             self.save()?;
         }
@@ -208,12 +220,41 @@ impl<'a> Training<'a> {
         )
     }
 
-    /// One pass over the training images, then a look at the validation images.
-    fn epoch(&mut self, epoch: usize) -> Result<EpochRecord> {
+    /// One pass over the training images, then a look at the validation images; a break where the
+    /// watcher wanted one.
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        watcher: &mut dyn Watcher,
+    ) -> Result<ControlFlow<(), EpochRecord>> {
         let start = Instant::now();
-        let mut next_line = LINE_EVERY;
-        let mut meter = Meter::default();
         let first_step = (epoch - 1) * self.steps_per_epoch();
+        let Some(training) = self.pass(epoch, first_step, start, watcher)? else {
+            return Ok(ControlFlow::Break(()));
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        self.check_converging(epoch, training.loss)?;
+        Ok(ControlFlow::Continue(EpochRecord {
+            epoch,
+            training,
+            validation: self.validate(watcher)?,
+            learning_rate: self
+                .rates(first_step + self.steps_per_epoch() - 1)
+                .learning_rate,
+            seconds,
+            images_per_second: self.training_set.len() as f64 / seconds,
+        }))
+    }
+
+    /// The score of one pass over the training images, unless the watcher ended it.
+    fn pass(
+        &mut self,
+        epoch: usize,
+        first_step: usize,
+        start: Instant,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Option<Score>> {
+        let mut meter = Meter::default();
         let seed = epoch_seed(self.settings.seed, epoch);
         // For dropout in networks of one's own.
         tch::manual_seed(seed as i64);
@@ -231,41 +272,28 @@ impl<'a> Training<'a> {
             for lesson in lessons {
                 meter.add(lesson.loss, lesson.right, lesson.images);
             }
-            if start.elapsed() >= next_line {
-                println!("{}", self.within_epoch(epoch, &meter, start)?);
-                next_line = start.elapsed() + LINE_EVERY;
+            let so_far = EpochSoFar {
+                epoch,
+                epochs: self.settings.epochs,
+                start,
+                images: self.training_set.len(),
+                meter: &meter,
+            };
+            if watcher.batch(&so_far)?.is_break() {
+                return Ok(None);
             }
         }
         // Reading the score waits for the device, so it belongs to the epoch's time.
-        let training = meter.score()?;
-        let seconds = start.elapsed().as_secs_f64();
-        self.check_converging(epoch, training.loss)?;
-        Ok(EpochRecord {
-            epoch,
-            training,
-            validation: self
-                .validation_set
-                .as_ref()
-                .map(|set| score(self.model, set))
-                .transpose()?,
-            learning_rate: self
-                .rates(first_step + self.steps_per_epoch() - 1)
-                .learning_rate,
-            seconds,
-            images_per_second: self.training_set.len() as f64 / seconds,
-        })
+        meter.score().map(Some)
     }
 
-    fn within_epoch(&self, epoch: usize, meter: &Meter, start: Instant) -> Result<String> {
-        let share = meter.images() as f64 / self.training_set.len() as f64;
-        let left = start.elapsed().mul_f64((1.0 - share) / share);
-        Ok(said!(
-            "{}   {:.0} % of the epoch, {} left in it",
-            "{}   エポックの {:.0} %、残り {}",
-            first_columns(epoch, self.settings.epochs, &meter.score()?),
-            100.0 * share,
-            spoken(left)
-        ))
+    fn validate(&self, watcher: &mut dyn Watcher) -> Result<Option<Score>> {
+        let Some(validation_set) = &self.validation_set else {
+            return Ok(None);
+        };
+        let (score, logits) = examine(self.model, validation_set)?;
+        watcher.validated(&logits);
+        Ok(Some(score))
     }
 
     fn check_converging(&self, epoch: usize, loss: f64) -> Result<()> {
