@@ -13,9 +13,11 @@ use crate::error::{Error, Result};
 use crate::language::{said, say};
 use crate::load::Dataset;
 use crate::predict::{Classifier, Evaluation};
-use crate::train::{History, StepRates, TrainingSettings};
+use crate::text::with_commas;
+use crate::train::{BackgroundTraining, History, StepRates, TrainingSettings};
 use crate::visualize::{
     self, CountSeries, EpochMetrics, Figure, GridSettings, LinePlotSettings, LineSeries, Picture,
+    ProgressBar,
 };
 
 /// An image tensor as a picture: bytes `[1, C, H, W]` or `[C, H, W]`, with 1 or 3 channels.
@@ -172,8 +174,16 @@ impl History {
     /// # Errors
     /// [`Error::Picture`] before the first epoch.
     pub fn curves(&self) -> Result<Figure> {
-        let epochs: Vec<EpochMetrics> = self
-            .epochs
+        visualize::learning_curves(say("Training", "訓練の経過"), &self.metrics())
+    }
+
+    /// Shows the curves in a notebook.
+    pub fn evcxr_display(&self) {
+        show_figure(self.curves());
+    }
+
+    fn metrics(&self) -> Vec<EpochMetrics> {
+        self.epochs
             .iter()
             .map(|epoch| EpochMetrics {
                 training_loss: epoch.training.loss,
@@ -181,13 +191,65 @@ impl History {
                 validation_loss: epoch.validation.map(|score| score.loss),
                 validation_accuracy: epoch.validation.map(|score| score.accuracy),
             })
-            .collect();
-        visualize::learning_curves(say("Training", "訓練の経過"), &epochs)
+            .collect()
+    }
+}
+
+impl BackgroundTraining {
+    /// A bar with the share that is done and the time left, and the curves of the epochs that are
+    /// over.
+    ///
+    /// # Errors
+    /// [`Error::Picture`] if a curve cannot be drawn.
+    pub fn show_progress(&self) -> Result<Figure> {
+        let progress = self.progress();
+        let bar = ProgressBar {
+            share: progress.share,
+            text: progress.to_string(),
+        };
+        let title = say("Training in the background", "バックグラウンドでの訓練");
+        visualize::training_progress(title, &bar, &progress.history.metrics())
     }
 
-    /// Shows the curves in a notebook.
+    /// Some of the validation images that the network got wrong at the end of the last epoch, those
+    /// it was most sure of.
+    ///
+    /// # Errors
+    /// Those of [`BackgroundTraining::mistakes`].
+    pub fn show_mistakes(&self, count: usize) -> Result<Figure> {
+        let mistakes = self.mistakes()?;
+        let Some(images) = self.validation_set() else {
+            return Err(Error::Data("no images were held back".into()));
+        };
+        let title = said!(
+            "Taken for something else: {} of {} validation images",
+            "取り違えた検証画像: {} / {} 枚",
+            with_commas(mistakes.len()),
+            with_commas(images.len())
+        );
+        let pictures = mistakes
+            .iter()
+            .take(count)
+            .map(|mistake| {
+                let answer = &images.info.classes[mistake.answer];
+                let percent = 100.0 * mistake.probability;
+                let class = images.class(mistake.index)?;
+                let caption = said!(
+                    "{answer} {percent:.0} %\nis {class}",
+                    "{answer} {percent:.0} %\n正解: {class}"
+                );
+                Ok(images
+                    .picture(mistake.index)?
+                    .captioned(caption)
+                    .marked(false))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        visualize::image_grid(&title, &pictures, &GridSettings::default())
+    }
+
+    /// Shows in a notebook how far the training is.
     pub fn evcxr_display(&self) {
-        show_figure(self.curves());
+        show_figure(self.show_progress());
     }
 }
 
@@ -290,6 +352,8 @@ fn show_figure(figure: Result<Figure>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::define::{LeNet, LeNetSettings};
+    use crate::train::train_in_background;
 
     #[test]
     fn a_colour_tensor_becomes_interleaved_pixels() {
@@ -359,5 +423,39 @@ mod tests {
             ..Default::default()
         };
         assert!(show_schedule(&none, 100).is_err());
+    }
+
+    #[test]
+    fn a_training_in_the_background_shows_how_far_it_is_and_what_it_gets_wrong() {
+        let images = Tensor::zeros([20, 1, 16, 16], (Kind::Uint8, Device::Cpu));
+        let labels = Tensor::arange(20, (Kind::Int64, Device::Cpu)).remainder(2);
+        let dataset = Dataset::new(images, labels, vec!["day".into(), "night".into()]).unwrap();
+        let shape = LeNetSettings {
+            image: [1, 16, 16],
+            classes: 2,
+            ..Default::default()
+        };
+        let model = LeNet::new(&shape, Device::Cpu).unwrap();
+        let settings = TrainingSettings {
+            epochs: 1,
+            validation_share: 0.5,
+            ..Default::default()
+        };
+        let training = train_in_background(Box::new(model), &dataset, &settings).unwrap();
+        training.follow(1);
+        // Equal images get equal answers: half of them, or as many as have the other label.
+        let wrong = training.mistakes().unwrap();
+        let figure = training.show_mistakes(3).unwrap();
+        let title = format!("{} of 10 validation images", wrong.len());
+        assert!(figure.alt_text().contains(&title), "{}", figure.alt_text());
+        let shown = figure.alt_text().matches(" %").count();
+        assert_eq!(shown, wrong.len().min(3), "{}", figure.alt_text());
+        let figure = training.show_progress().unwrap();
+        let start = "Training in the background. finished, epoch 1 of 1. Learning curves over 1";
+        assert!(
+            figure.alt_text().starts_with(start),
+            "{}",
+            figure.alt_text()
+        );
     }
 }

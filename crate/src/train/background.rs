@@ -243,8 +243,8 @@ impl fmt::Display for TrainingProgress {
                 spoken(self.left)
             ),
             TrainingState::Finished => said!(
-                "finished: {epochs} epochs",
-                "終了しました ({epochs} エポック)"
+                "finished, epoch {epochs} of {epochs}",
+                "終了しました (エポック {epochs}/{epochs})"
             ),
             TrainingState::Stopped => said!(
                 "stopped in epoch {epoch} of {epochs}, {percent:.0} % done",

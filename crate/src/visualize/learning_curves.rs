@@ -3,6 +3,7 @@
 use super::axis::Axis;
 use super::canvas::{Area, CHART_WIDTH, Canvas, Heading, MARGIN, Point};
 use super::check::{ensure, ensure_finite};
+use super::colour::{BLUE, GRID};
 use super::figure::Figure;
 use super::line_chart::{Line, LineChart};
 use super::numerals::{counted, percent, significant};
@@ -12,6 +13,8 @@ use crate::language::{said, say};
 const FUNCTION: &str = "learning_curves";
 const PANEL_HEIGHT: f64 = 270.0;
 const PANEL_GAP: f64 = 28.0;
+const BAR_HEIGHT: f64 = 10.0;
+const BAR_GAP: f64 = 18.0;
 
 /// What was measured after one epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,9 +29,76 @@ pub struct EpochMetrics {
     pub validation_accuracy: Option<f64>,
 }
 
+/// How far a training is, for [`training_progress`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgressBar {
+    /// The share that is done, in [0, 1].
+    pub share: f64,
+    /// The same in words, with the time left.
+    pub text: String,
+}
+
 /// Loss at the left, accuracy in percent at the right; one element of `epochs` per epoch.
 pub fn learning_curves(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
+    ensure(!epochs.is_empty(), FUNCTION, || {
+        "there are no epochs; train at least one".to_owned()
+    })?;
+    figure(title, None, epochs)
+}
+
+/// A bar with the share that is done, and below it the learning curves of the epochs that are over, if
+/// there are any.
+pub fn training_progress(
+    title: &str,
+    progress: &ProgressBar,
+    epochs: &[EpochMetrics],
+) -> Result<Figure> {
+    ensure((0.0..=1.0).contains(&progress.share), FUNCTION, || {
+        format!("{} of the training cannot be done", progress.share)
+    })?;
+    figure(title, Some(progress), epochs)
+}
+
+fn figure(title: &str, progress: Option<&ProgressBar>, epochs: &[EpochMetrics]) -> Result<Figure> {
     check(epochs)?;
+    let subtitle = progress.map_or("", |progress| &progress.text);
+    let heading = Heading::new(title, subtitle, CHART_WIDTH);
+    let bar_height = if progress.is_some() { BAR_HEIGHT } else { 0.0 };
+    let top = heading.bottom()
+        + if progress.is_some() {
+            BAR_HEIGHT + BAR_GAP
+        } else {
+            0.0
+        };
+    let panels = if epochs.is_empty() { 0.0 } else { PANEL_HEIGHT };
+    let mut canvas = Canvas::new(FUNCTION, CHART_WIDTH, top + panels + MARGIN)?;
+    canvas.heading(&heading);
+    let width = CHART_WIDTH - 2.0 * MARGIN;
+    let mut words = vec![sentence(title)];
+    if let Some(progress) = progress {
+        let area = Area::new(MARGIN, heading.bottom(), width, bar_height);
+        draw_bar(&mut canvas, area, progress.share);
+        words.push(sentence(&progress.text));
+    }
+    if !epochs.is_empty() {
+        let area = Area::new(MARGIN, top, width, panels);
+        words.push(draw_panels(&mut canvas, area, epochs));
+    }
+    canvas.finish(words.join(say(" ", "")))
+}
+
+fn sentence(text: &str) -> String {
+    said!("{text}.", "{text}。")
+}
+
+fn draw_bar(canvas: &mut Canvas, area: Area, share: f64) {
+    canvas.rectangle(area, GRID);
+    let done = Area::new(area.x, area.y, area.width * share, area.height);
+    canvas.rectangle(done, BLUE);
+}
+
+/// Draws both panels, and says in words what they show.
+fn draw_panels(canvas: &mut Canvas, area: Area, epochs: &[EpochMetrics]) -> String {
     let loss = curves(
         epochs,
         |epoch| Some(epoch.training_loss),
@@ -39,25 +109,16 @@ pub fn learning_curves(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
         |epoch| Some(epoch.training_accuracy),
         |epoch| epoch.validation_accuracy,
     );
-    let alt_text = alt_text(title, epochs.len(), &loss, &accuracy);
-    let loss_panel = loss_panel(epochs.len(), loss);
-    let accuracy_panel = accuracy_panel(epochs.len(), accuracy);
-
-    let heading = Heading::new(title, "", CHART_WIDTH);
-    let top = heading.bottom();
-    let mut canvas = Canvas::new(FUNCTION, CHART_WIDTH, top + PANEL_HEIGHT + MARGIN)?;
-    canvas.heading(&heading);
-    let width = (CHART_WIDTH - 2.0 * MARGIN - PANEL_GAP) / 2.0;
-    loss_panel.draw(&mut canvas, Area::new(MARGIN, top, width, PANEL_HEIGHT));
-    let right = MARGIN + width + PANEL_GAP;
-    accuracy_panel.draw(&mut canvas, Area::new(right, top, width, PANEL_HEIGHT));
-    canvas.finish(alt_text)
+    let words = in_words(epochs.len(), &loss, &accuracy);
+    let width = (area.width - PANEL_GAP) / 2.0;
+    let left = Area::new(area.x, area.y, width, area.height);
+    loss_panel(epochs.len(), loss).draw(canvas, left);
+    let right = Area::new(area.x + width + PANEL_GAP, area.y, width, area.height);
+    accuracy_panel(epochs.len(), accuracy).draw(canvas, right);
+    words
 }
 
 fn check(epochs: &[EpochMetrics]) -> Result<()> {
-    ensure(!epochs.is_empty(), FUNCTION, || {
-        "there are no epochs; train at least one".to_owned()
-    })?;
     let losses = epochs.iter().map(|epoch| epoch.training_loss);
     ensure_finite(FUNCTION, "training loss", losses)?;
     let losses = epochs.iter().filter_map(|epoch| epoch.validation_loss);
@@ -169,15 +230,10 @@ fn range(curves: &[(&str, Vec<Point>)]) -> (f64, f64) {
     )
 }
 
-fn alt_text(
-    title: &str,
-    epochs: usize,
-    loss: &[(&str, Vec<Point>)],
-    accuracy: &[(&str, Vec<Point>)],
-) -> String {
+fn in_words(epochs: usize, loss: &[(&str, Vec<Point>)], accuracy: &[(&str, Vec<Point>)]) -> String {
     let mut sentences = vec![said!(
-        "{title}. Learning curves over {}.",
-        "{title}。{}の学習曲線。",
+        "Learning curves over {}.",
+        "{}の学習曲線。",
         counted(epochs, ["epoch", "epochs"], ["", "エポック"])
     )];
     let mut describe = |what: &str, curves: &[(&str, Vec<Point>)], show: &dyn Fn(f64) -> String| {
@@ -196,4 +252,33 @@ fn alt_text(
         percent(value, 1)
     });
     sentences.join(say(" ", ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_a_bar_above_the_curves() {
+        let progress = |share| ProgressBar {
+            share,
+            text: "epoch 1 of 4, 5 s left".into(),
+        };
+        let before = training_progress("Training", &progress(0.1), &[]).unwrap();
+        assert_eq!(before.alt_text(), "Training. epoch 1 of 4, 5 s left.");
+        let epoch = EpochMetrics {
+            training_loss: 1.0,
+            training_accuracy: 0.5,
+            ..Default::default()
+        };
+        let after = training_progress("Training", &progress(0.25), &[epoch]).unwrap();
+        assert_eq!(f64::from(after.height() - before.height()), PANEL_HEIGHT);
+        assert!(after.alt_text().contains("Learning curves over 1 epoch."));
+        for share in [-0.1, 1.1, f64::NAN] {
+            assert!(
+                training_progress("", &progress(share), &[]).is_err(),
+                "{share}"
+            );
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub use figure::Figure;
 pub use heat_map::{HeatMapSettings, heat_map};
 pub use image_grid::{GridSettings, image_grid};
 pub use kernel_grid::{KernelGridSettings, KernelGroup, kernel_grid};
-pub use learning_curves::{EpochMetrics, learning_curves};
+pub use learning_curves::{EpochMetrics, ProgressBar, learning_curves, training_progress};
 pub use line_plot::{LinePlotSettings, LineSeries, line_plot};
 pub use matrix::Matrix;
 pub use overlay::Overlay;
