@@ -12,7 +12,7 @@ mod train;
 mod worker;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::thread;
 
@@ -22,9 +22,7 @@ use serde_json::Value;
 
 use crate::process;
 use crate::setup;
-use crate::setup::packages::Downloads;
-use crate::setup::{requirements, venv};
-use crate::stamp::{self, Stamp};
+use crate::setup::packages;
 use crate::workshop::Workshop;
 
 /// What is measured.
@@ -83,7 +81,14 @@ pub(crate) fn bench(
     fs::create_dir_all(&folder)?;
     let bench = Bench {
         workshop,
-        python: environment(workshop, &folder)?,
+        python: packages::environment(
+            workshop,
+            &folder,
+            "bench.txt",
+            // pytorch-grad-cam comes as a source package only.
+            &["--no-binary=grad-cam"],
+            "PyTorch with its packages, about 3 GB to download",
+        )?,
         folder,
         runs: settings.runs,
         threads: match settings.threads {
@@ -113,30 +118,6 @@ fn said(command: &mut Command) -> Result<String> {
     let answer = process::ask(command)?.filter(|answer| answer.success);
     let answer = answer.with_context(|| process::cannot_start(command))?;
     Ok(answer.stdout.trim().to_owned())
-}
-
-/// A Python of its own, for the peers need all of PyTorch.
-fn environment(workshop: &Workshop, folder: &Path) -> Result<PathBuf> {
-    let venv = folder.join("venv");
-    let python = venv.join("bin/python");
-    let lock = workshop.python_sources().join("bench.txt");
-    let stamp = Stamp::new(venv.join("made-from"), &[&stamp::file(&lock)?]);
-    if stamp.is_fresh() {
-        return Ok(python);
-    }
-    println!("target/bench/venv: PyTorch with its packages, about 3 GB to download");
-    venv::create(&requirements::python()?.program, &venv)?;
-    let downloads = Downloads::below(folder)?;
-    let mut pip = downloads.pip(Command::new(&python), &lock);
-    // pytorch-grad-cam comes as a source package only.
-    let installed = process::hand_over(pip.args(["--quiet", "--no-binary=grad-cam"]))?;
-    ensure!(
-        installed.success(),
-        "pip cannot install xtask/python/bench.txt; what it says stands above"
-    );
-    downloads.remove()?;
-    stamp.write()?;
-    Ok(python)
 }
 
 impl Bench<'_> {

@@ -1,6 +1,7 @@
 //! Set-up and chores of the workshop: `cargo xtask help` lists them.
 
 mod bench;
+mod browser;
 mod clean;
 mod doctor;
 mod exercises;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::browser;
 use crate::languages::{self, LANGUAGES};
 use crate::notebooks;
 use crate::process;
@@ -24,12 +25,20 @@ pub(crate) enum Part {
     Solutions,
     /// The notebooks made to fail, which must be seen to fail
     Failing,
+    /// JupyterLab in a headless Chromium, as participants use it; skipped where there is none
+    Browser,
     /// The CUDA backend, where all of its libraries are installed; no GPU is needed
     Cuda,
 }
 
 /// What `cargo xtask test` runs. The CUDA backend's tests need 3 GB more, and are asked for.
-const ALL: [Part; 4] = [Part::Rust, Part::Notebooks, Part::Solutions, Part::Failing];
+const ALL: [Part; 5] = [
+    Part::Rust,
+    Part::Notebooks,
+    Part::Solutions,
+    Part::Failing,
+    Part::Browser,
+];
 
 /// Which cell of which notebook must be found to fail, and a word of the message.
 const FAILING: [(&str, u64, &str); 4] = [
@@ -75,6 +84,7 @@ fn name(part: Part) -> &'static str {
         Part::Notebooks => "notebooks",
         Part::Solutions => "notebooks with solutions",
         Part::Failing => "notebooks made to fail",
+        Part::Browser => "browser",
         Part::Cuda => "CUDA backend",
     }
 }
@@ -92,6 +102,7 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
         }
         Part::Solutions => solutions(workshop),
         Part::Failing => failing(workshop),
+        Part::Browser => browser::test(workshop),
         Part::Cuda => cuda(workshop),
     }
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use super::{PACKAGES, venv};
+use super::{PACKAGES, requirements, venv};
 use crate::process::{self, Step, Watch};
 use crate::stamp::{self, Stamp};
 use crate::workshop::Workshop;
@@ -51,6 +51,37 @@ pub(crate) fn pip(workshop: &Workshop, watch: &Watch, step: Step, lock: &str) ->
         progress(output, &downloads.temporary)
     })?;
     downloads.remove()
+}
+
+/// The Python of a virtual environment in a folder's `venv`, made if need be from a lock file that the
+/// notebooks have no need of.
+pub(crate) fn environment(
+    workshop: &Workshop,
+    folder: &Path,
+    lock: &str,
+    options: &[&str],
+    what: &str,
+) -> Result<PathBuf> {
+    let venv = folder.join("venv");
+    let python = venv.join("bin/python");
+    let lock = workshop.python_sources().join(lock);
+    let stamp = Stamp::new(venv.join("made-from"), &[&stamp::file(&lock)?]);
+    if stamp.is_fresh() {
+        return Ok(python);
+    }
+    println!("{}: {what}", workshop.relative(&venv));
+    venv::create(&requirements::python()?.program, &venv)?;
+    let downloads = Downloads::below(folder)?;
+    let mut pip = downloads.pip(Command::new(&python), &lock);
+    let installed = process::hand_over(pip.arg("--quiet").args(options))?;
+    ensure!(
+        installed.success(),
+        "pip cannot install {}; what it says stands above",
+        workshop.relative(&lock)
+    );
+    downloads.remove()?;
+    stamp.write()?;
+    Ok(python)
 }
 
 /// Where pip keeps what it fetches until it is installed, so that after an interruption only what
