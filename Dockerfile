@@ -8,6 +8,7 @@ FROM rust:1.95-slim-bookworm AS tools
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates g++ git python3-venv \
     && rm -rf /var/lib/apt/lists/* \
+    && rustup component add rust-src \
     && useradd --create-home --shell /bin/bash --uid 1000 participant
 
 FROM tools
