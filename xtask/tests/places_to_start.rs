@@ -1,0 +1,100 @@
+//! The files of containers name what there is, and links lead somewhere. No container engine is needed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What stands between two texts, the first time.
+fn between<'text>(text: &'text str, before: &str, after: &str) -> &'text str {
+    let (_, rest) = text.split_once(before).expect(before);
+    rest.split_once(after).expect(after).0
+}
+
+#[test]
+fn all_have_the_rust_that_the_workspace_asks_for() {
+    let wanted = read("Cargo.toml");
+    let wanted = between(&wanted, "rust-version = \"", "\"");
+    let dockerfile = read("Dockerfile");
+    assert_eq!(between(&dockerfile, "FROM rust:", "-"), wanted);
+    let binder = read("binder/postBuild");
+    let toolchain = between(&binder, "--default-toolchain ", " ");
+    assert_eq!(toolchain, format!("{wanted}.0"));
+}
+
+#[test]
+fn the_devcontainer_is_a_stage_of_the_dockerfile() {
+    let with_comments = read(".devcontainer/devcontainer.json");
+    let lines = with_comments.lines();
+    let json: String = lines
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect();
+    let settings: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let text = |pointer: &str| settings.pointer(pointer).unwrap().as_str().unwrap();
+    let dockerfile = format!(".devcontainer/{}", text("/build/dockerfile"));
+    let stage = format!(" AS {}\n", text("/build/target"));
+    let dockerfile = read(&dockerfile);
+    assert!(dockerfile.contains(&stage), "{stage}");
+    let user = format!(" {}\n", text("/remoteUser"));
+    let stage = between(&dockerfile, &stage, "\nFROM ");
+    assert!(stage.contains(user.trim_end()), "{stage}");
+    assert_eq!(text("/updateContentCommand"), "cargo xtask setup");
+}
+
+#[test]
+fn binders_scripts_are_programs() {
+    for script in ["binder/postBuild", "binder/start"] {
+        let path = root().join(script);
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{script} is not executable");
+        let checked = Command::new("bash").arg("-n").arg(path).status().unwrap();
+        assert!(checked.success(), "{script}");
+    }
+}
+
+/// The paths that links in a Markdown text lead to; those to other servers and within the page aside.
+fn links(markdown: &str) -> Vec<&str> {
+    let targets = markdown.split("](").skip(1);
+    targets
+        .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+        .map(|target| target.split_once('#').map_or(target, |(path, _)| path))
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+        .collect()
+}
+
+#[test]
+fn links_lead_to_files() {
+    let mut pages: Vec<PathBuf> = [
+        "README.md",
+        "README.ja.md",
+        "notebooks/facilitators.md",
+        "notebooks/facilitators.ja.md",
+        "data/README.md",
+        "xtask/README.md",
+    ]
+    .map(|page| root().join(page))
+    .into();
+    for language in ["en", "ja"] {
+        let folder = fs::read_dir(root().join("notebooks").join(language)).unwrap();
+        let paths = folder.map(|entry| entry.unwrap().path());
+        pages.extend(paths.filter(|path| path.extension().is_some_and(|it| it == "ipynb")));
+    }
+    let mut found = 0;
+    for page in &pages {
+        let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{page:?}: {error}"));
+        for link in links(&text) {
+            let target = page.parent().unwrap().join(link);
+            assert!(target.exists(), "{} links to {link}", page.display());
+            found += 1;
+        }
+    }
+    assert!(found > 60, "only {found} links were found");
+}
