@@ -215,12 +215,18 @@ impl BackgroundTraining {
     /// it was most sure of.
     ///
     /// # Errors
-    /// Those of [`BackgroundTraining::mistakes`].
+    /// Those of [`BackgroundTraining::mistakes`]; [`Error::Data`] if there are none.
     pub fn show_mistakes(&self, count: usize) -> Result<Figure> {
         let mistakes = self.mistakes()?;
         let Some(images) = self.validation_set() else {
             return Err(Error::Data("no images were held back".into()));
         };
+        if mistakes.is_empty() {
+            let all = with_commas(images.len());
+            return Err(Error::Data(format!(
+                "there are no mistakes: all {all} validation images are recognised"
+            )));
+        }
         let title = said!(
             "Taken for something else: {} of {} validation images",
             "取り違えた検証画像: {} / {} 枚",
@@ -457,5 +463,26 @@ mod tests {
             "{}",
             figure.alt_text()
         );
+    }
+
+    #[test]
+    fn no_mistakes_are_no_empty_picture() {
+        let images = Tensor::zeros([20, 1, 16, 16], (Kind::Uint8, Device::Cpu));
+        let labels = Tensor::zeros([20], (Kind::Int64, Device::Cpu));
+        let dataset = Dataset::new(images, labels, vec!["day".into(), "night".into()]).unwrap();
+        let shape = LeNetSettings {
+            image: [1, 16, 16],
+            classes: 2,
+            ..Default::default()
+        };
+        let model = LeNet::new(&shape, Device::Cpu).unwrap();
+        let settings = TrainingSettings {
+            epochs: 20,
+            ..Default::default()
+        };
+        let training = train_in_background(Box::new(model), &dataset, &settings).unwrap();
+        training.follow(20);
+        let error = training.show_mistakes(5).unwrap_err().to_string();
+        assert!(error.contains("all 2 validation images"), "{error}");
     }
 }
