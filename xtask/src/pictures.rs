@@ -12,12 +12,13 @@ use crate::notebooks::text;
 use crate::workshop::Workshop;
 
 /// Which cell of which notebook shows a picture, and the picture's file in `notebooks/pictures`.
-const PICTURES: [(&str, &str, &str); 5] = [
+const PICTURES: [(&str, &str, &str); 6] = [
     ("en/02_visualize", "visualize-3", "images.png"),
     ("en/04_train", "train-12", "curves.png"),
     ("en/06_predict", "predict-7", "answers.png"),
     ("en/06_predict", "predict-11", "confusion.png"),
     ("en/07_explain", "explain-13", "explanations.png"),
+    ("en/08_own_images", "own-28", "shortcut.png"),
 ];
 
 /// Writes them as the last `cargo xtask run` has shown them.
