@@ -183,4 +183,80 @@ mod tests {
             assert!(contrast > 4.5, "contrast {contrast} on {background:?}");
         }
     }
+
+    /// What people with protanopia, deuteranopia and tritanopia see of a linear RGB colour: Machado,
+    /// Oliveira, Fernandes, "A Physiologically-based Model for Simulation of Color Vision
+    /// Deficiency", 2009, severity 1.0.
+    const DEFICIENCIES: [[[f64; 3]; 3]; 3] = [
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ],
+    ];
+
+    fn times(matrix: [[f64; 3]; 3], vector: [f64; 3]) -> [f64; 3] {
+        matrix.map(|row| row.iter().zip(vector).map(|(one, other)| one * other).sum())
+    }
+
+    /// The way back of [`from_oklab`], by the same author.
+    fn to_oklab(linear: [f64; 3]) -> Oklab {
+        let cones = [
+            [0.4122214708, 0.5363325363, 0.0514459929],
+            [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005],
+        ];
+        let lab = [
+            [0.2104542553, 0.7936177850, -0.0040720468],
+            [1.9779984951, -2.4285922050, 0.4505937099],
+            [0.0259040371, 0.7827717662, -0.8086757660],
+        ];
+        times(lab, times(cones, linear).map(f64::cbrt))
+    }
+
+    /// How far apart two colours are at the least, for anybody.
+    fn least_distance(one: Colour, other: Colour) -> f64 {
+        let seen = |colour: Colour, deficiency| {
+            let linear = [colour.0, colour.1, colour.2].map(to_linear);
+            to_oklab(times(deficiency, linear).map(|channel| channel.clamp(0.0, 1.0)))
+        };
+        let distance = |deficiency| {
+            let (one, other) = (seen(one, deficiency), seen(other, deficiency));
+            let squares = one
+                .iter()
+                .zip(other)
+                .map(|(one, other)| (one - other).powi(2));
+            squares.sum::<f64>().sqrt()
+        };
+        DEFICIENCIES
+            .into_iter()
+            .map(distance)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    #[test]
+    fn series_can_be_told_apart_by_everybody() {
+        // A step of 0.02 is just noticed. The usual red and green are too close.
+        let red_and_green = (RGBColor(214, 39, 40), RGBColor(44, 160, 44));
+        assert!(least_distance(red_and_green.0, red_and_green.1) < 0.05);
+        for (index, &one) in SERIES.iter().enumerate() {
+            for &other in &SERIES[index + 1..] {
+                let distance = least_distance(one, other);
+                assert!(distance > 0.07, "{one:?} and {other:?}: {distance}");
+            }
+        }
+        assert!(least_distance(BLUE, VERMILLION) > 0.2, "right and wrong");
+        assert!(least_distance(BLUE, GRID) > 0.2, "done and not done");
+        assert!(least_distance(diverging(-1.0), diverging(1.0)) > 0.15);
+    }
 }
