@@ -1,4 +1,4 @@
-//! The languages of the notebooks: the same cells, each with prose of its own.
+//! The languages of the notebooks: the same code, with prose and texts for readers of its own.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ fn differences(ours: &Value, theirs: &Value) -> Result<Vec<String>> {
     for (ours, theirs) in cells(ours).iter().zip(cells(theirs)) {
         let (one, other) = (text(&ours["source"]), text(&theirs["source"]));
         let id = ours["id"].as_str().unwrap_or_default();
-        if ours["cell_type"] == "code" && code(&one) != code(&other) {
+        if ours["cell_type"] == "code" && !same_code(&one, &other) {
             found.push(format!("cell {id} has other code"));
         }
         if ours["cell_type"] == "markdown" && one == other {
@@ -66,7 +66,7 @@ fn differences(ours: &Value, theirs: &Value) -> Result<Vec<String>> {
     }
     let exercises = |notebook| exercises::all(notebook).context("in an exercise");
     for (one, other) in exercises(ours)?.iter().zip(exercises(theirs)?) {
-        if code(&one.solution) != code(&other.solution) {
+        if !same_code(&one.solution, &other.solution) {
             found.push(format!("exercise {} has another solution", one.name));
         }
         if one.hints != other.hints {
@@ -76,16 +76,77 @@ fn differences(ours: &Value, theirs: &Value) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The code of a cell: what stands in comments is prose.
-fn code(source: &str) -> Vec<&str> {
-    let lines = source.lines().map(|line| {
-        let beginning = line.trim_start();
-        match beginning.starts_with("//") {
-            true => "//",
-            false => line,
+/// Whether two cells do the same: their code is equal, and where a text differs, it is one for readers.
+fn same_code(ours: &str, theirs: &str) -> bool {
+    let (ours, theirs) = (pieces(ours), pieces(theirs));
+    ours.len() == theirs.len()
+        && ours
+            .iter()
+            .zip(&theirs)
+            .all(|(one, other)| match (one, other) {
+                (Piece::Text(one), Piece::Text(other)) => one == other || translates(one, other),
+                _ => one == other,
+            })
+}
+
+/// A part of a cell's source.
+#[derive(Debug, PartialEq)]
+enum Piece {
+    /// Outside string literals; of comments, only that they are there.
+    Code(String),
+    /// What stands in a string literal.
+    Text(String),
+}
+
+fn pieces(source: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut code = String::new();
+    let mut rest = source;
+    while let Some(character) = rest.chars().next() {
+        if rest.starts_with("//") {
+            code.push_str("//");
+            rest = &rest[rest.find('\n').unwrap_or(rest.len())..];
+        } else if character == '"' {
+            let length = text_length(&rest[1..]);
+            pieces.push(Piece::Code(std::mem::take(&mut code)));
+            pieces.push(Piece::Text(rest[1..1 + length].to_owned()));
+            rest = rest.get(length + 2..).unwrap_or_default();
+        } else {
+            code.push(character);
+            rest = &rest[character.len_utf8()..];
         }
-    });
-    lines.collect()
+    }
+    pieces.push(Piece::Code(code));
+    pieces
+}
+
+/// How many bytes there are before the quotation mark that ends a literal.
+fn text_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (place, character) in text.char_indices() {
+        match character {
+            '"' if !escaped => return place,
+            '\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
+/// Whether a text is another in Japanese, with the same values in it. Names, which code looks things up
+/// by, have no Japanese.
+fn translates(one: &str, other: &str) -> bool {
+    let is_japanese =
+        |character| matches!(character, '\u{3040}'..='\u{30FF}' | '\u{4E00}'..='\u{9FFF}');
+    other.contains(is_japanese) && values(one) == values(other)
+}
+
+/// The braces of a text with what stands in them.
+fn values(text: &str) -> Vec<&str> {
+    let opened = text.split('{').skip(1);
+    opened
+        .filter_map(|rest| Some(rest.split_once('}')?.0))
+        .collect()
 }
 
 #[cfg(test)]
@@ -124,5 +185,37 @@ mod tests {
         let mut moved = notebook("一。", "let a = 1;\n    // yours\n");
         moved["cells"].as_array_mut().unwrap().reverse();
         assert_eq!(found(moved), ["its cells are others, or in another order"]);
+    }
+
+    #[test]
+    fn texts_for_readers_may_be_translated_with_their_values() {
+        let same = |ours, theirs| same_code(ours, theirs);
+        let english = r#"println!("{} images", n); // how many"#;
+        assert!(same(english, r#"println!("画像 {} 枚", n); // 枚数"#));
+        assert!(
+            !same(english, r#"println!("画像", n); // 枚数"#),
+            "a value is lost"
+        );
+        assert!(
+            !same(english, r#"println!("{} pictures", n); // 枚数"#),
+            "not Japanese"
+        );
+        assert!(
+            !same(english, r#"println!("画像 {} 枚", m); // 枚数"#),
+            "other code"
+        );
+        assert!(
+            !same(english, r#"println!("画像 {} 枚", n);"#),
+            "a comment is lost"
+        );
+        assert!(
+            !same(r#"at("conv1")"#, r#"at("conv2")"#),
+            "a name is no prose"
+        );
+        assert!(!same(r#"f("a", "b")"#, r#"f("a")"#), "an argument is lost");
+        // Neither an address nor an escaped quotation mark is the end.
+        assert!(!same(r#"f("a//b", x)"#, r#"f("a//c", y)"#));
+        assert!(same(r#"f("say \"a\"", x)"#, r#"f("「\"a\"」と言う", x)"#));
+        assert!(!same(r#"f("say \"a\"", x)"#, r#"f("「\"a\"」と言う", y)"#));
     }
 }

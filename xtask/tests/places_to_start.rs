@@ -15,8 +15,10 @@ fn read(path: &str) -> String {
 
 /// What stands between two texts, the first time.
 fn between<'text>(text: &'text str, before: &str, after: &str) -> &'text str {
-    let (_, rest) = text.split_once(before).expect(before);
-    rest.split_once(after).expect(after).0
+    let found = text
+        .split_once(before)
+        .and_then(|(_, rest)| rest.split_once(after));
+    found.unwrap_or_else(|| panic!("{before} … {after}")).0
 }
 
 #[test]
