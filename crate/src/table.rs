@@ -32,7 +32,7 @@ impl Table {
         crate::display::show(&[("text/html", self.html()), ("text/plain", self.to_string())]);
     }
 
-    fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let line = |cells: &[String], tag: &str| -> String {
             let cells: String = cells
                 .iter()

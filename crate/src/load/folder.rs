@@ -222,9 +222,12 @@ fn name_of(path: &Path) -> String {
 impl ImageFolder {
     /// Shows in a notebook how many images each class has, and what was left out.
     pub fn evcxr_display(&self) {
-        for table in self.tables() {
-            table.evcxr_display();
-        }
+        crate::display::show(&[("text/html", self.html()), ("text/plain", self.to_string())]);
+    }
+
+    /// All tables in one, for a cell shows one block of HTML.
+    fn html(&self) -> String {
+        self.tables().iter().map(Table::html).collect()
     }
 
     fn tables(&self) -> Vec<Table> {
@@ -402,6 +405,8 @@ mod tests {
              Left out\nfile: reason\n\
              cat/a.txt: only .png, .jpg and .jpeg files are read\n"
         );
+        let html = read.html();
+        assert!(html.contains(">Images per class<") && html.contains(">Left out<"));
         let japanese = speaking(Language::Japanese, || read.to_string());
         assert!(japanese.starts_with("クラスごとの画像\n"), "{japanese}");
     }
