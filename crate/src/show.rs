@@ -217,10 +217,7 @@ impl BackgroundTraining {
     /// # Errors
     /// Those of [`BackgroundTraining::mistakes`]; [`Error::Data`] if there are none.
     pub fn show_mistakes(&self, count: usize) -> Result<Figure> {
-        let mistakes = self.mistakes()?;
-        let Some(images) = self.validation_set() else {
-            return Err(Error::Data("no images were held back".into()));
-        };
+        let (mistakes, images) = (self.mistakes()?, self.held_back()?);
         if mistakes.is_empty() {
             let all = with_commas(images.len());
             return Err(Error::Data(format!(
@@ -238,16 +235,7 @@ impl BackgroundTraining {
             .take(count)
             .map(|mistake| {
                 let answer = &images.info.classes[mistake.answer];
-                let percent = 100.0 * mistake.probability;
-                let class = images.class(mistake.index)?;
-                let caption = said!(
-                    "{answer} {percent:.0} %\nis {class}",
-                    "{answer} {percent:.0} %\n正解: {class}"
-                );
-                Ok(images
-                    .picture(mistake.index)?
-                    .captioned(caption)
-                    .marked(false))
+                answered(images, mistake.index, answer, mistake.probability)
             })
             .collect::<Result<Vec<_>>>()?;
         visualize::image_grid(&title, &pictures, &GridSettings::default())
@@ -302,21 +290,7 @@ impl Classifier {
             .iter()
             .zip(&predictions)
             .map(|(&index, prediction)| {
-                let class = dataset.class(index)?;
-                let right = prediction.class() == class;
-                let answer = format!(
-                    "{} {:.0} %",
-                    prediction.class(),
-                    100.0 * prediction.probability()
-                );
-                let caption = if right {
-                    answer
-                } else {
-                    said!("{answer}\nis {class}", "{answer}\n正解: {class}")
-                };
-                Ok(picture(&dataset.image(index)?)?
-                    .captioned(caption)
-                    .marked(right))
+                answered(dataset, index, prediction.class(), prediction.probability())
             })
             .collect::<Result<Vec<_>>>()?;
         let title = say("What the network says", "ネットワークの答え");
@@ -345,6 +319,26 @@ impl Classifier {
             None,
         )
     }
+}
+
+/// An image with the class that a model takes it for, marked as right or wrong; if wrong, with the
+/// true one.
+fn answered(dataset: &Dataset, index: usize, answer: &str, probability: f64) -> Result<Picture> {
+    let class = dataset.class(index)?;
+    let right = answer == class;
+    let mut caption = format!("{answer} {:.0} %", 100.0 * probability);
+    if !right {
+        caption += "\n";
+        caption += &truth(class);
+    }
+    Ok(picture(&dataset.image(index)?)?
+        .captioned(caption)
+        .marked(right))
+}
+
+/// What an image is, below what it was taken for.
+fn truth(class: &str) -> String {
+    said!("is {class}", "正解: {class}")
 }
 
 /// The first line of a failure belongs into the cell, not into a panic.
@@ -431,10 +425,9 @@ mod tests {
         assert!(show_schedule(&none, 100).is_err());
     }
 
-    #[test]
-    fn a_training_in_the_background_shows_how_far_it_is_and_what_it_gets_wrong() {
+    /// A training on 20 equal images with these labels, followed to its end.
+    fn followed(labels: Tensor, settings: &TrainingSettings) -> BackgroundTraining {
         let images = Tensor::zeros([20, 1, 16, 16], (Kind::Uint8, Device::Cpu));
-        let labels = Tensor::arange(20, (Kind::Int64, Device::Cpu)).remainder(2);
         let dataset = Dataset::new(images, labels, vec!["day".into(), "night".into()]).unwrap();
         let shape = LeNetSettings {
             image: [1, 16, 16],
@@ -442,13 +435,20 @@ mod tests {
             ..Default::default()
         };
         let model = LeNet::new(&shape, Device::Cpu).unwrap();
+        let training = train_in_background(Box::new(model), &dataset, settings).unwrap();
+        training.follow(settings.epochs);
+        training
+    }
+
+    #[test]
+    fn a_training_in_the_background_shows_how_far_it_is_and_what_it_gets_wrong() {
+        let labels = Tensor::arange(20, (Kind::Int64, Device::Cpu)).remainder(2);
         let settings = TrainingSettings {
             epochs: 1,
             validation_share: 0.5,
             ..Default::default()
         };
-        let training = train_in_background(Box::new(model), &dataset, &settings).unwrap();
-        training.follow(1);
+        let training = followed(labels, &settings);
         // Equal images get equal answers: half of them, or as many as have the other label.
         let wrong = training.mistakes().unwrap();
         let figure = training.show_mistakes(3).unwrap();
@@ -467,21 +467,12 @@ mod tests {
 
     #[test]
     fn no_mistakes_are_no_empty_picture() {
-        let images = Tensor::zeros([20, 1, 16, 16], (Kind::Uint8, Device::Cpu));
         let labels = Tensor::zeros([20], (Kind::Int64, Device::Cpu));
-        let dataset = Dataset::new(images, labels, vec!["day".into(), "night".into()]).unwrap();
-        let shape = LeNetSettings {
-            image: [1, 16, 16],
-            classes: 2,
-            ..Default::default()
-        };
-        let model = LeNet::new(&shape, Device::Cpu).unwrap();
         let settings = TrainingSettings {
             epochs: 20,
             ..Default::default()
         };
-        let training = train_in_background(Box::new(model), &dataset, &settings).unwrap();
-        training.follow(20);
+        let training = followed(labels, &settings);
         let error = training.show_mistakes(5).unwrap_err().to_string();
         assert!(error.contains("all 2 validation images"), "{error}");
     }

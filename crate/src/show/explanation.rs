@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::picture;
+use super::{picture, truth};
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::explain::{
@@ -233,7 +233,8 @@ impl Classifier {
                 let right = prediction.class() == class;
                 let mut caption = self.why(prediction, explanation.classes[row], &heat, row);
                 if !right {
-                    caption += &said!("\nis {class}", "\n正解: {class}");
+                    caption += "\n";
+                    caption += &truth(class);
                 }
                 let plain = picture(&dataset.image(index)?)?;
                 Ok(heat.over(&plain, row)?.captioned(caption).marked(right))
@@ -264,8 +265,7 @@ impl Classifier {
             let image = dataset.image(index)?;
             let (plain, class) = (picture(&image)?, dataset.class(index)?);
             let prediction = self.predict(&image)?;
-            let truth = said!("is {class}", "正解: {class}");
-            pictures.push(plain.clone().captioned(truth));
+            pictures.push(plain.clone().captioned(truth(class)));
             for asked in [prediction.class(), class] {
                 let explanation = self.explain(method, &image, Some(asked))?;
                 let heat = Heat::of(&explanation)?;

@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 use super::history::{EpochRecord, History, spoken};
 use super::settings::TrainingSettings;
 use super::watcher::{EpochSoFar, Watcher, log_heading, log_line};
-use super::{Training, check_fit, hold_back};
+use super::{Training, check_fit, parts};
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::language::said;
@@ -49,7 +49,11 @@ pub fn train_in_background(
 ) -> Result<BackgroundTraining> {
     settings.check()?;
     check_fit(&*model, training_set)?;
-    let (_, validation_set) = hold_back(training_set.to_device(Device::Cpu)?, settings)?;
+    let on_cpu = training_set.to_device(Device::Cpu)?;
+    let validation_set = match parts(training_set.len(), settings)? {
+        Some((_, validation)) => Some(on_cpu.select_rows(&validation)?),
+        None => None,
+    };
     let shared = Arc::new(Shared::new(settings.epochs));
     let thread = start(model, training_set, settings, &shared)?;
     Ok(BackgroundTraining {
@@ -143,16 +147,21 @@ impl BackgroundTraining {
         self.validation_set.as_ref()
     }
 
+    /// The same, or what to change.
+    pub(crate) fn held_back(&self) -> Result<&Dataset> {
+        self.validation_set.as_ref().ok_or_else(|| {
+            let requirement = "its mistakes are those on images held back, so it must be above 0";
+            Error::setting("validation_share", 0.0, requirement)
+        })
+    }
+
     /// The validation images that the network got wrong at the end of the last epoch, those it was
     /// most sure of first.
     ///
     /// # Errors
     /// [`Error::Setting`] if no images were held back, [`Error::Data`] before the first epoch's end.
     pub fn mistakes(&self) -> Result<Vec<Mistake>> {
-        let Some(validation_set) = &self.validation_set else {
-            let requirement = "its mistakes are those on images held back, so it must be above 0";
-            return Err(Error::setting("validation_share", 0.0, requirement));
-        };
+        let validation_set = self.held_back()?;
         let Some(logits) = self
             .shared
             .state()

@@ -367,12 +367,22 @@ impl Meter {
     }
 }
 
-/// The training images, and those held back, chosen by the seed.
+/// The training images, and those held back.
 fn hold_back(dataset: Dataset, settings: &TrainingSettings) -> Result<(Dataset, Option<Dataset>)> {
-    let count = dataset.len() as i64;
+    let Some((training, validation)) = parts(dataset.len(), settings)? else {
+        return Ok((dataset, None));
+    };
+    let validation_set = dataset.select_rows(&validation)?;
+    Ok((dataset.select_rows(&training)?, Some(validation_set)))
+}
+
+/// The indices of the images to train on and of those to hold back, chosen by the seed; `None` if
+/// none are held back.
+fn parts(images: usize, settings: &TrainingSettings) -> Result<Option<(Tensor, Tensor)>> {
+    let count = images as i64;
     let held = (count as f64 * settings.validation_share).round() as i64;
     if held == 0 {
-        return Ok((dataset, None));
+        return Ok(None);
     }
     if held == count {
         let requirement = format!("that leaves none of the {count} images for training");
@@ -382,10 +392,11 @@ fn hold_back(dataset: Dataset, settings: &TrainingSettings) -> Result<(Dataset, 
             requirement,
         ));
     }
-    let order = shuffled(dataset.len(), settings.seed)?;
-    let training_set = dataset.select_rows(&order.narrow(0, 0, count - held))?;
-    let validation_set = dataset.select_rows(&order.narrow(0, count - held, held))?;
-    Ok((training_set, Some(validation_set)))
+    let order = shuffled(images, settings.seed)?;
+    Ok(Some((
+        order.narrow(0, 0, count - held),
+        order.narrow(0, count - held, held),
+    )))
 }
 
 /// The weights in the order of their names, so that a checkpoint's long vectors keep their places.

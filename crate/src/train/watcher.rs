@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tch::Tensor;
 
 use super::Meter;
-use super::history::{EpochRecord, Score, first_columns, heading, spoken};
+use super::history::{EpochRecord, first_columns, heading, spoken};
 use crate::error::Result;
 use crate::language::{said, say};
 
@@ -44,11 +44,6 @@ impl EpochSoFar<'_> {
     /// The share of the training images that were seen, above 0, up to 1.
     pub(super) fn share(&self) -> f64 {
         self.meter.images() as f64 / self.images as f64
-    }
-
-    /// The score of the images seen; waits for the device.
-    pub(super) fn score(&self) -> Result<Score> {
-        self.meter.score()
     }
 }
 
@@ -100,7 +95,7 @@ fn within_epoch(so_far: &EpochSoFar, elapsed: Duration) -> Result<String> {
     Ok(said!(
         "{}   {:.0} % of the epoch, {} left in it",
         "{}   エポックの {:.0} %、残り {}",
-        first_columns(so_far.epoch, so_far.epochs, &so_far.score()?),
+        first_columns(so_far.epoch, so_far.epochs, &so_far.meter.score()?),
         100.0 * share,
         spoken(left)
     ))

@@ -63,20 +63,14 @@ fn figure(title: &str, progress: Option<&ProgressBar>, epochs: &[EpochMetrics]) 
     check(epochs)?;
     let subtitle = progress.map_or("", |progress| &progress.text);
     let heading = Heading::new(title, subtitle, CHART_WIDTH);
-    let bar_height = if progress.is_some() { BAR_HEIGHT } else { 0.0 };
-    let top = heading.bottom()
-        + if progress.is_some() {
-            BAR_HEIGHT + BAR_GAP
-        } else {
-            0.0
-        };
+    let top = heading.bottom() + progress.map_or(0.0, |_| BAR_HEIGHT + BAR_GAP);
     let panels = if epochs.is_empty() { 0.0 } else { PANEL_HEIGHT };
     let mut canvas = Canvas::new(FUNCTION, CHART_WIDTH, top + panels + MARGIN)?;
     canvas.heading(&heading);
     let width = CHART_WIDTH - 2.0 * MARGIN;
     let mut words = vec![sentence(title)];
     if let Some(progress) = progress {
-        let area = Area::new(MARGIN, heading.bottom(), width, bar_height);
+        let area = Area::new(MARGIN, heading.bottom(), width, BAR_HEIGHT);
         draw_bar(&mut canvas, area, progress.share);
         words.push(sentence(&progress.text));
     }
