@@ -1,13 +1,13 @@
 //! The tests that drive JupyterLab in a browser, as a participant does.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::process;
-use crate::setup::packages;
+use crate::setup::{packages, requirements};
 use crate::workshop::Workshop;
 
 /// Names the browser, where it is not found by its own name.
@@ -18,7 +18,8 @@ const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Runs the tests in `tests/browser`; does nothing but say so where there is no browser.
 pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
-    let Some(chromium) = chromium(env::var_os(CHROMIUM).map(PathBuf::from), &folders()) else {
+    let wish = env::var_os(CHROMIUM).map(PathBuf::from);
+    let Some(chromium) = chromium(wish, requirements::on_path) else {
         if env::var_os(BROWSER).is_some_and(|wish| wish == "required") {
             bail!("there is no Chromium, and {BROWSER} says it is required");
         }
@@ -52,20 +53,12 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
     Ok(good)
 }
 
-fn folders() -> Vec<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).collect()
-}
-
-/// The browser that was asked for, or the first in these folders.
-fn chromium(wish: Option<PathBuf>, folders: &[PathBuf]) -> Option<PathBuf> {
-    if let Some(wish) = wish {
-        return Path::is_file(&wish).then_some(wish);
+/// The browser that was asked for, or the first that is found by its name.
+fn chromium(wish: Option<PathBuf>, on_path: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    match wish {
+        Some(wish) => wish.is_file().then_some(wish),
+        None => NAMES.into_iter().find_map(on_path),
     }
-    let candidates = NAMES
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    candidates.into_iter().find(|path| path.is_file())
 }
 
 #[cfg(test)]
@@ -76,16 +69,19 @@ mod tests {
     #[test]
     fn the_browser_is_the_one_asked_for_or_the_first_on_the_path() {
         let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        let folders = [first.path().to_owned(), second.path().to_owned()];
-        assert_eq!(chromium(None, &folders), None);
+        let on_path = |name: &str| {
+            let programs = [&first, &second].map(|folder| folder.path().join(name));
+            programs.into_iter().find(|program| program.is_file())
+        };
+        assert_eq!(chromium(None, on_path), None);
         let chrome = first.path().join("google-chrome");
         let free = second.path().join("chromium");
         fs::write(&chrome, "").unwrap();
-        assert_eq!(chromium(None, &folders), Some(chrome.clone()));
+        assert_eq!(chromium(None, on_path), Some(chrome.clone()));
         fs::write(&free, "").unwrap();
-        assert_eq!(chromium(None, &folders), Some(free));
-        assert_eq!(chromium(Some(chrome.clone()), &[]), Some(chrome));
+        assert_eq!(chromium(None, on_path), Some(free));
+        assert_eq!(chromium(Some(chrome.clone()), |_| None), Some(chrome));
         // Whoever asks for a browser that is not there is not to get another one.
-        assert_eq!(chromium(Some("/nowhere".into()), &folders), None);
+        assert_eq!(chromium(Some("/nowhere".into()), on_path), None);
     }
 }

@@ -6,7 +6,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::notebooks::{cells, text};
+use crate::notebooks::{cell, cells, text};
 
 /// What a report begins with, in every language: see `gasshuku::check`.
 const SOLVED: char = '✓';
@@ -54,8 +54,7 @@ fn read(notebook: &Value, name: &str) -> Result<Exercise> {
 
 fn source(notebook: &Value, name: &str, part: &str, kind: &str) -> Result<String> {
     let id = format!("{name}-{part}");
-    let cell = cells(notebook).iter().find(|cell| cell["id"] == *id);
-    let cell = cell.with_context(|| format!("there is no cell {id}"))?;
+    let cell = cell(notebook, &id).with_context(|| format!("there is no cell {id}"))?;
     if cell["cell_type"] != kind {
         bail!("cell {id} must be a {kind} cell");
     }

@@ -1,6 +1,6 @@
 //! The languages of the notebooks: the same code, with prose and texts for readers of its own.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -9,37 +9,36 @@ use crate::exercises;
 use crate::notebooks::{self, cells, text};
 use crate::workshop::Workshop;
 
-/// The folders of the languages, English first.
-pub(crate) const LANGUAGES: [&str; 2] = ["en", "ja"];
+/// The folder of the language that the others are compared with.
+pub(crate) const ENGLISH: &str = "en";
+/// Those of the others.
+pub(crate) const OTHERS: [&str; 1] = ["ja"];
+/// All of them.
+pub(crate) const LANGUAGES: [&str; 2] = [ENGLISH, OTHERS[0]];
 
 /// Compares every notebook with its English sibling, and says where they differ.
 pub(crate) fn check_all(workshop: &Workshop) -> Result<bool> {
-    let [english, others @ ..] = LANGUAGES;
+    let ours = notebooks::of_language(workshop, ENGLISH)?;
     let mut good = true;
-    for other in others {
-        let ours = notebooks::of_language(workshop, english)?;
+    for other in OTHERS {
         let theirs = notebooks::of_language(workshop, other)?;
-        let names = |paths: &[std::path::PathBuf]| -> Vec<_> {
+        let names = |paths: &[PathBuf]| -> Vec<_> {
             let names = paths.iter().filter_map(|path| path.file_name());
             names.map(ToOwned::to_owned).collect()
         };
         if names(&ours) != names(&theirs) {
             good = false;
-            println!("notebooks/{other} has other notebooks than notebooks/{english}");
+            println!("notebooks/{other} has other notebooks than notebooks/{ENGLISH}");
             continue;
         }
         for (ours, theirs) in ours.iter().zip(&theirs) {
-            for sentence in differences(&read(ours)?, &read(theirs)?)? {
+            for sentence in differences(&notebooks::read(ours)?, &notebooks::read(theirs)?)? {
                 good = false;
                 println!("{}: {sentence}", workshop.relative(theirs));
             }
         }
     }
     Ok(good)
-}
-
-fn read(path: &Path) -> Result<Value> {
-    notebooks::read(path)
 }
 
 /// Where the second notebook does something else than the first.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::exercises;
-use crate::languages::LANGUAGES;
+use crate::languages::{ENGLISH, LANGUAGES};
 use crate::stamp::replace_file;
 use crate::workshop::Workshop;
 
@@ -34,14 +34,13 @@ pub(crate) fn find(workshop: &Workshop, named: &Path) -> Result<Vec<PathBuf>> {
     if let Some(language) = LANGUAGES.iter().find(|folder| named == Path::new(folder)) {
         return of_language(workshop, language);
     }
-    let [english, ..] = LANGUAGES;
-    for folder in [workshop.notebooks(), workshop.notebooks().join(english)] {
+    for folder in [workshop.notebooks(), workshop.notebooks().join(ENGLISH)] {
         let ours = folder.join(named).with_extension("ipynb");
         if ours.is_file() {
             return Ok(vec![ours]);
         }
     }
-    let names: Vec<_> = of_language(workshop, english)?
+    let names: Vec<_> = of_language(workshop, ENGLISH)?
         .iter()
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
@@ -180,6 +179,11 @@ pub(crate) fn text(value: &Value) -> String {
 
 pub(crate) fn cells(notebook: &Value) -> &[Value] {
     notebook["cells"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The cell with an id.
+pub(crate) fn cell<'notebook>(notebook: &'notebook Value, id: &str) -> Option<&'notebook Value> {
+    cells(notebook).iter().find(|cell| cell["id"] == id)
 }
 
 /// What JupyterLab writes for the kernel, so that saving a notebook changes no metadata.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
-use crate::notebooks::text;
+use crate::notebooks::{cell, text};
 use crate::workshop::Workshop;
 
 /// Which cell of which notebook shows a picture, and the picture's file in `notebooks/pictures`.
@@ -43,13 +43,7 @@ pub(crate) fn pictures(workshop: &Workshop) -> Result<ExitCode> {
 
 /// The PNG file that a cell shows.
 fn picture(notebook: &Value, id: &str) -> Result<Vec<u8>> {
-    let cells = notebook["cells"]
-        .as_array()
-        .context("this is no notebook")?;
-    let cell = cells
-        .iter()
-        .find(|cell| cell["id"] == id)
-        .context("there is no such cell")?;
+    let cell = cell(notebook, id).context("there is no such cell")?;
     let outputs = cell["outputs"].as_array().context("it has no outputs")?;
     let html: String = outputs
         .iter()

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::browser;
-use crate::languages::{self, LANGUAGES};
+use crate::languages::{self, ENGLISH, OTHERS};
 use crate::notebooks;
 use crate::process;
 use crate::run::{self, Gaps};
@@ -95,8 +95,7 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
         Part::Notebooks => {
             let clean = notebooks::check_all(workshop)?;
             let alike = languages::check_all(workshop)?;
-            let [english, ..] = LANGUAGES;
-            let mut every = notebooks::of_language(workshop, english)?;
+            let mut every = notebooks::of_language(workshop, ENGLISH)?;
             every.extend(notebooks::good(workshop)?);
             Ok(run::run_all(workshop, &every, Gaps::Open)? && clean && alike)
         }
@@ -116,9 +115,8 @@ fn cargo_test(workshop: &Workshop, arguments: &[&str]) -> Result<bool> {
 /// The cells are the same in every language, so each is executed once with its gaps and once
 /// without them, and every language once.
 fn solutions(workshop: &Workshop) -> Result<bool> {
-    let [_, others @ ..] = LANGUAGES;
     let mut good = true;
-    for language in others {
+    for language in OTHERS {
         let notebooks = notebooks::of_language(workshop, language)?;
         good &= run::run_all(workshop, &notebooks, Gaps::Solved)?;
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Bench;
 use super::report::{Case, Report, Unit, median, turns};
 use super::worker::{Worker, number};
+use crate::languages::ENGLISH;
 use crate::notebooks;
 use crate::process;
 
@@ -62,7 +63,7 @@ pub(super) fn start(bench: &Bench) -> Result<()> {
 /// Every cell of every English notebook, until its own work begins: what evcxr and rustc take.
 pub(super) fn cells(bench: &Bench) -> Result<()> {
     let mut workers = workers(bench, &["gasshuku", "stock"])?;
-    let names: Vec<String> = notebooks::of_language(bench.workshop, "en")?
+    let names: Vec<String> = notebooks::of_language(bench.workshop, ENGLISH)?
         .iter()
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
