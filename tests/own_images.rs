@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gasshuku::prelude::*;
-use image::{ColorType, ImageFormat, ImageReader};
+use image::{GenericImageView, ImageFormat, ImageReader};
 use support::animals::{Drawing, drawings};
 
 const IMAGE: [i64; 3] = [3, 32, 32];
@@ -17,16 +17,17 @@ fn folder(name: &str) -> ImageFolder {
     load_folder(support::data().join(name), IMAGE).unwrap()
 }
 
+fn file(drawing: &Drawing) -> PathBuf {
+    support::data().join(&drawing.path)
+}
+
 /// Half of the test images carry a sticker, whatever they show.
 fn with_sticker(folder: &ImageFolder, class: &str) -> Tensor {
-    let carry = |file: &Path| {
-        drawings()
-            .iter()
-            .any(|drawing| drawing.sticker && file.ends_with(&drawing.path))
-    };
+    let carrying = drawings().into_iter().filter(|drawing| drawing.sticker);
+    let carrying: HashSet<PathBuf> = carrying.map(|drawing| file(&drawing)).collect();
     let (dataset, files) = (&folder.dataset, &folder.files);
     let indices: Vec<usize> = (0..files.len())
-        .filter(|&index| dataset.class(index).unwrap() == class && carry(&files[index]))
+        .filter(|&index| dataset.class(index).unwrap() == class && carrying.contains(&files[index]))
         .collect();
     dataset.select(&indices).unwrap().images
 }
@@ -54,19 +55,16 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn the_files_are_those_that_the_program_draws() {
     let drawings = drawings();
-    let expected: HashSet<PathBuf> = drawings
-        .iter()
-        .map(|drawing| support::data().join(&drawing.path))
-        .collect();
+    let expected: HashSet<PathBuf> = drawings.iter().map(file).collect();
     let found = ["animals", "animals-shortcut"]
         .map(|name| files_below(&support::data().join(name)))
         .concat();
     assert_eq!(found.into_iter().collect::<HashSet<_>>(), expected);
     // Drawing all of them takes half a minute; 67 has no factor in common with what varies.
     for drawing in drawings.iter().step_by(67) {
-        let file = fs::read(support::data().join(&drawing.path)).unwrap();
+        let committed = fs::read(file(drawing)).unwrap();
         assert!(
-            drawing.encode().unwrap() == file,
+            drawing.encode().unwrap() == committed,
             "{:?} is not what make-animals draws: run it again",
             drawing.path
         );
@@ -75,33 +73,23 @@ fn the_files_are_those_that_the_program_draws() {
 
 #[test]
 fn sizes_formats_and_colours_are_mixed() {
-    let kinds: HashSet<(ImageFormat, bool)> = drawings().iter().map(kind).collect();
-    let grey_or_not = [ColorType::L8, ColorType::Rgb8].map(|colour| colour.has_color());
-    for colour in grey_or_not {
-        assert!(kinds.contains(&(ImageFormat::Jpeg, colour)), "{kinds:?}");
+    let (mut kinds, mut sizes) = (HashSet::new(), HashSet::new());
+    for drawing in drawings() {
+        let reader = ImageReader::open(file(&drawing)).unwrap();
+        let reader = reader.with_guessed_format().unwrap();
+        let format = reader.format().unwrap();
+        let image = reader.decode().unwrap();
+        kinds.insert((format, image.color().has_color()));
+        sizes.insert(image.dimensions());
+    }
+    for in_colour in [false, true] {
+        let kind = (ImageFormat::Jpeg, in_colour);
+        assert!(kinds.contains(&kind), "{kinds:?}");
     }
     assert!(kinds.contains(&(ImageFormat::Png, true)), "{kinds:?}");
-    let sizes: HashSet<(u32, u32)> = drawings()
-        .iter()
-        .map(|drawing| {
-            let path = support::data().join(&drawing.path);
-            ImageReader::open(path).unwrap().into_dimensions().unwrap()
-        })
-        .collect();
     assert!(sizes.iter().any(|(width, height)| width > height));
     assert!(sizes.iter().any(|(width, height)| width < height));
     assert!(sizes.len() > 20, "{} sizes", sizes.len());
-}
-
-/// The format, and whether there are colours.
-fn kind(drawing: &Drawing) -> (ImageFormat, bool) {
-    let path = support::data().join(&drawing.path);
-    let reader = ImageReader::open(path)
-        .unwrap()
-        .with_guessed_format()
-        .unwrap();
-    let format = reader.format().unwrap();
-    (format, reader.decode().unwrap().color().has_color())
 }
 
 /// One fully connected layer on the pixels.

@@ -153,8 +153,11 @@ class Notebook:
         self.page.get_by_role("menuitem", name=name, exact=True).click()
         self.page.get_by_role("menuitem", name=item).click()
 
-    def run_all(self):
+    def start_all(self):
         self.menu("Run", re.compile("^Run All Cells"))
+
+    def run_all(self):
+        self.start_all()
         self.wait_for_the_last()
 
     def restart_and_run_all(self):

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from conftest import write_settings
 
+
 def test_another_learning_rate_gives_another_curve(open_notebook):
     notebook = open_notebook("en/04_train")
     training = notebook.run_up_to("train(&model, &training_set, &settings)")
@@ -100,7 +101,7 @@ def test_restart_and_run_all(open_notebook):
 def test_two_notebooks_at_once(open_notebook):
     define, predict = open_notebook("en/03_define"), open_notebook("ja/02_visualize")
     for notebook in [define, predict]:
-        notebook.menu("Run", re.compile("^Run All Cells"))
+        notebook.start_all()
     for notebook in [define, predict]:
         notebook.wait_for_the_last()
         assert notebook.failures() == []
