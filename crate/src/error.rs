@@ -121,6 +121,17 @@ pub enum Error {
         learning_rate: f64,
     },
 
+    /// ■ was pressed while some work went on.
+    #[error("{work} was stopped after {done}; {left}")]
+    Interrupted {
+        /// "the evaluation", "the download" …
+        work: &'static str,
+        /// How much was done, of how much.
+        done: String,
+        /// What is left of it.
+        left: &'static str,
+    },
+
     /// A network's forward pass failed.
     #[error("the network cannot process images of shape {images:?}: {reason}")]
     Forward {

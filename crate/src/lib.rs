@@ -4,18 +4,19 @@
 //! [`save`], [`predict`], [`explain`]. Data flows one way, data → model → training → file →
 //! prediction → explanation → picture; [`show`] makes pictures of what the others compute, and
 //! [`check`] looks at the attempts at the notebooks' exercises.
+//! [`notebook`] is how values, questions and ■ pass between a cell and its notebook.
 //! A notebook starts with `use gasshuku::prelude::*;`.
 
 pub mod check;
 pub mod define;
 pub mod device;
-mod display;
 pub mod error;
 pub mod explain;
 pub mod language;
 pub mod load;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
+pub mod notebook;
 mod panics;
 pub mod predict;
 pub mod prelude;

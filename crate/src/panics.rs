@@ -1,4 +1,4 @@
-//! A panic in a cell says what is wrong in one line.
+//! A panic in a cell says what is wrong in one line, or tells it to the front, which shows where.
 //!
 //! tch's operators panic when shapes do not fit, with libtorch's message in quotes and some twenty
 //! C++ frames behind it. evcxr builds every cell as a shared object with a standard library of its
@@ -6,12 +6,12 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+
+use serde_json::{Value, json};
 
 use crate::error::without_frames;
-
-/// Set in the process in which evcxr runs cells, and nowhere else.
-const IN_A_CELL: &str = "EVCXR_IS_RUNTIME";
+use crate::notebook::front::{Front, in_a_cell};
 
 thread_local! {
     /// Whether a panic will be caught and told as an error.
@@ -22,13 +22,33 @@ thread_local! {
 // since the process has long been running, and nothing but the hook of this copy is touched.
 #[ctor::ctor(unsafe)]
 fn install() {
-    if std::env::var_os(IN_A_CELL).is_some() {
+    if in_a_cell() {
         std::panic::set_hook(Box::new(|panic| {
             if !CAUGHT.get() {
-                eprintln!("panic: {}", reason(panic.payload()));
+                tell(&reason(panic.payload()), panic.location());
             }
         }));
     }
+}
+
+/// The panic of a cell is its error, which the front shows; that of another thread is a line.
+fn tell(reason: &str, location: Option<&Location>) {
+    let front = Front::current().filter(Front::is_cells_thread);
+    let told = front.is_some_and(|front| front.send(&message(reason, location)).is_ok());
+    if !told {
+        eprintln!("panic: {reason}");
+    }
+}
+
+fn message(reason: &str, location: Option<&Location>) -> Value {
+    json!({
+        "kind": "error",
+        "ename": "panic",
+        "evalue": reason,
+        "line": location.map(Location::line),
+        "column": location.map(Location::column),
+        "file": location.map(Location::file),
+    })
 }
 
 /// The result of some work, or the reason for which it panicked.
@@ -58,6 +78,7 @@ fn reason(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notebook::front::tests::Stage;
     use tch::Tensor;
 
     #[test]
@@ -65,6 +86,23 @@ mod tests {
         let numbers = Tensor::from_slice(&[1.0, 2.0, 3.0]);
         let reason = catch(|| numbers.view([2, 2])).expect_err("three numbers are not four");
         assert_eq!(reason, "shape '[2, 2]' is invalid for input of size 3");
+    }
+
+    #[test]
+    fn the_panic_of_a_cell_is_told_to_the_front() {
+        let (stage, here) = (Stage::attentive(), Location::caller());
+        stage.cell(|| tell("out of luck", Some(here)));
+        stage.cell(|| tell("no place", None));
+        stage.other_thread(|| tell("not the cell's", Some(here)));
+        let told = json!({
+            "kind": "error", "ename": "panic", "evalue": "out of luck",
+            "line": here.line(), "column": here.column(), "file": file!(),
+        });
+        let placeless = json!({
+            "kind": "error", "ename": "panic", "evalue": "no place",
+            "line": null, "column": null, "file": null,
+        });
+        assert_eq!(stage.messages(), [told, placeless]);
     }
 
     #[test]

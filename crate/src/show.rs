@@ -12,6 +12,7 @@ pub use explanation::show_filters;
 use crate::error::{Error, Result};
 use crate::language::{said, say};
 use crate::load::Dataset;
+use crate::notebook::show::{Representations, Show};
 use crate::predict::{Classifier, Evaluation};
 use crate::text::with_commas;
 use crate::train::{BackgroundTraining, History, StepRates, TrainingSettings};
@@ -177,11 +178,6 @@ impl History {
         visualize::learning_curves(say("Training", "訓練の経過"), &self.metrics())
     }
 
-    /// Shows the curves in a notebook.
-    pub fn evcxr_display(&self) {
-        show_figure(self.curves());
-    }
-
     fn metrics(&self) -> Vec<EpochMetrics> {
         self.epochs
             .iter()
@@ -192,6 +188,17 @@ impl History {
                 validation_accuracy: epoch.validation.map(|score| score.accuracy),
             })
             .collect()
+    }
+}
+
+/// The curves; a sentence before the first epoch's end.
+impl Show for History {
+    fn representations(&self) -> Result<Representations> {
+        if self.epochs.is_empty() {
+            let none = say("no epoch is over", "終わったエポックはまだありません");
+            return Ok(vec![("text/plain", none.into())]);
+        }
+        self.curves()?.representations()
     }
 }
 
@@ -240,10 +247,12 @@ impl BackgroundTraining {
             .collect::<Result<Vec<_>>>()?;
         visualize::image_grid(&title, &pictures, &GridSettings::default())
     }
+}
 
-    /// Shows in a notebook how far the training is.
-    pub fn evcxr_display(&self) {
-        show_figure(self.show_progress());
+/// How far the training is.
+impl Show for BackgroundTraining {
+    fn representations(&self) -> Result<Representations> {
+        self.show_progress()?.representations()
     }
 }
 
@@ -339,14 +348,6 @@ fn answered(dataset: &Dataset, index: usize, answer: &str, probability: f64) -> 
 /// What an image is, below what it was taken for.
 fn truth(class: &str) -> String {
     said!("is {class}", "正解: {class}")
-}
-
-/// The first line of a failure belongs into the cell, not into a panic.
-fn show_figure(figure: Result<Figure>) {
-    match figure {
-        Ok(figure) => figure.evcxr_display(),
-        Err(error) => eprintln!("{error}"),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::Result;
+use crate::notebook::show::{Representations, Show};
 use crate::text::{at_left, at_right, columns, escape};
 
 /// Rows of text below a heading; in a notebook an HTML table, elsewhere aligned text.
@@ -25,11 +27,6 @@ impl Table {
     /// Adds a row; cells beyond the last column are not shown.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
-    }
-
-    /// Shows the table in a notebook.
-    pub fn evcxr_display(&self) {
-        crate::display::show(&[("text/html", self.html()), ("text/plain", self.to_string())]);
     }
 
     pub(crate) fn html(&self) -> String {
@@ -67,6 +64,15 @@ impl Table {
                 .unwrap_or(0)
         };
         (0..self.columns.len()).map(longest).collect()
+    }
+}
+
+impl Show for Table {
+    fn representations(&self) -> Result<Representations> {
+        Ok(vec![
+            ("text/html", self.html()),
+            ("text/plain", self.to_string()),
+        ])
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::process;
-use crate::setup::{packages, requirements};
+use crate::setup::packages;
 use crate::workshop::Workshop;
 
 /// Names the browser, where it is not found by its own name.
@@ -19,7 +19,7 @@ const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// Runs the tests in `tests/browser`; does nothing but say so where there is no browser.
 pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
     let wish = env::var_os(CHROMIUM).map(PathBuf::from);
-    let Some(chromium) = chromium(wish, requirements::on_path) else {
+    let Some(chromium) = chromium(wish, evcxr_prewarm::program::on_path) else {
         if env::var_os(BROWSER).is_some_and(|wish| wish == "required") {
             bail!("there is no Chromium, and {BROWSER} says it is required");
         }

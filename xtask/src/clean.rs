@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use evcxr_prewarm::{directory, template};
 
-use crate::kernel::directory;
 use crate::notebooks;
 use crate::process;
-use crate::setup::template;
+use crate::setup;
 use crate::workshop::Workshop;
 
 /// Cleans target, or all of set-up's, or the notebooks.
@@ -17,9 +17,11 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
         strip(workshop)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let running = directory::clear_all(workshop)?;
-    let mut paths = vec![workshop.executed(), workshop.template()];
-    paths.extend(template::leftovers(workshop));
+    let _lock = setup::lock(workshop)?;
+    let home = workshop.kernel_home();
+    let running = directory::clear_all(&home)?;
+    template::remove(&home)?;
+    let mut paths = vec![workshop.executed()];
     if all {
         paths.extend([
             workshop.venv(),

@@ -4,8 +4,9 @@ use std::fs;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Result, anyhow, bail};
+use evcxr_prewarm::template::{NO_LIBRARY, State};
+use evcxr_prewarm::{analyzer, spare_offers, start, toolchain};
 
-use crate::kernel::{self, analyzer, toolchain};
 use crate::process;
 use crate::setup::libtorch::{self, Flavour, Source};
 use crate::setup::{evcxr, kernelspec, packages, requirements, template, venv};
@@ -82,10 +83,8 @@ fn findings(workshop: &Workshop) -> Vec<Finding> {
             ),
         ),
         needed("kernel's template", template(workshop)),
-        note(
-            "kernels",
-            Ok(format!("{} at work", kernel::running(workshop))),
-        ),
+        note("quick cells", quick(workshop)),
+        note("kernels", Ok(kernels(workshop))),
         needed("data", data(workshop)),
     ]
 }
@@ -205,10 +204,38 @@ fn cuda(workshop: &Workshop) -> Result<String> {
 
 fn template(workshop: &Workshop) -> Result<String> {
     match template::state(workshop)? {
-        template::State::Fresh => Ok("fresh".to_owned()),
-        template::State::Stale => bail!("the crate has changed since it was compiled: {SETUP}"),
-        template::State::Unusable => bail!("not compiled with this Rust and libtorch: {SETUP}"),
+        State::Fresh => Ok("fresh".to_owned()),
+        State::Stale => bail!("the crate has changed since it was compiled: {SETUP}"),
+        State::Unusable => bail!("not compiled with this Rust and libtorch: {SETUP}"),
     }
+}
+
+/// Which of the things are on that make kernels quick.
+fn quick(workshop: &Workshop) -> Result<String> {
+    let home = workshop.kernel_home();
+    let settings = template::settings(workshop)?;
+    if let Some(why) = template::without_tricks(&home) {
+        bail!("off, for {why}");
+    }
+    if start::is_plain(&home, &settings) {
+        bail!("off: GASSHUKU_PLAIN is 1");
+    }
+    if let Ok(why) = fs::read_to_string(home.template().join(NO_LIBRARY)) {
+        bail!("cargo's calls repeated, types from three libraries; no library for cells: {why}");
+    }
+    if !home.sysroot().exists() {
+        bail!("cargo's calls repeated, one library for cells; no sources of Rust's library");
+    }
+    Ok("cargo's calls repeated, one library for cells, types from three libraries".to_owned())
+}
+
+fn kernels(workshop: &Workshop) -> String {
+    let home = workshop.kernel_home();
+    let spare = spare_offers::count(&home);
+    format!(
+        "{} at work, {spare} of them ready beforehand",
+        start::running(&home)
+    )
 }
 
 fn data(workshop: &Workshop) -> Result<String> {

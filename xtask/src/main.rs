@@ -5,7 +5,6 @@ mod browser;
 mod clean;
 mod doctor;
 mod exercises;
-mod kernel;
 mod lab;
 mod languages;
 mod notebooks;
@@ -13,7 +12,6 @@ mod pictures;
 mod process;
 mod run;
 mod setup;
-mod stamp;
 mod test;
 mod workshop;
 
@@ -24,6 +22,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use evcxr_prewarm::stamp;
 use run::Gaps;
 use workshop::Workshop;
 
@@ -98,39 +97,6 @@ enum Command {
     },
     /// Renews the README's pictures from the last run
     Pictures,
-    /// What Jupyter starts for a notebook
-    #[command(hide = true)]
-    Kernel {
-        /// Written by Jupyter: the ports and the key
-        connection_file: PathBuf,
-    },
-    /// Clears up behind a kernel, however it ended
-    #[command(hide = true)]
-    Guard {
-        /// The kernel's own directory
-        directory: PathBuf,
-        /// Kill only, for set-up needs the directory
-        #[arg(long)]
-        keep: bool,
-    },
-    /// What a kernel takes for cargo
-    #[command(hide = true)]
-    ShimCargo {
-        #[arg(last = true)]
-        arguments: Vec<String>,
-    },
-    /// What a kernel's rust-analyzer takes for cargo
-    #[command(hide = true)]
-    ShimAnalyzer {
-        #[arg(last = true)]
-        arguments: Vec<String>,
-    },
-    /// What a kernel's cargo takes for rustc
-    #[command(hide = true)]
-    ShimNote {
-        #[arg(last = true)]
-        arguments: Vec<String>,
-    },
 }
 
 fn main() -> ExitCode {
@@ -162,10 +128,5 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Doctor => doctor::doctor(&workshop),
         Command::Clean { all, notebooks } => clean::clean(&workshop, all, notebooks),
         Command::Pictures => pictures::pictures(&workshop),
-        Command::Kernel { connection_file } => kernel::launch(&workshop, &connection_file),
-        Command::Guard { directory, keep } => kernel::guard::guard(&directory, keep),
-        Command::ShimCargo { arguments } => kernel::cell::cargo(&workshop, &arguments),
-        Command::ShimAnalyzer { arguments } => kernel::analyzer::cargo(&workshop, &arguments),
-        Command::ShimNote { arguments } => kernel::cell::note_rustc(&arguments),
     }
 }

@@ -1,9 +1,8 @@
 //! Programs that set-up starts: short ones whose output is read, long ones that are watched.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,38 +15,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// As much of a failed program's output as helps, and no more.
 const LAST_LINES: usize = 25;
 
-/// What a short program printed.
-pub(crate) struct Answer {
-    pub(crate) success: bool,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-/// Runs a short program to its end. None: there is no such program.
-pub(crate) fn ask(command: &mut Command) -> Result<Option<Answer>> {
-    match command.stdin(Stdio::null()).output() {
-        Ok(output) => Ok(Some(Answer {
-            success: output.status.success(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })),
-        Err(error) if is_missing(&error) => Ok(None),
-        Err(error) => Err(error).with_context(|| cannot_start(command)),
-    }
-}
-
-/// There is nothing of that name, or what would be its folder is a file.
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-}
+pub(crate) use evcxr_prewarm::program::{ask, cannot_start, remove};
 
 /// Runs a program that talks to the user itself.
 pub(crate) fn hand_over(command: &mut Command) -> Result<ExitStatus> {
     command.status().with_context(|| cannot_start(command))
-}
-
-pub(crate) fn cannot_start(command: &Command) -> String {
-    format!("cannot start {}", command.get_program().display())
 }
 
 /// A step of set-up, as it is announced.
@@ -220,19 +192,6 @@ pub(crate) fn size(path: &Path) -> u64 {
     })
 }
 
-/// Removes a folder or a file, if it is there.
-pub(crate) fn remove(path: &Path) -> Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match removed {
-        Err(error) if is_missing(&error) => Ok(()),
-        removed => removed.with_context(|| format!("cannot remove {}", path.display())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,15 +215,5 @@ mod tests {
         assert_eq!(duration(Duration::from_millis(3_240)), "3.2 s");
         assert_eq!(duration(Duration::from_secs(75)), "75 s");
         assert_eq!(duration(Duration::from_secs(200)), "3 min 20 s");
-    }
-
-    #[test]
-    fn what_is_not_there_is_removed_already() {
-        let folder = tempfile::tempdir().unwrap();
-        remove(&folder.path().join("none")).unwrap();
-        fs::write(folder.path().join("file"), "12345").unwrap();
-        assert_eq!(size(folder.path()), 5);
-        remove(&folder.path().join("file")).unwrap();
-        assert_eq!(size(folder.path()), 0);
     }
 }

@@ -4,10 +4,10 @@
 
 pub(crate) mod evcxr;
 pub(crate) mod kernelspec;
+pub(crate) mod launcher;
 pub(crate) mod libtorch;
 pub(crate) mod packages;
 pub(crate) mod requirements;
-pub(crate) mod stubs;
 pub(crate) mod template;
 pub(crate) mod venv;
 
@@ -67,7 +67,12 @@ pub(crate) fn setup(workshop: &Workshop) -> Result<()> {
 /// Python packages and libtorch are a matter of the network, evcxr_jupyter one of the processor.
 fn install(workshop: &Workshop, watch: &Watch, source: &libtorch::Source) -> Result<bool> {
     let (evcxr, python) = thread::scope(|scope| {
-        let evcxr = scope.spawn(|| stopping(watch, || evcxr::install(workshop, watch)));
+        let evcxr = scope.spawn(|| {
+            stopping(watch, || {
+                let evcxr = evcxr::install(workshop, watch)?;
+                Ok(launcher::install(workshop, watch)? | evcxr)
+            })
+        });
         let python = stopping(watch, || {
             let packages = packages::install(workshop, watch)?;
             Ok(libtorch::install(workshop, watch, source)? | packages)
@@ -92,14 +97,14 @@ fn stopping(watch: &Watch, step: impl FnOnce() -> Result<bool>) -> Result<bool> 
     result
 }
 
-/// One set-up at a time.
-fn lock(workshop: &Workshop) -> Result<File> {
-    fs::create_dir_all(workshop.scratch())
+/// One set-up at a time, and nobody who cleans meanwhile. The file is not where it cleans.
+pub(crate) fn lock(workshop: &Workshop) -> Result<File> {
+    fs::create_dir_all(workshop.target())
         .with_context(|| format!("cannot write to {}", workshop.root().display()))?;
-    let lock = File::create(workshop.scratch().join("lock"))?;
+    let lock = File::create(workshop.target().join("setup.lock"))?;
     if lock.try_lock().is_err() {
         println!("another set-up is at work in this clone; waiting for it to end");
-        lock.lock().context("cannot lock target/setup/lock")?;
+        lock.lock().context("cannot lock target/setup.lock")?;
     }
     Ok(lock)
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use evcxr_prewarm::settings::Home;
+use evcxr_prewarm::start::is_cargos_own;
 
 /// The loader's list of folders with shared libraries.
 pub(crate) const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
@@ -84,41 +86,18 @@ impl Workshop {
         self.target().join("kernel")
     }
 
-    /// The kernel's crate, built once by set-up and copied for each kernel.
-    pub(crate) fn template(&self) -> PathBuf {
-        self.kernel().join("template")
-    }
-
-    /// Held shared while the template is copied, and exclusively while it is replaced.
-    pub(crate) fn template_lock(&self) -> PathBuf {
-        self.kernel().join("template.lock")
-    }
-
-    /// The crates of the kernels at work.
-    pub(crate) fn running(&self) -> PathBuf {
-        self.kernel().join("running")
-    }
-
-    /// Where evcxr looks for its configuration, instead of in the user's home: that of a kernel
-    /// which is loaded with the workshop's crate before its first cell, or of one which is not.
-    pub(crate) fn evcxr_config(&self, loaded: bool) -> PathBuf {
-        let name = if loaded { "loaded" } else { "bare" };
-        self.kernel().join("config").join(name)
-    }
-
-    /// Stands before PATH for a kernel: see shims/cargo.
-    pub(crate) fn shims(&self) -> PathBuf {
-        self.kernel().join("bin")
+    /// The same, as the kernel's own code knows it.
+    pub(crate) fn kernel_home(&self) -> Home {
+        Home::at(&self.kernel())
     }
 
     pub(crate) fn kernelspec(&self) -> PathBuf {
         self.venv().join("share/jupyter/kernels/rust")
     }
 
-    /// The copy of this program that Jupyter starts. A copy, for cargo may build xtask anew while
-    /// kernels run.
+    /// The program that Jupyter starts.
     pub(crate) fn launcher(&self) -> PathBuf {
-        self.program("gasshuku-kernel")
+        self.program("evcxr-prewarm")
     }
 
     /// A cargo command that finds libtorch when it builds and when it runs.
@@ -178,32 +157,5 @@ pub(crate) fn forget_cargo(command: &mut Command) {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in names.filter(|name| is_cargos_own(name)) {
         command.env_remove(name);
-    }
-}
-
-fn is_cargos_own(name: &str) -> bool {
-    name.starts_with("CARGO_PKG_")
-        || name.starts_with("CARGO_MANIFEST_")
-        || [
-            "CARGO",
-            "CARGO_BIN_NAME",
-            "CARGO_CRATE_NAME",
-            "CARGO_PRIMARY_PACKAGE",
-        ]
-        .contains(&name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_user_tells_cargo_is_kept() {
-        assert!(is_cargos_own("CARGO_MANIFEST_DIR"));
-        assert!(is_cargos_own("CARGO_PKG_VERSION"));
-        assert!(is_cargos_own("CARGO"));
-        assert!(!is_cargos_own("CARGO_HOME"));
-        assert!(!is_cargos_own("CARGO_TARGET_DIR"));
-        assert!(!is_cargos_own("CARGO_HTTP_PROXY"));
     }
 }

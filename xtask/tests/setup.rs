@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 
 use support::{Machine, find, stderr, stdout, until};
 
-const EVERYTHING: [&str; 5] = [
+const EVERYTHING: [&str; 6] = [
+    "cargo build",
     "cargo install",
     "pip jupyter",
     "pip torch-small",
@@ -38,7 +39,7 @@ fn assert_done(machine: &Machine, output: &Output) {
         read("target/kernel/template/target/debug/compiled"),
         "whole\n"
     );
-    assert!(read(".venv/share/jupyter/kernels/rust/kernel.json").contains("gasshuku-kernel"));
+    assert!(read(".venv/share/jupyter/kernels/rust/kernel.json").contains("evcxr-prewarm"));
     assert!(
         !machine.root.join("target/setup/pip").exists(),
         "downloads are left"
@@ -66,7 +67,7 @@ fn a_killed_step_is_repaired() {
         ("venv", &EVERYTHING),
         ("jupyter", &["pip jupyter", "pip torch-small", "template"]),
         ("torch-small", &["pip torch-small", "template"]),
-        ("evcxr", &["cargo install", "template"]),
+        ("evcxr", &["cargo build", "cargo install", "template"]),
         ("template", &["template"]),
     ];
     for (step, least) in steps {
@@ -97,12 +98,19 @@ fn a_missing_mark_is_a_step_to_do() {
     let machine = Machine::new();
     assert_done(&machine, &machine.setup());
     // A new .venv has its libtorch where the old one had it: the kernel's crate stays.
-    let all_but_the_template = ["cargo install", "pip jupyter", "pip torch-small", "venv"];
-    let marks: [(&str, &[&str]); 6] = [
+    let all_but_the_template = [
+        "cargo build",
+        "cargo install",
+        "pip jupyter",
+        "pip torch-small",
+        "venv",
+    ];
+    let marks: [(&str, &[&str]); 7] = [
         (".venv/gasshuku/venv", &all_but_the_template),
         (".venv/gasshuku/packages", &["pip jupyter"]),
         (".venv/gasshuku/libtorch", &["pip torch-small"]),
         (".venv/gasshuku/evcxr", &["cargo install"]),
+        (".venv/gasshuku/launcher", &["cargo build"]),
         ("target/kernel/template/made-by", &["template"]),
         ("target/kernel/template/made-from", &["template"]),
     ];
@@ -127,8 +135,9 @@ fn half_a_venv_is_replaced() {
 fn a_changed_input_is_a_step_to_do() {
     let machine = Machine::new();
     assert_done(&machine, &machine.setup());
-    let inputs: [(&str, &[&str]); 3] = [
+    let inputs: [(&str, &[&str]); 4] = [
         ("crate/src/lib.rs", &["template"]),
+        ("kernel/src/lib.rs", &["cargo build"]),
         ("xtask/python/jupyter.txt", &["pip jupyter"]),
         ("xtask/python/torch-small.txt", &["pip torch-small"]),
     ];
@@ -219,8 +228,8 @@ fn two_at_once_do_everything_once() {
 #[test]
 fn the_second_says_that_it_waits() {
     let machine = Machine::new();
-    machine.write("target/setup/lock", "");
-    let lock = fs::File::open(machine.root.join("target/setup/lock")).unwrap();
+    machine.write("target/setup.lock", "");
+    let lock = fs::File::open(machine.root.join("target/setup.lock")).unwrap();
     lock.lock().unwrap();
     let said = machine.root.join("said");
     let mut command = machine.xtask(&["setup"]);
@@ -400,7 +409,7 @@ fn libtorch_of_ones_own_is_used_or_refused() {
     assert_done(&machine, &setup());
     assert_eq!(
         machine.done(),
-        ["cargo install", "pip jupyter", "template", "venv"]
+        ["cargo build", "cargo install", "pip jupyter", "template", "venv"]
     );
     assert_eq!(
         fs::read_link(machine.root.join("target/libtorch")).unwrap(),

@@ -36,6 +36,7 @@ pub use training_step::training_step;
 
 use crate::error::{Error, Result};
 use crate::language::said;
+use crate::notebook::show::{Representations, Show};
 use crate::panics::catch;
 use crate::text::escape;
 
@@ -109,11 +110,6 @@ impl Report {
         self.problem.as_deref()
     }
 
-    /// Shows the report in a notebook.
-    pub fn evcxr_display(&self) {
-        crate::display::show(&[("text/html", self.html()), ("text/plain", self.to_string())]);
-    }
-
     fn headline(&self) -> String {
         let exercise = &self.exercise;
         if self.is_solved() {
@@ -141,6 +137,15 @@ impl Report {
              <b>{}</b>{lines}</div>",
             escape(&self.headline())
         )
+    }
+}
+
+impl Show for Report {
+    fn representations(&self) -> Result<Representations> {
+        Ok(vec![
+            ("text/html", self.html()),
+            ("text/plain", self.to_string()),
+        ])
     }
 }
 

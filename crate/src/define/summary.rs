@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::model::{ForwardPass, Model, forward};
 use crate::error::Result;
 use crate::language::say;
+use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
 use crate::text::with_commas;
 
@@ -36,11 +37,6 @@ impl Summary {
         self.layers.iter().map(|layer| layer.parameters).sum()
     }
 
-    /// Shows the table in a notebook.
-    pub fn evcxr_display(&self) {
-        self.table().evcxr_display();
-    }
-
     fn table(&self) -> Table {
         let columns = [
             say("layer", "層"),
@@ -60,6 +56,12 @@ impl Summary {
             with_commas(self.parameters()),
         ]);
         table
+    }
+}
+
+impl Show for Summary {
+    fn representations(&self) -> Result<Representations> {
+        self.table().representations()
     }
 }
 

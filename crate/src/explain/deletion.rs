@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Explanation, check_normalised};
 use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};
+use crate::notebook::interrupt::go_on;
 
 /// The Gaussian with which insertion begins: 11×11 pixels, standard deviation 5, as in the authors'
 /// own code.
@@ -90,7 +91,7 @@ impl Curve {
 ///
 /// # Errors
 /// [`Error::Setting`] for 0 pixels in a step, [`Error::Data`] if these are not the images of the
-/// explanation, [`Error::Forward`] if they do not fit the network.
+/// explanation, [`Error::Forward`] if they do not fit the network, [`Error::Interrupted`] at ■.
 pub fn faithfulness(
     model: &dyn Model,
     images: &Tensor,
@@ -109,6 +110,7 @@ pub fn faithfulness(
     let mut deletion = Vec::new();
     let mut insertion = Vec::new();
     for (index, &class) in explanation.classes.iter().enumerate() {
+        go_on("the deletion of pixels", index, explanation.len(), "images")?;
         let index = index as i64;
         let changed = changed_pixels(&heat_maps.f_get(index)?, &counts)?.f_to(device)?;
         let one = |images: &Tensor| images.f_narrow(0, index, 1);
@@ -222,6 +224,7 @@ mod tests {
     use super::super::tests::{ByHand, image, numbers};
     use super::super::{Saliency, Target, explain};
     use super::*;
+    use crate::notebook::front::tests::Stage;
 
     /// 1 / (1 + e⁻ˣ): the softmax of two logits x apart.
     fn sigmoid(x: f64) -> f64 {
@@ -297,5 +300,20 @@ mod tests {
         assert!(message(&two, 1).contains("give the images that were explained"));
         assert!(message(&images.transpose(2, 3), 1).contains("[2, 1]"));
         assert!(message(&images.narrow(0, 0, 0), 1).starts_with("there is no image"));
+    }
+
+    #[test]
+    fn an_interrupt_ends_it() {
+        let model = ByHand::new(&[&[1.0; 4], &[0.0; 4]]);
+        let images = image(0.5, 1.5);
+        let explanation = explain(&model, &Saliency, &images, &Target::Class(0)).unwrap();
+        let stage = Stage::deserted();
+        stage.interrupt();
+        let settings = DeletionSettings::default();
+        let error = stage.cell(|| faithfulness(&model, &images, &explanation, &settings));
+        assert_eq!(
+            error.expect_err("interrupted").to_string(),
+            "the deletion of pixels was stopped after 0 of 1 images; nothing is lost"
+        );
     }
 }

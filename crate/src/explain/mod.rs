@@ -43,6 +43,7 @@ pub use sanity_check::{SanityCheck, Stage, sanity_check};
 
 use crate::define::Model;
 use crate::error::{Error, Result};
+use crate::notebook::interrupt::go_on;
 use crate::predict::Classifier;
 
 /// So many images are explained at once: more take longer each, since they leave the cache.
@@ -127,7 +128,8 @@ pub struct Explanation {
 /// # Errors
 /// [`Error::Data`] if these are not normalised images, if there are none, or if the network's
 /// answer is not finite; [`Error::Index`] for a class that does not exist; [`Error::Name`] for a
-/// layer that does not; [`Error::Explain`] for a layer that cannot be explained.
+/// layer that does not; [`Error::Explain`] for a layer that cannot be explained;
+/// [`Error::Interrupted`] at ■.
 pub fn explain(
     model: &dyn Model,
     method: &dyn Method,
@@ -140,6 +142,7 @@ pub fn explain(
     let mut attributions = Vec::new();
     let mut classes = Vec::new();
     for start in (0..count).step_by(BATCH as usize) {
+        go_on("the explanation", start as usize, count as usize, "images")?;
         let batch = images.f_narrow(0, start, BATCH.min(count - start))?;
         let target = target.part(start as usize, batch.size()[0] as usize, count as usize)?;
         let question = Question::new(model, &batch, target);
@@ -286,6 +289,7 @@ fn check_attributions(method: &dyn Method, attributions: &Tensor, count: i64) ->
 mod tests {
     use super::*;
     use crate::define::{ForwardPass, LeNet, LeNetSettings};
+    use crate::notebook::front::tests::Stage;
     use tch::nn;
 
     /// A network whose answers can be worked out by hand: one channel, two filters that hand the
@@ -630,5 +634,28 @@ mod tests {
         assert!(message(&bytes, Some("boot")).starts_with("there is no class `boot`"));
         assert!(message(&bytes.to_kind(Kind::Float), None).contains("bytes (Uint8)"));
         assert!(message(&bytes.narrow(0, 0, 0), None).starts_with("there is no image"));
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_explaining_of_many_images() {
+        /// Presses ■ while it explains the first of two batches.
+        struct Impatient<'a>(&'a Stage);
+        impl Method for Impatient<'_> {
+            fn name(&self) -> String {
+                "impatient".into()
+            }
+            fn attribute(&self, question: &Question) -> Result<Tensor> {
+                self.0.interrupt();
+                Ok(question.images.shallow_clone())
+            }
+        }
+        let (model, stage) = (lenet(), Stage::deserted());
+        let images = noise(251);
+        let method = Impatient(&stage);
+        let error = stage.cell(|| explain(&model, &method, &images, &Target::Class(0)));
+        assert_eq!(
+            error.expect_err("interrupted").to_string(),
+            "the explanation was stopped after 250 of 251 images; nothing is lost"
+        );
     }
 }

@@ -9,6 +9,7 @@ use tch::{Tensor, nn};
 use super::{Method, Target, explain, rank_correlation};
 use crate::define::{Model, summary};
 use crate::error::Result;
+use crate::notebook::interrupt::go_on;
 
 /// Maps that are less alike than this have changed. The paper draws curves and names no number.
 const ALIKE: f64 = 0.5;
@@ -73,7 +74,9 @@ pub fn sanity_check(
     let layers = layers_from_the_last(model, images)?;
     let mut random = StdRng::seed_from_u64(seed);
     let weights = KeptWeights::of(model.variables())?;
-    for layer in layers {
+    let count = layers.len();
+    for (done, layer) in layers.into_iter().enumerate() {
+        go_on("the sanity check", done, count, "layers")?;
         weights.forget(&layer, &mut random)?;
         let heat_maps = explain(model, method, images, &target)?.heat_maps()?;
         stages.push(Stage {
@@ -170,6 +173,7 @@ mod tests {
     use super::*;
     use crate::define::{LeNet, LeNetSettings};
     use crate::error::Error;
+    use crate::notebook::front::tests::Stage;
     use crate::state_dict::StateDict;
 
     fn lenet() -> LeNet {
@@ -280,5 +284,32 @@ mod tests {
         for (name, tensor) in weights(&model) {
             assert_eq!(tensor != others[&name], name == "fc1.weight", "{name}");
         }
+    }
+
+    #[test]
+    fn the_weights_are_what_they_were_after_an_interrupt() {
+        /// Presses ■ while the network with one layer forgotten is explained.
+        struct Impatient<'a>(&'a Stage, Cell<usize>);
+        impl Method for Impatient<'_> {
+            fn name(&self) -> String {
+                "impatient".into()
+            }
+            fn attribute(&self, question: &Question) -> Result<Tensor> {
+                self.1.set(self.1.get() + 1);
+                if self.1.get() == 2 {
+                    self.0.interrupt();
+                }
+                Ok(question.images.shallow_clone())
+            }
+        }
+        let (model, stage) = (lenet(), Stage::deserted());
+        let before = weights(&model);
+        let method = Impatient(&stage, Cell::new(0));
+        let error = stage.cell(|| sanity_check(&model, &method, &images(), 0));
+        assert_eq!(
+            error.expect_err("interrupted").to_string(),
+            "the sanity check was stopped after 1 of 5 layers; nothing is lost"
+        );
+        assert_eq!(weights(&model), before);
     }
 }

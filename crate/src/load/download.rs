@@ -13,6 +13,7 @@ use ureq::{Agent, Proxy};
 
 use super::source::{DataFile, Source, Split};
 use crate::error::{Error, Result};
+use crate::notebook::interrupt::is_to_stop;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -60,7 +61,8 @@ pub(crate) struct SplitPaths {
 /// A file that is there, gzipped or not, is taken as it is.
 ///
 /// # Errors
-/// [`Error::Download`] if no mirror gives a file, [`Error::Io`] if it cannot be written.
+/// [`Error::Download`] if no mirror gives a file, [`Error::Io`] if it cannot be written,
+/// [`Error::Interrupted`] at ■.
 pub(crate) fn download_missing(
     source: &Source,
     root: &Path,
@@ -138,13 +140,13 @@ type Attempt<T> = std::result::Result<T, Failure>;
 enum Failure {
     /// The mirror's fault: another may do better.
     Mirror(String),
-    /// The fault of this machine's disk, whatever the mirror.
-    Disk(Error),
+    /// No mirror's fault: this machine's disk, or ■.
+    Here(Error),
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure::Disk(error)
+        Failure::Here(error)
     }
 }
 
@@ -169,7 +171,7 @@ impl Downloader<'_> {
             match self.fetch_from(mirror, file) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Mirror(reason)) => reasons.push(format!("{mirror}: {reason}")),
-                Err(Failure::Disk(error)) => return Err(error),
+                Err(Failure::Here(error)) => return Err(error),
             }
         }
         Err(Error::Download {
@@ -181,10 +183,17 @@ impl Downloader<'_> {
     }
 
     fn fetch_from(&mut self, mirror: &str, file: &DataFile) -> Attempt<()> {
+        let mut progress = Progress {
+            file: file.name.clone(),
+            mirror: mirror.into(),
+            received: 0,
+            total: file.bytes,
+        };
+        check_wanted(&progress)?;
         let body = self.request(mirror, file)?;
         let mut temporary =
             temporary_file(self.folder, file).map_err(Error::io("write into", self.folder))?;
-        self.receive(body, &mut temporary, mirror, file)?;
+        self.receive(body, &mut temporary, &mut progress, file)?;
         let path = self.folder.join(&file.name);
         let synced = temporary.as_file().sync_all();
         synced.map_err(Error::io("write", &path))?;
@@ -215,19 +224,13 @@ impl Downloader<'_> {
         &mut self,
         body: impl Read,
         temporary: &mut NamedTempFile,
-        mirror: &str,
+        progress: &mut Progress,
         file: &DataFile,
     ) -> Attempt<()> {
-        let mut progress = Progress {
-            file: file.name.clone(),
-            mirror: mirror.into(),
-            received: 0,
-            total: file.bytes,
-        };
-        (self.report)(&progress);
-        let sha256 = self.copy(body, temporary, &mut progress)?;
+        (self.report)(progress);
+        let sha256 = self.copy(body, temporary, progress)?;
         check_complete(progress.received, &sha256, file)?;
-        (self.report)(&progress);
+        (self.report)(progress);
         Ok(())
     }
 
@@ -245,6 +248,7 @@ impl Downloader<'_> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; CHUNK];
         loop {
+            check_wanted(progress)?;
             let chunk = read_chunk(&mut body, &mut buffer)?;
             if chunk.is_empty() {
                 return Ok(format!("{:x}", hasher.finalize()));
@@ -267,6 +271,19 @@ fn read_chunk<'a>(body: &mut impl Read, buffer: &'a mut [u8]) -> Attempt<&'a [u8
         .read(buffer)
         .map_err(|error| Failure::Mirror(io_reason(&error)))?;
     Ok(&buffer[..count])
+}
+
+/// ■ ends it. The temporary file goes with it; what is in place stays.
+fn check_wanted(progress: &Progress) -> Result<()> {
+    if !is_to_stop() {
+        return Ok(());
+    }
+    let (received, total) = (size_text(progress.received), size_text(progress.total));
+    Err(Error::Interrupted {
+        work: "the download",
+        done: format!("{received} of {total} of {}", progress.file),
+        left: "files that are whole are kept",
+    })
 }
 
 fn check_not_larger(received: u64, total: u64) -> Attempt<()> {
@@ -367,6 +384,7 @@ mod tests {
 
     use super::*;
     use crate::load::source::SplitFiles;
+    use crate::notebook::front::tests::Stage;
 
     const IMAGES: &str = "train-images.gz";
     const LABELS: &str = "train-labels.gz";
@@ -924,5 +942,21 @@ mod tests {
             ..progress
         };
         assert_eq!(progress.to_string(), "train.gz: 9 %, 0.5 kB of 5.1 kB");
+    }
+
+    #[test]
+    fn an_interrupt_ends_it_and_leaves_no_half_file() {
+        let (root, stage) = (tempfile::tempdir().unwrap(), Stage::deserted());
+        let source = source(&[&good_server(), &good_server()]);
+        let mut report = |_: &Progress| stage.interrupt();
+        let agent = || agent(PATIENT, None);
+        let result =
+            stage.cell(|| download_with(agent, &source, root.path(), Split::Train, &mut report));
+        assert_eq!(
+            result.unwrap_err().to_string(),
+            "the download was stopped after 0.0 kB of 300.0 kB of train-images.gz; \
+             files that are whole are kept"
+        );
+        assert_eq!(names_in(&root.path().join("test-set")), [""; 0]);
     }
 }

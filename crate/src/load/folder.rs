@@ -11,6 +11,8 @@ use super::Dataset;
 use super::image_file::read_image;
 use crate::error::{Error, Result};
 use crate::language::{said, say};
+use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
 
 /// Below it, a table says how many more there are.
@@ -56,7 +58,7 @@ pub struct SkippedFile {
 /// # Errors
 /// [`Error::File`] if there is no such folder, if it has fewer than two subfolders, and for a
 /// class without an image that can be read; [`Error::Io`] for a folder that cannot be read;
-/// [`Error::Setting`] for a shape that is neither grey nor colour.
+/// [`Error::Setting`] for a shape that is neither grey nor colour; [`Error::Interrupted`] at ■.
 pub fn load_folder(path: impl AsRef<Path>, image: [i64; 3]) -> Result<ImageFolder> {
     let path = path.as_ref();
     let (classes, mut skipped) = class_folders(path)?;
@@ -81,6 +83,17 @@ struct ReadImages {
 }
 
 impl ReadImages {
+    fn go_on(&self) -> Result<()> {
+        if !is_to_stop() {
+            return Ok(());
+        }
+        Err(Error::Interrupted {
+            work: "reading the folder",
+            done: format!("{} images", self.files.len()),
+            left: "nothing is lost",
+        })
+    }
+
     fn class(
         &mut self,
         folder: &Path,
@@ -90,6 +103,7 @@ impl ReadImages {
     ) -> Result<()> {
         let (read_before, skipped_before) = (self.files.len(), skipped.len());
         for path in visible_entries(folder)? {
+            self.go_on()?;
             match read_entry(&path, image)? {
                 Ok(pixels) => {
                     self.images.push(pixels);
@@ -220,11 +234,6 @@ fn name_of(path: &Path) -> String {
 }
 
 impl ImageFolder {
-    /// Shows in a notebook how many images each class has, and what was left out.
-    pub fn evcxr_display(&self) {
-        crate::display::show(&[("text/html", self.html()), ("text/plain", self.to_string())]);
-    }
-
     /// All tables in one, for a cell shows one block of HTML.
     fn html(&self) -> String {
         self.tables().iter().map(Table::html).collect()
@@ -262,6 +271,16 @@ impl ImageFolder {
     }
 }
 
+/// How many images each class has, and what was left out.
+impl Show for ImageFolder {
+    fn representations(&self) -> Result<Representations> {
+        Ok(vec![
+            ("text/html", self.html()),
+            ("text/plain", self.to_string()),
+        ])
+    }
+}
+
 impl fmt::Display for ImageFolder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for table in self.tables() {
@@ -281,6 +300,7 @@ fn last_two(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::language::{Language, speaking};
+    use crate::notebook::front::tests::Stage;
     use image::{GrayImage, Luma, RgbImage};
     use tempfile::TempDir;
 
@@ -433,5 +453,14 @@ mod tests {
         let read = load_folder(root.path(), [1, 1, 1]).unwrap();
         assert_eq!(read.dataset.info.classes, ["bear", "cat", "o\u{FFFD}d"]);
         assert_eq!(read.dataset.len(), 3);
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_reading() {
+        let (root, stage) = (folder(&["bear/1.png", "cat/1.png"]), Stage::deserted());
+        stage.interrupt();
+        let read = stage.cell(|| load_folder(root.path(), [1, 1, 1]));
+        let message = read.expect_err("interrupted").to_string();
+        assert!(message.starts_with("reading the folder was stopped after 0 images"));
     }
 }

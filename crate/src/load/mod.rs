@@ -28,6 +28,9 @@ pub use image_file::{read_image, write_image};
 pub use source::{Source, Split, fashion_mnist, kmnist, mnist};
 
 use crate::error::{Error, Result};
+use crate::language::said;
+use crate::notebook::interrupt::is_to_stop;
+use crate::text::with_commas;
 use idx::{Idx, read_idx};
 
 /// Images and their labels, as bytes, on one device.
@@ -92,8 +95,8 @@ impl Normalization {
 /// ```
 ///
 /// # Errors
-/// A folder that cannot be written, no mirror that answers, a damaged file, and images and labels
-/// that do not fit together.
+/// A folder that cannot be written, no mirror that answers, a damaged file, images and labels that
+/// do not fit together, and [`Error::Interrupted`] at ■.
 pub fn load(source: &Source, root: impl AsRef<Path>, split: Split) -> Result<Dataset> {
     let mut report = |progress: &download::Progress| println!("{progress}");
     let files = download::download_missing(source, root.as_ref(), split, &mut report)?;
@@ -331,6 +334,8 @@ impl DatasetInfo {
 }
 
 /// The mini-batches of a data set: pairs of normalised images `[n, C, H, W]` and labels `[n]`.
+///
+/// In a cell they end at ■, and say so: a loop over them keeps what it has done.
 #[derive(Debug)]
 pub struct Batches {
     // Not a reference to the data set: a notebook keeps no variable that borrows from another.
@@ -354,14 +359,37 @@ impl Batches {
         self.start += count;
         Some(rows)
     }
+
+    /// The next batch, even after ■: for work that ends in a way of its own.
+    pub(crate) fn next_batch(&mut self) -> Option<(Tensor, Tensor)> {
+        let rows = self.next_rows()?;
+        Some(batch(&self.images, &self.labels, self.normalization, &rows))
+    }
+
+    fn end_early(&mut self) {
+        let (all, left) = (self.order.numel(), self.order.size()[0] - self.start);
+        // Of loops within loops, only the one that was at work has something to say.
+        if self.start > 0 && left > 0 {
+            let done = with_commas(self.start as usize);
+            let line = said!(
+                "stopped after {done} of {} images of this pass",
+                "{done} / {} 枚まで進んだところで停止しました",
+                with_commas(all)
+            );
+            println!("{line}");
+        }
+        self.start = self.order.size()[0];
+    }
 }
 
 impl Iterator for Batches {
     type Item = (Tensor, Tensor);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = self.next_rows()?;
-        Some(batch(&self.images, &self.labels, self.normalization, &rows))
+        if is_to_stop() {
+            self.end_early();
+        }
+        self.next_batch()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -433,6 +461,7 @@ fn check_labels(images: &Tensor, labels: &Tensor, classes: &[String]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notebook::front::tests::Stage;
 
     fn three_images() -> Dataset {
         let images = Tensor::from_slice(&[0u8, 255, 51, 102, 153, 204]).reshape([3, 1, 1, 2]);
@@ -554,5 +583,31 @@ mod tests {
         assert!(error(images(), &[-1, 0]).starts_with("image 0 has label -1"));
         assert!(error(images().squeeze_dim(1), &[0, 1]).contains("of shape [2, 4, 4]"));
         assert!(error(images().to_kind(Kind::Float), &[0, 1]).contains("these are Float"));
+    }
+
+    #[test]
+    fn batches_end_at_an_interrupt_and_so_do_those_after_them() {
+        let (dataset, stage) = (three_images(), Stage::deserted());
+        stage.cell(|| {
+            let mut batches = dataset.batches(1).unwrap();
+            assert!(batches.next().is_some());
+            stage.interrupt();
+            assert_eq!(batches.len(), 2);
+            assert!(batches.next().is_none());
+            assert_eq!(batches.len(), 0);
+            assert_eq!(dataset.batches(1).unwrap().count(), 0);
+        });
+        assert_eq!(
+            dataset.batches(1).unwrap().count(),
+            3,
+            "the next cell begins"
+        );
+    }
+
+    #[test]
+    fn batches_of_another_thread_go_on() {
+        let (dataset, stage) = (three_images(), Stage::deserted());
+        stage.interrupt();
+        stage.other_thread(|| assert_eq!(dataset.batches(1).unwrap().count(), 3));
     }
 }

@@ -2,14 +2,15 @@
 
 use tch::{Device, Tensor};
 
+use super::BATCH;
 use crate::define::{Model, logits};
 use crate::error::{Error, Result};
 use crate::language::{said, say};
 use crate::load::Dataset;
+use crate::notebook::interrupt::go_on;
+use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
 use crate::train::check_fit;
-
-const BATCH: usize = 1000;
 
 /// What a model got right and wrong on a data set. Shows itself as a table of classes.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +39,8 @@ pub struct ClassReport {
 /// Compares what a model says about every image of a data set with the labels.
 ///
 /// # Errors
-/// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] if the classes do not.
+/// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] if the classes do not,
+/// [`Error::Interrupted`] at ■.
 pub fn evaluate(model: &dyn Model, dataset: &Dataset) -> Result<Evaluation> {
     check_fit(model, dataset)?;
     let logits = all_logits(model, dataset)?;
@@ -53,15 +55,13 @@ pub fn evaluate(model: &dyn Model, dataset: &Dataset) -> Result<Evaluation> {
 /// The logits of every image, in order, on the CPU: `[N, classes]`.
 fn all_logits(model: &dyn Model, dataset: &Dataset) -> Result<Tensor> {
     let dataset = dataset.to_device(model.variables().device())?;
-    let batches = dataset
-        .batches(BATCH)?
-        .map(|(images, _)| {
-            logits(model, &images)?
-                .f_to(Device::Cpu)
-                .map_err(Error::from)
-        })
-        .collect::<Result<Vec<Tensor>>>()?;
-    Ok(Tensor::f_cat(&batches, 0)?)
+    let mut batches = dataset.batches(BATCH)?;
+    let mut all = Vec::new();
+    while let Some((images, _)) = batches.next_batch() {
+        go_on("the evaluation", BATCH * all.len(), dataset.len(), "images")?;
+        all.push(logits(model, &images)?.f_to(Device::Cpu)?);
+    }
+    Ok(Tensor::f_cat(&all, 0)?)
 }
 
 impl Evaluation {
@@ -145,11 +145,6 @@ impl Evaluation {
         pairs
     }
 
-    /// Shows the table in a notebook.
-    pub fn evcxr_display(&self) {
-        self.table().evcxr_display();
-    }
-
     fn table(&self) -> Table {
         let title = said!(
             "{} images: accuracy {:.2} %, loss {:.4}",
@@ -175,6 +170,12 @@ impl Evaluation {
             ]);
         }
         table
+    }
+}
+
+impl Show for Evaluation {
+    fn representations(&self) -> Result<Representations> {
+        self.table().representations()
     }
 }
 

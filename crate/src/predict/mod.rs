@@ -15,6 +15,10 @@ use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::load::{Dataset, DatasetInfo, read_image};
+use crate::notebook::interrupt::go_on;
+
+/// Without gradients there is room for larger batches.
+const BATCH: usize = 1000;
 
 /// A model with what it must know about its images: all it takes to predict.
 pub struct Classifier {
@@ -120,12 +124,18 @@ impl Classifier {
     /// is most sure of first.
     ///
     /// # Errors
-    /// Those of [`predict_batch`](Self::predict_batch).
+    /// Those of [`predict_batch`](Self::predict_batch); [`Error::Interrupted`] at ■.
     pub fn mistakes(&self, dataset: &Dataset) -> Result<Vec<usize>> {
         let mut mistakes = Vec::new();
-        for (index, prediction) in self.predict_batch(&dataset.images)?.iter().enumerate() {
-            if prediction.class() != dataset.class(index)? {
-                mistakes.push((index, prediction.probability()));
+        let count = dataset.len();
+        for start in (0..count).step_by(BATCH) {
+            go_on("the search for mistakes", start, count, "images")?;
+            let size = BATCH.min(count - start);
+            let batch = dataset.images.f_narrow(0, start as i64, size as i64)?;
+            for (index, prediction) in (start..).zip(self.predict_batch(&batch)?) {
+                if prediction.class() != dataset.class(index)? {
+                    mistakes.push((index, prediction.probability()));
+                }
             }
         }
         mistakes.sort_by(|(_, left), (_, right)| right.total_cmp(left));
@@ -203,6 +213,7 @@ fn check_images(info: &DatasetInfo, images: &Tensor) -> Result<()> {
 mod tests {
     use super::*;
     use crate::define::ForwardPass;
+    use crate::notebook::front::tests::Stage;
     use tch::{Device, nn};
 
     /// Its logits are the first two pixels, times 255: what it says can be worked out by hand.
@@ -290,5 +301,32 @@ mod tests {
             error(&Tensor::cat(&[image(0, 0), image(0, 0)], 0)).contains("use `predict_batch`")
         );
         assert!(error(&image(0, 0).narrow(0, 0, 0)).contains("one image is needed"));
+    }
+
+    #[test]
+    fn mistakes_are_found_in_every_batch_and_an_interrupt_ends_the_search() {
+        // All images are of the left; the last one, alone in its batch, looks like the right.
+        let images = [image(9, 0).repeat([BATCH as i64, 1, 1, 1]), image(0, 9)];
+        let labels = Tensor::zeros([BATCH as i64 + 1], (Kind::Int64, Device::Cpu));
+        let classes = classifier().info.classes;
+        let dataset = Dataset::new(Tensor::cat(&images, 0), labels, classes).unwrap();
+        assert_eq!(classifier().mistakes(&dataset).unwrap(), [BATCH]);
+
+        let stage = Stage::deserted();
+        stage.interrupt();
+        let message = |stopped: Error| stopped.to_string();
+        let found = stage.cell(|| classifier().mistakes(&dataset));
+        assert_eq!(
+            found.map_err(message),
+            Err(
+                "the search for mistakes was stopped after 0 of 1,001 images; nothing is lost"
+                    .into()
+            )
+        );
+        let evaluation = stage.cell(|| classifier().evaluate(&dataset));
+        assert_eq!(
+            evaluation.map_err(message),
+            Err("the evaluation was stopped after 0 of 1,001 images; nothing is lost".into())
+        );
     }
 }

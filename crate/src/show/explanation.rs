@@ -11,6 +11,7 @@ use crate::explain::{
 };
 use crate::language::{said, say};
 use crate::load::Dataset;
+use crate::notebook::show::{Representations, Show};
 use crate::predict::{Classifier, Prediction};
 use crate::table::Table;
 use crate::visualize::{
@@ -494,10 +495,12 @@ impl Faithfulness {
         let title = said!("Deletion and insertion: {}", "削除と挿入: {}", self.method);
         visualize::line_plot(&title, &series, &settings)
     }
+}
 
-    /// Shows the curves in a notebook.
-    pub fn evcxr_display(&self) {
-        super::show_figure(self.curves());
+/// The curves.
+impl Show for Faithfulness {
+    fn representations(&self) -> Result<Representations> {
+        self.curves()?.representations()
     }
 }
 
@@ -579,10 +582,12 @@ impl SanityCheck {
         }
         table
     }
+}
 
-    /// Shows the similarities in a notebook.
-    pub fn evcxr_display(&self) {
-        self.table().evcxr_display();
+/// The similarities.
+impl Show for SanityCheck {
+    fn representations(&self) -> Result<Representations> {
+        self.table().representations()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Training in a thread of its own, while other cells run.
 //!
-//! A cell that trains is busy until the last epoch, and interrupting it costs the kernel's
-//! variables. A training in the background can be looked at, and stopped with its model kept.
+//! A cell that trains is busy until the last epoch. A training in the background can be looked at
+//! meanwhile, and stopped with its model kept. ■ does not end it, for it belongs to no running cell.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -13,16 +13,23 @@ use tch::{Device, Kind, Tensor};
 
 use super::history::{EpochRecord, History, spoken};
 use super::settings::TrainingSettings;
-use super::watcher::{EpochSoFar, Watcher, log_heading, log_line};
+use super::watcher::{EpochSoFar, StoppedAt, Watcher, log_heading, log_line};
 use super::{Training, check_fit, parts};
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::load::Dataset;
+use crate::notebook::interrupt::is_to_stop;
 use crate::panics::catch;
+
+/// ■ is seen this soon by a cell that waits.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A model that can be given to a thread.
 type SendModel = Box<dyn Model + Send>;
+
+/// The thread that trains, which ends with its model.
+type Trainer = JoinHandle<(SendModel, Result<History>)>;
 
 /// Trains a model as [`train`](super::train) does, to the same weights, but returns at once.
 ///
@@ -59,7 +66,7 @@ pub fn train_in_background(
     Ok(BackgroundTraining {
         validation_set,
         shared,
-        thread: Some(thread),
+        thread: Mutex::new(Some(thread)),
     })
 }
 
@@ -68,7 +75,7 @@ fn start(
     training_set: &Dataset,
     settings: &TrainingSettings,
     shared: &Arc<Shared>,
-) -> Result<JoinHandle<(SendModel, Result<History>)>> {
+) -> Result<Trainer> {
     let mut reporter = Reporter(shared.clone());
     let dataset = training_set.to_device(training_set.images.device())?;
     let settings = settings.clone();
@@ -92,7 +99,8 @@ fn start(
 pub struct BackgroundTraining {
     validation_set: Option<Dataset>,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<(SendModel, Result<History>)>>,
+    /// `None` once the model was given back.
+    thread: Mutex<Option<Trainer>>,
 }
 
 /// How far a training is.
@@ -177,14 +185,29 @@ impl BackgroundTraining {
     }
 
     /// Prints a line for each of the next epochs as they end, as [`train`](super::train) does. Returns
-    /// after so many, or when the training has ended.
+    /// after so many, when the training has ended, or at ■, which leaves the training running.
     pub fn follow(&self, epochs: usize) {
+        if self.follow_unless_stopped(epochs).is_break() {
+            let progress = self.progress();
+            let left = said!(
+                "no longer followed; the training goes on: {progress}",
+                "表示を止めました。訓練は続いています: {progress}"
+            );
+            println!("{left}");
+        }
+    }
+
+    /// The same; a break at ■.
+    fn follow_unless_stopped(&self, epochs: usize) -> ControlFlow<()> {
         let mut state = self.shared.state();
         let already = state.progress.history.epochs.len();
         let until = already.saturating_add(epochs);
         println!("{}", log_heading());
         for next in already.. {
             while state.progress.history.epochs.len() == next && state.is_running() {
+                if is_to_stop() {
+                    return ControlFlow::Break(());
+                }
                 state = self.shared.wait(state);
             }
             let Some(record) = state.progress.history.epochs.get(next) else {
@@ -196,6 +219,7 @@ impl BackgroundTraining {
                 break;
             }
         }
+        ControlFlow::Continue(())
     }
 
     /// Ends the training after the batch it is at. Gives back the model as it is then, and the epochs
@@ -203,17 +227,25 @@ impl BackgroundTraining {
     ///
     /// # Errors
     /// Why the training failed, if it did; the model is lost then.
-    pub fn stop(mut self) -> Result<(Box<dyn Model + Send>, History)> {
+    pub fn stop(self) -> Result<(Box<dyn Model + Send>, History)> {
         self.ask_to_stop();
         self.end()
     }
 
-    /// Waits for the last epoch, printing a line for each. Gives back the trained model.
+    /// Waits for the last epoch, printing a line for each. Gives back the trained model, once.
     ///
     /// # Errors
-    /// Those of [`BackgroundTraining::stop`].
-    pub fn wait(mut self) -> Result<(Box<dyn Model + Send>, History)> {
-        self.follow(usize::MAX);
+    /// Those of [`BackgroundTraining::stop`]; [`Error::Interrupted`] at ■, which leaves the training
+    /// running: wait again, or stop it.
+    pub fn wait(&self) -> Result<(Box<dyn Model + Send>, History)> {
+        if self.follow_unless_stopped(usize::MAX).is_break() {
+            let TrainingProgress { epoch, epochs, .. } = self.progress();
+            return Err(Error::Interrupted {
+                work: "waiting for the training",
+                done: format!("{} of {epochs} epochs", epoch - 1),
+                left: "the training goes on",
+            });
+        }
         self.end()
     }
 
@@ -221,10 +253,14 @@ impl BackgroundTraining {
         self.shared.state().is_to_stop = true;
     }
 
-    fn end(&mut self) -> Result<(SendModel, History)> {
-        let lost = || Error::Data("the training's thread is lost; start the training again".into());
-        let thread = self.thread.take().ok_or_else(lost)?;
-        let (model, result) = thread.join().map_err(|_| lost())?;
+    fn end(&self) -> Result<(SendModel, History)> {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let thread = thread.take().ok_or_else(|| {
+            Error::Data("the model of this training was given back already".into())
+        })?;
+        let (model, result) = thread.join().map_err(|_| {
+            Error::Data("the training's thread is lost; start the training again".into())
+        })?;
         Ok((model, result?))
     }
 }
@@ -331,9 +367,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Until something has changed, or it is time to look whether somebody pressed ■.
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let changed = self.changed.wait(state);
-        changed.unwrap_or_else(PoisonError::into_inner)
+        let changed = self.changed.wait_timeout(state, LOOK_EVERY);
+        changed.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -370,6 +407,9 @@ impl Watcher for Reporter {
         })
     }
 
+    // The state says so when the thread has ended.
+    fn stopped(&mut self, _at: &StoppedAt) {}
+
     fn validated(&mut self, logits: &Tensor) {
         self.0.state().logits = Some(logits.to_device(Device::Cpu));
     }
@@ -386,6 +426,7 @@ impl Watcher for Reporter {
 mod tests {
     use super::*;
     use crate::define::{Activation, ForwardPass, LeNet, LeNetSettings};
+    use crate::notebook::front::tests::Stage;
     use crate::state_dict::StateDict;
     use crate::train::train;
     use std::sync::mpsc::{Receiver, Sender, channel};
@@ -614,5 +655,25 @@ mod tests {
             assert_eq!((mistake.index, mistake.answer), (index, answer));
             assert!((mistake.probability - probability).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_waiting_and_not_the_training() {
+        let (training, permit, _ended) = gated(2);
+        let stage = Stage::deserted();
+        stage.interrupt();
+        // Without a permit the training cannot go on: both would wait forever.
+        stage.cell(|| training.follow(1));
+        let error = stage.cell(|| training.wait()).map(|_| ()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "waiting for the training was stopped after 0 of 2 epochs; the training goes on"
+        );
+        assert_eq!(training.progress().state, TrainingState::Running);
+        allow(&permit, 8);
+        let (_, history) = training.wait().unwrap();
+        assert_eq!(history.epochs.len(), 2);
+        let error = training.wait().map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("given back already"), "{error}");
     }
 }

@@ -36,11 +36,12 @@ use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::load::{Dataset, shuffled};
+use crate::notebook::interrupt::go_on;
 use crate::state_dict::StateDict;
 use crate::text::with_commas;
 use checkpoint::{Checkpoint, Progress};
 use learner::{Learner, mean_gradient};
-use watcher::{EpochSoFar, Log, Watcher};
+use watcher::{EpochSoFar, Log, StoppedAt, Watcher};
 
 /// Without gradients there is room for larger batches.
 const EVALUATION_BATCH: usize = 1000;
@@ -49,6 +50,9 @@ const EVALUATION_BATCH: usize = 1000;
 ///
 /// The same model, data, settings and number of threads give the same weights, bit for bit on the
 /// CPU. Sets libtorch's seed at the beginning of every epoch.
+///
+/// ■ ends it after the mini-batch it is at: the model keeps what it has learned, and the history has
+/// the epochs that were over.
 ///
 /// # Errors
 /// [`Error::Setting`] for hyperparameters that cannot work, [`Error::Forward`] if the images do
@@ -65,7 +69,7 @@ pub fn train(
 /// Goes on with a training from its checkpoint, to the weights an uninterrupted one reaches.
 ///
 /// The settings are those in the checkpoint, which is kept up to date. A training that had
-/// finished is left as it is.
+/// finished is left as it is. ■ ends it as it ends [`train`].
 ///
 /// # Errors
 /// Those of [`train`]; a checkpoint that is missing, damaged, of another network or other images.
@@ -105,7 +109,7 @@ pub fn resume(
 ///
 /// # Errors
 /// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] without images or with
-/// other classes.
+/// other classes, [`Error::Interrupted`] at ■.
 pub fn score(model: &dyn Model, dataset: &Dataset) -> Result<Score> {
     Ok(examine(model, dataset)?.0)
 }
@@ -117,7 +121,14 @@ fn examine(model: &dyn Model, dataset: &Dataset) -> Result<(Score, Tensor)> {
     let dataset = dataset.to_device(model.variables().device())?;
     let mut meter = Meter::default();
     let mut all = Vec::new();
-    for (images, labels) in dataset.batches(EVALUATION_BATCH)? {
+    let mut batches = dataset.batches(EVALUATION_BATCH)?;
+    while let Some((images, labels)) = batches.next_batch() {
+        go_on(
+            "the evaluation",
+            meter.images() as usize,
+            dataset.len(),
+            "images",
+        )?;
         let logits = forward(model, &images, &mut ForwardPass::inference())?;
         let loss = logits.cross_entropy_for_logits(&labels);
         let right = logits.argmax(-1, false).eq_tensor(&labels).sum(Kind::Int64);
@@ -169,8 +180,12 @@ impl<'a> Training<'a> {
         let start = Instant::now();
         let already = self.history.epochs.len();
         for epoch in already + 1..=self.settings.epochs {
-            let ControlFlow::Continue(record) = self.epoch(epoch, watcher)? else {
-                break;
+            let record = match self.epoch(epoch, watcher)? {
+                ControlFlow::Continue(record) => record,
+                ControlFlow::Break(seen) => {
+                    watcher.stopped(&self.stopped_at(epoch, seen));
+                    break;
+                }
             };
             let done = (epoch - already) as u32;
             let left = start.elapsed() / done * (self.settings.epochs - epoch) as u32;
@@ -179,6 +194,15 @@ impl<'a> Training<'a> {
             self.save()?;
         }
         Ok(self.history)
+    }
+
+    fn stopped_at(&self, epoch: usize, seen: usize) -> StoppedAt {
+        StoppedAt {
+            epoch,
+            epochs: self.settings.epochs,
+            seen,
+            images: self.training_set.len(),
+        }
     }
 
     fn announcement(&self) -> String {
@@ -220,24 +244,31 @@ impl<'a> Training<'a> {
         )
     }
 
-    /// One pass over the training images, then a look at the validation images; a break where the
-    /// watcher wanted one.
+    /// One pass over the training images, then a look at the validation images. A break, with the
+    /// number of training images seen, where the watcher wanted one or ■ ended the look.
     fn epoch(
         &mut self,
         epoch: usize,
         watcher: &mut dyn Watcher,
-    ) -> Result<ControlFlow<(), EpochRecord>> {
+    ) -> Result<ControlFlow<usize, EpochRecord>> {
         let start = Instant::now();
         let first_step = (epoch - 1) * self.steps_per_epoch();
-        let Some(training) = self.pass(epoch, first_step, start, watcher)? else {
-            return Ok(ControlFlow::Break(()));
+        let training = match self.pass(epoch, first_step, start, watcher)? {
+            ControlFlow::Continue(score) => score,
+            ControlFlow::Break(seen) => return Ok(ControlFlow::Break(seen)),
         };
         let seconds = start.elapsed().as_secs_f64();
         self.check_converging(epoch, training.loss)?;
+        let validation = match self.validate(watcher) {
+            Err(Error::Interrupted { .. }) => {
+                return Ok(ControlFlow::Break(self.training_set.len()));
+            }
+            validation => validation?,
+        };
         Ok(ControlFlow::Continue(EpochRecord {
             epoch,
             training,
-            validation: self.validate(watcher)?,
+            validation,
             learning_rate: self
                 .rates(first_step + self.steps_per_epoch() - 1)
                 .learning_rate,
@@ -246,14 +277,14 @@ impl<'a> Training<'a> {
         }))
     }
 
-    /// The score of one pass over the training images, unless the watcher ended it.
+    /// The score of one pass over the training images, unless the watcher ended it after so many.
     fn pass(
         &mut self,
         epoch: usize,
         first_step: usize,
         start: Instant,
         watcher: &mut dyn Watcher,
-    ) -> Result<Option<Score>> {
+    ) -> Result<ControlFlow<usize, Score>> {
         let mut meter = Meter::default();
         let seed = epoch_seed(self.settings.seed, epoch);
         // For dropout in networks of one's own.
@@ -280,11 +311,11 @@ impl<'a> Training<'a> {
                 meter: &meter,
             };
             if watcher.batch(&so_far)?.is_break() {
-                return Ok(None);
+                return Ok(ControlFlow::Break(meter.images() as usize));
             }
         }
         // Reading the score waits for the device, so it belongs to the epoch's time.
-        meter.score().map(Some)
+        meter.score().map(ControlFlow::Continue)
     }
 
     fn validate(&self, watcher: &mut dyn Watcher) -> Result<Option<Score>> {
@@ -434,4 +465,168 @@ pub(crate) fn check_fit(model: &dyn Model, dataset: &Dataset) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tch::nn;
+
+    use super::*;
+    use crate::define::{LeNet, LeNetSettings};
+    use crate::notebook::front::tests::Stage;
+
+    /// A network that presses ■ while it learns from its nth batch.
+    struct Impatient<'a> {
+        network: LeNet,
+        stage: &'a Stage,
+        presses_at: usize,
+        batches: Cell<usize>,
+    }
+
+    impl<'a> Impatient<'a> {
+        fn new(stage: &'a Stage, presses_at: usize) -> Impatient<'a> {
+            let settings = LeNetSettings {
+                image: [1, 16, 16],
+                classes: 2,
+                ..Default::default()
+            };
+            Impatient {
+                network: LeNet::new(&settings, Device::Cpu).unwrap(),
+                stage,
+                presses_at,
+                batches: Cell::new(0),
+            }
+        }
+
+        fn weights(&self) -> Vec<f32> {
+            let tensors = StateDict::of(self.variables()).tensors.into_values();
+            let numbers = tensors.map(|tensor| tensor.flatten(0, -1));
+            let all = Tensor::cat(&numbers.collect::<Vec<_>>(), 0);
+            Vec::try_from(all).unwrap()
+        }
+    }
+
+    impl Model for Impatient<'_> {
+        fn variables(&self) -> &nn::VarStore {
+            self.network.variables()
+        }
+
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            if pass.is_training() {
+                self.batches.set(self.batches.get() + 1);
+                if self.batches.get() == self.presses_at {
+                    self.stage.interrupt();
+                }
+            }
+            self.network.forward(images, pass)
+        }
+    }
+
+    /// Remembers where the training ended, and ends it at ■ only if it is to.
+    struct Witness {
+        is_to_end: bool,
+        stopped: Option<StoppedAt>,
+    }
+
+    impl Watcher for Witness {
+        fn begins(&mut self, _announcement: &str) {}
+
+        fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>> {
+            match self.is_to_end {
+                true => Log::default().batch(so_far),
+                false => Ok(ControlFlow::Continue(())),
+            }
+        }
+
+        fn stopped(&mut self, at: &StoppedAt) {
+            self.stopped = Some(*at);
+        }
+
+        fn validated(&mut self, _logits: &Tensor) {}
+
+        fn epoch(&mut self, _record: &EpochRecord, _epochs: usize, _left: std::time::Duration) {}
+    }
+
+    /// 28 images to train on, in 4 batches, and 12 held back.
+    fn images() -> Dataset {
+        let pixels = (0..40 * 16 * 16).map(|number| (number * 37 % 251) as u8);
+        let images = Tensor::from_slice(&pixels.collect::<Vec<u8>>()).reshape([40, 1, 16, 16]);
+        let labels = Tensor::arange(40, (Kind::Int64, Device::Cpu)).remainder(2);
+        Dataset::new(images, labels, vec!["even".into(), "odd".into()]).unwrap()
+    }
+
+    fn settings() -> TrainingSettings {
+        TrainingSettings {
+            epochs: 3,
+            batch_size: 7,
+            validation_share: 0.3,
+            ..Default::default()
+        }
+    }
+
+    /// The epochs that were over, and where the training ended.
+    fn watched(model: &Impatient, is_to_end: bool) -> (usize, Option<StoppedAt>) {
+        let mut witness = Witness {
+            is_to_end,
+            stopped: None,
+        };
+        let training = Training::new(model, &images(), &settings()).unwrap();
+        let history = model.stage.cell(|| training.run(&mut witness)).unwrap();
+        (history.epochs.len(), witness.stopped)
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_training_after_its_batch() {
+        let stage = Stage::deserted();
+        let model = Impatient::new(&stage, 6);
+        let (epochs, stopped) = watched(&model, true);
+        assert_eq!((epochs, model.batches.get()), (1, 6));
+        assert_eq!(
+            stopped.unwrap().to_string(),
+            "stopped in epoch 2 of 3, after 14 of 28 images; the model keeps what it has learned"
+        );
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_look_at_the_validation_images() {
+        let stage = Stage::deserted();
+        let (epochs, stopped) = watched(&Impatient::new(&stage, 4), false);
+        let (epoch, seen) = stopped.map(|at| (at.epoch, at.seen)).unwrap();
+        assert_eq!((epochs, epoch, seen), (0, 1, 28));
+    }
+
+    #[test]
+    fn an_interrupted_training_keeps_its_model_and_resumes_to_the_same_weights() {
+        let (stage, folder) = (Stage::deserted(), tempfile::tempdir().unwrap());
+        let settings = TrainingSettings {
+            checkpoint: Some(folder.path().join("training.safetensors")),
+            ..settings()
+        };
+        let never = Impatient::new(&stage, usize::MAX);
+        let whole = train(&never, &images(), &settings).unwrap();
+        let model = Impatient::new(&stage, 6);
+        let first = model.weights();
+        let history = stage.cell(|| train(&model, &images(), &settings)).unwrap();
+        assert_eq!(history.epochs.len(), 1);
+        assert_ne!(model.weights(), first);
+        let path = settings.checkpoint.as_ref().unwrap();
+        let resumed = resume(&model, &images(), path).unwrap();
+        assert_eq!(resumed.epochs.len(), whole.epochs.len());
+        assert_eq!(model.weights(), never.weights());
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_look_at_many_images() {
+        let stage = Stage::deserted();
+        let model = Impatient::new(&stage, 0);
+        stage.interrupt();
+        let error = stage.cell(|| score(&model, &images())).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the evaluation was stopped after 0 of 40 images; nothing is lost"
+        );
+        assert!(score(&model, &images()).is_ok(), "the next cell begins");
+    }
 }

@@ -8,6 +8,7 @@ use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::language::say;
+use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
 
 /// Everything one may turn about a training.
@@ -96,11 +97,6 @@ impl TrainingSettings {
 }
 
 impl TrainingSettings {
-    /// Shows all settings, the defaults too, in a notebook.
-    pub fn evcxr_display(&self) {
-        self.table().evcxr_display();
-    }
-
     fn table(&self) -> Table {
         let checkpoint = match &self.checkpoint {
             Some(path) => path.display().to_string(),
@@ -119,6 +115,13 @@ impl TrainingSettings {
         table.row(["validation_share".into(), self.validation_share.to_string()]);
         table.row(["checkpoint".into(), checkpoint]);
         table
+    }
+}
+
+/// All settings, the defaults too.
+impl Show for TrainingSettings {
+    fn representations(&self) -> Result<Representations> {
+        self.table().representations()
     }
 }
 

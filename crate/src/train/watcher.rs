@@ -1,5 +1,6 @@
 //! Who hears how a training goes, and may end it.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,8 @@ use super::Meter;
 use super::history::{EpochRecord, first_columns, heading, spoken};
 use crate::error::Result;
 use crate::language::{said, say};
+use crate::notebook::interrupt::is_to_stop;
+use crate::text::with_commas;
 
 /// A line comes this often in an epoch that takes longer.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -20,6 +23,9 @@ pub(super) trait Watcher {
 
     /// After each batch, whose weights are in the model already. A break ends the training.
     fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>>;
+
+    /// The training has ended before its last epoch did.
+    fn stopped(&mut self, at: &StoppedAt);
 
     /// After the validation: the logits `[N, classes]` of the images held back.
     fn validated(&mut self, logits: &Tensor);
@@ -47,7 +53,30 @@ impl EpochSoFar<'_> {
     }
 }
 
-/// Prints a line for each epoch, and some within epochs that take long.
+/// Where a training has ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StoppedAt {
+    /// The epoch, counted from 1, of so many.
+    pub(super) epoch: usize,
+    pub(super) epochs: usize,
+    /// How many training images were seen in it, of so many.
+    pub(super) seen: usize,
+    pub(super) images: usize,
+}
+
+impl fmt::Display for StoppedAt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StoppedAt { epoch, epochs, .. } = self;
+        formatter.write_str(&said!(
+            "stopped in epoch {epoch} of {epochs}, after {} of {} images; the model keeps what it has learned",
+            "エポック {epoch}/{epochs} で停止しました ({} / {} 枚まで終了)。モデルはここまでに学んだことを保っています",
+            with_commas(self.seen),
+            with_commas(self.images)
+        ))
+    }
+}
+
+/// Prints a line for each epoch, and some within epochs that take long. Ends the training at ■.
 #[derive(Default)]
 pub(super) struct Log {
     /// The epoch that the last line within an epoch was about, and when it came.
@@ -69,7 +98,14 @@ impl Watcher for Log {
             println!("{}", within_epoch(so_far, elapsed)?);
             self.last_line = Some((so_far.epoch, elapsed));
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(match is_to_stop() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    }
+
+    fn stopped(&mut self, at: &StoppedAt) {
+        println!("{at}");
     }
 
     fn validated(&mut self, _logits: &Tensor) {}

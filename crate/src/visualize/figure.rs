@@ -3,14 +3,15 @@
 use super::canvas::Canvas;
 use super::render;
 use super::text::printable;
-use crate::display;
 use crate::error::{Error, Result};
+use crate::notebook::show::{Representations, Show, blocks};
 use crate::text::escape;
 use std::path::Path;
 
 /// A finished picture.
 ///
-/// As the last expression of a cell it shows itself; [`Figure::save`] writes it to a file.
+/// As the last expression of a cell it shows itself, and anywhere else by [`Show::show`];
+/// [`Figure::save`] writes it to a file.
 pub struct Figure {
     canvas: Canvas,
     alt_text: String,
@@ -82,8 +83,15 @@ impl Figure {
         })
     }
 
-    /// What [`Figure::evcxr_display`] prints: one block of HTML and one of plain text.
+    /// What evcxr reads of the picture: one block of HTML and one of plain text.
     pub fn evcxr_blocks(&self) -> Result<String> {
+        Ok(blocks(&self.representations()?))
+    }
+}
+
+/// The picture as HTML, and what it shows in words.
+impl Show for Figure {
+    fn representations(&self) -> Result<Representations> {
         let alt_text = escape(&self.alt_text);
         let data = render::base64(&self.png()?);
         let width = self.width();
@@ -91,18 +99,10 @@ impl Figure {
             "<img src=\"data:image/png;base64,{data}\" width=\"{width}\" \
              style=\"max-width:100%;height:auto\" alt=\"{alt_text}\">"
         );
-        Ok(display::blocks(&[
+        Ok(vec![
             ("text/html", html),
             ("text/plain", self.alt_text.clone()),
-        ]))
-    }
-
-    /// Shows the picture in the notebook; the evcxr kernel calls this for the last value of a cell.
-    pub fn evcxr_display(&self) {
-        match self.evcxr_blocks() {
-            Ok(blocks) => print!("{blocks}"),
-            Err(error) => eprintln!("{error}"),
-        }
+        ])
     }
 }
 

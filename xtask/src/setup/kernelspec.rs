@@ -1,6 +1,5 @@
 //! What Jupyter reads about the kernel, and the small files that kernels use.
 
-use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,37 +8,14 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::{EVCXR, template};
+use super::EVCXR;
 use crate::process;
 use crate::stamp::replace_file;
 use crate::workshop::Workshop;
 
-/// What evcxr runs in the kernel before its first cell: a panic is to answer with its message alone.
-const PRELUDE: &str = r#"unsafe { std::env::set_var("RUST_BACKTRACE", "0") };"#;
-
-/// Programs that stand before others in a kernel's PATH.
-const SHIMS: [(&str, &[u8]); 5] = [
-    ("analyzer", include_bytes!("../../shims/analyzer")),
-    ("cargo", include_bytes!("../../shims/cargo")),
-    ("note", include_bytes!("../../shims/note")),
-    ("rustc", include_bytes!("../../shims/rustc")),
-    ("rustup", include_bytes!("../../shims/rustup")),
-];
-
 /// Writes what is not there, or differs.
 pub(crate) fn write(workshop: &Workshop) -> Result<bool> {
-    let launcher = env::current_exe()
-        .and_then(fs::read)
-        .context("cannot read this program")?;
-    let mut changed = write_file(&workshop.launcher(), &launcher, 0o755)?;
-    for (name, contents) in SHIMS {
-        changed |= write_file(&workshop.shims().join(name), contents, 0o755)?;
-    }
-    for loaded in [false, true] {
-        let config = workshop.evcxr_config(loaded).join("evcxr.toml");
-        changed |= write_file(&config, evcxr_toml(workshop, loaded).as_bytes(), 0o644)?;
-    }
-    changed |= write_logos(workshop)?;
+    let mut changed = write_logos(workshop)?;
     let spec = serde_json::to_vec_pretty(&spec(workshop))?;
     changed |= write_file(&workshop.kernelspec().join("kernel.json"), &spec, 0o644)?;
     let settings = workshop
@@ -59,25 +35,10 @@ pub(crate) fn is_done(workshop: &Workshop) -> bool {
         && workshop.launcher().exists()
 }
 
-/// A notebook's own `:dep` finds the crate loaded, for the reader's first minutes are the kernel's.
-/// The variable makes rust-analyzer read the crate, and the question mark makes evcxr put cells into
-/// a function that may use one; either would make the first cell wait.
-fn evcxr_toml(workshop: &Workshop, loaded: bool) -> String {
-    let (dependency, first_uses) = if loaded {
-        let uses = "let _loaded = gasshuku::tch::Device::Cpu;\nOk::<(), std::fmt::Error>(())?;\n";
-        (format!("{}\n", template::dependency(workshop)), uses)
-    } else {
-        (String::new(), "")
-    };
-    format!(
-        "# Written by set-up.\n[evcxr]\nprelude = '''\n{dependency}{PRELUDE}\n{first_uses}'''\n"
-    )
-}
-
 fn spec(workshop: &Workshop) -> serde_json::Value {
     json!({
         "argv": [
-            workshop.launcher(), "--root", workshop.root(), "kernel", "{connection_file}",
+            workshop.launcher(), "--home", workshop.kernel(), "kernel", "{connection_file}",
         ],
         "display_name": "Rust",
         "language": "rust",

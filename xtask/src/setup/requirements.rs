@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -238,14 +237,6 @@ pub(crate) fn major_minor(version: &str) -> Option<[u32; 2]> {
         .split(['.', '-', '+'])
         .map(|number| number.parse().ok());
     Some([numbers.next()??, numbers.next()??])
-}
-
-/// The program of that name on PATH.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
 }
 
 #[cfg(test)]

@@ -51,14 +51,16 @@ impl Machine {
             "Cargo.lock",
             ".cargo/config.toml",
             "crate/src/lib.rs",
+            "kernel/src/lib.rs",
+            "kernel/Cargo.toml",
             "notebooks/01_load.ipynb",
-            "xtask/python/execute.py",
             "xtask/python/jupyter.txt",
             "xtask/python/torch-small.txt",
             "xtask/python/torch-cuda.txt",
         ] {
             self.write(file, file);
         }
+        self.write("crate/Cargo.toml", "[package]\nname = \"gasshuku\"\n");
     }
 
     fn make_programs(&self) {
@@ -110,25 +112,6 @@ impl Machine {
         let mut lines: Vec<_> = log.lines().map(str::to_owned).collect();
         lines.sort();
         lines
-    }
-
-    /// Puts a template and a kernel where set-up would.
-    pub fn make_template(&self) {
-        self.write("target/kernel/template/made-from", "by hand");
-        self.write(
-            "target/kernel/template/target/debug/libtch.rlib",
-            "compiled",
-        );
-        self.write(
-            "target/kernel/template/target/debug/build/tch/output",
-            "for cargo",
-        );
-        fs::create_dir_all(self.root.join(".venv/bin")).unwrap();
-        symlink(
-            fakes().join("evcxr_jupyter"),
-            self.root.join(".venv/bin/evcxr_jupyter"),
-        )
-        .unwrap();
     }
 }
 

@@ -4,12 +4,11 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::{Duration, SystemTime};
 
-use support::{Machine, stderr};
+use evcxr_prewarm::{cell, note};
+use support::{Machine, program, stderr};
 
 const CARGO: &str = r#"#!/bin/sh
 echo "cargo $*" >>"$LOG"
@@ -17,8 +16,9 @@ case $1 in
 build)
     CARGO_PKG_NAME=ctx
     export CARGO_PKG_NAME
-    exec $RUSTC_WORKSPACE_WRAPPER "$GASSHUKU_RUSTC" --crate-name ctx --emit=dep-info,link \
-        --out-dir "$PWD/target/debug/deps"
+    $RUSTC_WORKSPACE_WRAPPER "$EVCXR_PREWARM_RUSTC" --crate-name ctx --emit=dep-info,link \
+        --out-dir "$PWD/target/debug/deps" || exit 101
+    cp "$PWD/target/debug/deps/libctx.so" "$PWD/target/debug/libctx.so"
     ;;
 metadata) echo "{\"target_directory\":\"$PWD/target\"}" ;;
 *) exit 3 ;;
@@ -31,12 +31,16 @@ if grep -q wrong src/lib.rs; then
     echo '{"message":"cannot find value"}' >&2
     exit 1
 fi
-for folder; do :; done
+for word; do
+    case $before in --out-dir) folder=$word ;; esac
+    case $word in --emit=metadata) exit ;; esac
+    before=$word
+done
 mkdir -p "$folder"
 cp src/lib.rs "$folder/libctx.so"
 "#;
 
-/// A kernel's crate, and the programs behind the shims.
+/// A kernel's crate, and the programs behind those that stand before them.
 struct Kernel {
     machine: Machine,
     directory: PathBuf,
@@ -44,24 +48,24 @@ struct Kernel {
 
 impl Kernel {
     fn new() -> Self {
+        Self::in_folder("running/one")
+    }
+
+    fn in_folder(folder: &str) -> Self {
         let machine = Machine::new();
-        let directory = machine.root.join("target/kernel/running/one");
+        let directory = machine.home.path().join(folder);
         fs::create_dir_all(directory.join("src")).unwrap();
         for (name, contents) in [("real-cargo", CARGO), ("real-rustc", RUSTC)] {
-            program(&machine.bin.join(name), contents);
+            program(&machine.root.join(name), contents);
         }
-        let shims = machine.root.join("target/kernel/bin");
-        fs::create_dir_all(&shims).unwrap();
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("shims/note");
-        symlink(ours, shims.join("note")).unwrap();
         let kernel = Self { machine, directory };
         kernel.depend("");
         kernel
     }
 
     fn depend(&self, more: &str) {
-        let ours = self.machine.root.join("crate");
-        let manifest = format!("[dependencies]\ngasshuku = {{ path = {ours:?} }}\n{more}");
+        let ours = &self.machine.settings.crate_folder;
+        let manifest = format!("[dependencies]\nthree_lines = {{ path = {ours:?} }}\n{more}");
         fs::write(self.directory.join("Cargo.toml"), manifest).unwrap();
     }
 
@@ -74,15 +78,17 @@ impl Kernel {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.machine.xtask(&["shim-cargo", "--"]);
+        let mut command = Command::new(self.machine.home.programs().join("cargo"));
         command
             .args(arguments)
             .current_dir(&self.directory)
             .env("LOG", self.log())
-            .env("GASSHUKU_LAUNCHER", env!("CARGO_BIN_EXE_xtask"))
-            .env("GASSHUKU_ROOT", &self.machine.root)
-            .env("GASSHUKU_CARGO", self.machine.bin.join("real-cargo"))
-            .env("GASSHUKU_RUSTC", self.machine.bin.join("real-rustc"));
+            .env("EVCXR_PREWARM_HOME", self.machine.home.path())
+            .env("EVCXR_PREWARM_CARGO", self.machine.root.join("real-cargo"))
+            .env("EVCXR_PREWARM_RUSTC", self.machine.root.join("real-rustc"))
+            .env_remove("RUSTFLAGS")
+            .env("EVCXR_FRONT", &self.machine.root)
+            .env_remove("EVCXR_TMPDIR");
         command
     }
 
@@ -100,11 +106,6 @@ impl Kernel {
     fn library(&self) -> String {
         fs::read_to_string(self.directory.join("target/debug/libctx.so")).unwrap()
     }
-}
-
-fn program(path: &Path, contents: &str) {
-    fs::write(path, contents).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 const ASKED: [&str; 2] = ["cargo build", "rustc for ctx"];
@@ -160,11 +161,11 @@ fn cargo_looks_again_when_anything_else_has_changed() {
     assert_eq!(kernel.called(), ASKED, "another dependency");
     kernel.cargo(&["build", "--offline"]);
     assert_eq!(kernel.called(), ["cargo build --offline", "rustc for ctx"]);
-    let source = kernel.machine.root.join("crate/src/lib.rs");
-    let later = SystemTime::now() + Duration::from_secs(5);
-    fs::File::open(source).unwrap().set_modified(later).unwrap();
+    kernel
+        .machine
+        .write("crate/src/lib.rs", "pub fn four() {}\n");
     kernel.cargo(&["build"]);
-    assert_eq!(kernel.called(), ASKED, "the workshop's crate was edited");
+    assert_eq!(kernel.called(), ASKED, "the crate was edited");
     kernel
         .command(&["build"])
         .env("RUSTFLAGS", "-g")
@@ -177,7 +178,7 @@ fn cargo_looks_again_when_anything_else_has_changed() {
 }
 
 #[test]
-fn a_folder_that_is_not_the_workshops_is_cargos_business() {
+fn another_folder_is_cargos_business() {
     let kernel = Kernel::new();
     kernel.cell("cell");
     kernel.depend("mine = { path = \"/home/me/mine\" }\n");
@@ -220,16 +221,16 @@ fn what_is_no_cell_goes_to_cargo() {
 }
 
 #[test]
-fn the_workshops_lock_file_is_put_back() {
+fn the_crates_lock_file_is_put_back() {
     let kernel = Kernel::new();
     let lock = kernel.directory.join("Cargo.lock");
-    let workshops = "[[package]]\nname = \"gasshuku\"\n";
-    fs::write(kernel.directory.join("Cargo.lock.workshop"), workshops).unwrap();
+    let crates = "[[package]]\nname = \"three-lines\"\n";
+    fs::write(kernel.directory.join(note::LOCK), crates).unwrap();
     fs::write(&lock, "[[package]]\nname = \"ctx\"\n").unwrap();
     kernel.cargo(&["metadata"]);
-    assert_eq!(fs::read_to_string(&lock).unwrap(), workshops);
+    assert_eq!(fs::read_to_string(&lock).unwrap(), crates);
     // One that has it, and more, stays.
-    let grown = format!("{workshops}\n[[package]]\nname = \"ctx\"\n");
+    let grown = format!("{crates}\n[[package]]\nname = \"ctx\"\n");
     fs::write(&lock, &grown).unwrap();
     kernel.cargo(&["metadata"]);
     assert_eq!(fs::read_to_string(&lock).unwrap(), grown);
@@ -240,4 +241,91 @@ fn the_workshops_lock_file_is_put_back() {
         fs::read_to_string(&lock).unwrap(),
         "[[package]]\nname = \"ctx\"\n"
     );
+}
+
+#[test]
+fn a_wrong_cell_is_checked_as_it_would_be_built() {
+    let kernel = Kernel::new();
+    kernel.cell("first");
+    let output = kernel.cargo(&["check", "--message-format=json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(
+        kernel.called(),
+        ["cargo build --message-format=json", "rustc for ctx"],
+        "never `cargo check`, which checks all that the cell depends on"
+    );
+    kernel.cell("wrong");
+    let output = kernel.cargo(&["check", "--message-format=json"]);
+    assert_eq!(output.status.code(), Some(101));
+    assert_eq!(kernel.called(), REPEATED);
+    assert_eq!(kernel.library(), "first", "a check makes no library");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "{\"message\":\"cannot find value\"}\n"
+    );
+}
+
+#[test]
+fn a_cell_is_marked_and_a_wrong_one_is_not() {
+    let kernel = Kernel::new();
+    let marked = || fs::read_to_string(kernel.directory.join(cell::MARKED)).ok();
+    let source = include_str!("cells/print.rs.txt");
+    kernel.cell(source);
+    assert!(kernel.cargo(&["build"]).status.success());
+    assert_eq!(marked(), None, "nobody listens yet");
+    assert_eq!(kernel.library(), source);
+    kernel.machine.write("listening", "");
+    kernel.cell(source);
+    assert!(kernel.cargo(&["build"]).status.success());
+    assert_eq!(marked().as_deref(), Some("1"));
+    assert!(kernel.library().contains("front begin 1"));
+    kernel.cell(&format!("{source}// wrong\n"));
+    assert!(!kernel.cargo(&["build"]).status.success());
+    assert_eq!(marked(), None);
+    kernel.cell("something that evcxr has not written");
+    assert!(kernel.cargo(&["build"]).status.success());
+    assert_eq!(marked(), None);
+}
+
+#[test]
+fn libraries_that_are_loaded_are_removed() {
+    let kernel = Kernel::new();
+    kernel.cell("first");
+    kernel.cargo(&["build"]);
+    let loaded = kernel.directory.join("target/debug/libcode_1.so");
+    fs::rename(kernel.directory.join("target/debug/libctx.so"), &loaded).unwrap();
+    kernel.cell("second");
+    kernel.cargo(&["build"]);
+    assert!(!loaded.exists());
+    assert_eq!(kernel.library(), "second");
+}
+
+/// evcxr hands the path of a cell's library on without quotes.
+#[test]
+fn a_library_has_the_path_by_which_evcxr_knows_the_directory() {
+    let kernel = Kernel::in_folder("running/with space");
+    let known = kernel.machine.root.join("known");
+    std::os::unix::fs::symlink(&kernel.directory, &known).unwrap();
+    kernel.cell("first");
+    kernel.cargo(&["build"]);
+    let output = kernel
+        .command(&["build"])
+        .env("EVCXR_TMPDIR", &known)
+        .output()
+        .unwrap();
+    let artifact: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let place = known.join("target/debug/libctx.so");
+    assert_eq!(artifact["filenames"][0], place.to_str().unwrap());
+}
+
+#[test]
+fn plain_means_that_cargo_is_called() {
+    let kernel = Kernel::new();
+    for cell in ["first", "second"] {
+        kernel.cell(cell);
+        let mut command = kernel.command(&["build"]);
+        let output = command.env("EVCXR_PREWARM_PLAIN", "1").output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(kernel.called(), ASKED);
+    }
 }

@@ -6,28 +6,28 @@ use std::process;
 
 use anyhow::{Context, Result};
 
-use crate::process::remove;
-use crate::workshop::Workshop;
+use crate::program::remove;
+use crate::settings::Home;
 
 /// Held by whoever uses the directory.
-pub(crate) const LOCK: &str = "lock";
+pub const LOCK: &str = "lock";
 
 /// A directory that nobody else takes or clears as long as its lock is held.
-pub(crate) struct Directory {
+pub struct Directory {
     path: PathBuf,
     lock: File,
 }
 
 impl Directory {
     /// Clears what kernels have left that are gone, and takes a new directory.
-    pub(crate) fn take(workshop: &Workshop) -> Result<Self> {
-        let running = workshop.running();
-        let gone = workshop.kernel().join("gone");
+    pub fn take(home: &Home) -> Result<Self> {
+        let running = home.running();
+        let gone = home.path().join("gone");
         fs::create_dir_all(&running)
             .and_then(|()| fs::create_dir_all(&gone))
             .with_context(|| format!("cannot write to {}", running.display()))?;
         // Between its making and its locking, a directory looks like one whose kernel is gone.
-        let making = File::create(workshop.kernel().join("making"))?;
+        let making = File::create(home.path().join("making"))?;
         making
             .lock()
             .context("cannot lock the kernels' directory")?;
@@ -42,7 +42,7 @@ impl Directory {
     }
 
     /// Takes the directory in which set-up compiles the template.
-    pub(crate) fn given(path: PathBuf) -> Result<Self> {
+    pub fn given(path: PathBuf) -> Result<Self> {
         let lock = File::create(path.join(LOCK))
             .with_context(|| format!("cannot write to {}", path.display()))?;
         lock.lock()
@@ -50,11 +50,13 @@ impl Directory {
         Ok(Self { path, lock })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn into_lock(self) -> File {
+    /// What to hold for as long as the directory is used.
+    pub fn into_lock(self) -> File {
         self.lock
     }
 }
@@ -89,7 +91,7 @@ fn set_aside(running: &Path, gone: &Path) -> Result<()> {
 }
 
 /// Whether a process holds the directory.
-pub(crate) fn is_taken(path: &Path) -> bool {
+pub fn is_taken(path: &Path) -> bool {
     File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_err())
 }
 
@@ -101,7 +103,7 @@ fn clear(gone: &Path) {
 }
 
 /// Waits until nobody holds the directory, and removes it.
-pub(crate) fn remove_when_free(path: &Path) -> Result<()> {
+pub fn remove_when_free(path: &Path) -> Result<()> {
     if let Ok(lock) = File::open(path.join(LOCK)) {
         lock.lock()
             .with_context(|| format!("cannot lock {}", path.display()))?;
@@ -110,13 +112,13 @@ pub(crate) fn remove_when_free(path: &Path) -> Result<()> {
 }
 
 /// Clears everything that no kernel holds. For `clean`.
-pub(crate) fn clear_all(workshop: &Workshop) -> Result<usize> {
-    let (running, gone) = (workshop.running(), workshop.kernel().join("gone"));
+pub fn clear_all(home: &Home) -> Result<usize> {
+    let (running, gone) = (home.running(), home.path().join("gone"));
     if !running.exists() {
         return Ok(0);
     }
     fs::create_dir_all(&gone)?;
-    let making = File::create(workshop.kernel().join("making"))?;
+    let making = File::create(home.path().join("making"))?;
     making
         .lock()
         .context("cannot lock the kernels' directory")?;
@@ -129,50 +131,41 @@ pub(crate) fn clear_all(workshop: &Workshop) -> Result<usize> {
 mod tests {
     use super::*;
 
-    fn workshop(folder: &Path) -> Workshop {
-        Workshop::at(Some(folder.to_owned())).unwrap()
-    }
-
     #[test]
     fn directories_differ_and_only_free_ones_are_cleared() {
         let folder = tempfile::tempdir().unwrap();
-        let workshop = workshop(folder.path());
-        let first = Directory::take(&workshop).unwrap();
-        let second = Directory::take(&workshop).unwrap();
+        let home = Home::at(folder.path());
+        let first = Directory::take(&home).unwrap();
+        let second = Directory::take(&home).unwrap();
         assert_ne!(first.path(), second.path());
         fs::write(second.path().join("Cargo.toml"), "").unwrap();
         let (kept, left) = (first.path().to_owned(), second.path().to_owned());
         drop(second.into_lock());
-        let third = Directory::take(&workshop).unwrap();
+        let third = Directory::take(&home).unwrap();
         assert!(kept.exists(), "a directory in use was cleared");
         assert!(
             !left.join("Cargo.toml").exists(),
             "a directory left behind was not cleared"
         );
         assert!(third.path().exists());
-        assert_eq!(
-            fs::read_dir(workshop.kernel().join("gone"))
-                .unwrap()
-                .count(),
-            0
-        );
+        assert_eq!(fs::read_dir(home.path().join("gone")).unwrap().count(), 0);
     }
 
     #[test]
     fn a_directory_without_a_lock_is_cleared() {
         let folder = tempfile::tempdir().unwrap();
-        let workshop = workshop(folder.path());
-        let left = workshop.running().join("12345-0");
+        let home = Home::at(folder.path());
+        let left = home.running().join("12345-0");
         fs::create_dir_all(&left).unwrap();
-        Directory::take(&workshop).unwrap();
+        Directory::take(&home).unwrap();
         assert!(!left.exists());
     }
 
     #[test]
     fn removal_waits_for_the_holder() {
         let folder = tempfile::tempdir().unwrap();
-        let workshop = workshop(folder.path());
-        let directory = Directory::take(&workshop).unwrap();
+        let home = Home::at(folder.path());
+        let directory = Directory::take(&home).unwrap();
         let path = directory.path().to_owned();
         let lock = directory.into_lock();
         let watched = path.clone();

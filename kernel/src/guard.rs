@@ -6,10 +6,10 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use super::directory;
+use crate::directory;
 
 /// Waits for the launcher's end, then kills what is left of the kernel and removes its directory.
-pub(crate) fn guard(directory: &Path, keep: bool) -> Result<ExitCode> {
+pub fn guard(directory: &Path, keep: bool) -> Result<ExitCode> {
     let mut told = String::new();
     io::stdin().read_to_string(&mut told)?;
     if let Ok(group) = told.trim().parse::<u32>() {

@@ -8,18 +8,52 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// Copies a folder into one that may be there already.
-pub(crate) fn folder(from: &Path, to: &Path) -> Result<()> {
+pub fn folder(from: &Path, to: &Path) -> Result<()> {
     folder_without(from, to, &[]).map(|_| ())
 }
 
 /// The same without folders of these names. Those that it has left out are named as within the
 /// folder.
-pub(crate) fn folder_without(from: &Path, to: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
+pub fn folder_without(from: &Path, to: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
     let mut left_out = Vec::new();
     copy(from, to, names, &mut left_out)
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     let within = |path: PathBuf| path.strip_prefix(from).map(Path::to_owned);
     Ok(left_out.into_iter().map(within).collect::<Result<_, _>>()?)
+}
+
+/// Copies what is not there yet.
+///
+/// # Errors
+///
+/// Something cannot be read or written.
+pub fn missing(from: &Path, to: &Path) -> Result<()> {
+    copy_missing(from, to)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
+
+fn copy_missing(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if !target.exists() {
+            copy_entry(&entry, &target)?;
+        } else if entry.file_type()?.is_dir() {
+            copy_missing(&entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_entry(entry: &fs::DirEntry, target: &Path) -> io::Result<()> {
+    let kind = entry.file_type()?;
+    if kind.is_dir() {
+        copy(&entry.path(), target, &[], &mut Vec::new())
+    } else if kind.is_symlink() {
+        symlink(fs::read_link(entry.path())?, target)
+    } else {
+        file(&entry.path(), target)
+    }
 }
 
 fn copy(from: &Path, to: &Path, names: &[&str], left_out: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -8,30 +8,37 @@ use anyhow::{Context, Result};
 
 /// A file that is written when a step has succeeded, and says what the step was made from. A step
 /// that was interrupted has none; one whose inputs have changed has another.
-pub(crate) struct Stamp {
+pub struct Stamp {
     path: PathBuf,
     inputs: String,
 }
 
 impl Stamp {
-    pub(crate) fn new(path: PathBuf, inputs: &[&str]) -> Self {
+    /// The mark of a step with these inputs.
+    pub fn new(path: PathBuf, inputs: &[&str]) -> Self {
         Self {
             path,
             inputs: inputs.join("\n"),
         }
     }
 
-    pub(crate) fn is_fresh(&self) -> bool {
+    /// Whether the step was done with these inputs.
+    pub fn is_fresh(&self) -> bool {
         fs::read_to_string(&self.path).is_ok_and(|found| found == self.inputs)
     }
 
-    pub(crate) fn write(&self) -> Result<()> {
+    /// Marks the step as done.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn write(&self) -> Result<()> {
         replace_file(&self.path, self.inputs.as_bytes())
     }
 }
 
 /// Writes a file so that at any moment there is the old one or the new one, whole.
-pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
+pub fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
     let unfinished = path.with_extension("unfinished");
     let write = || -> io::Result<()> {
         if let Some(parent) = path.parent() {
@@ -44,18 +51,18 @@ pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
 }
 
 /// A fingerprint of a text.
-pub(crate) fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     format!("{:016x}", fnv(FNV_START, text.as_bytes()))
 }
 
 /// A fingerprint of a file's contents.
-pub(crate) fn file(path: &Path) -> Result<String> {
+pub fn file(path: &Path) -> Result<String> {
     let contents = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(format!("{:016x}", fnv(FNV_START, &contents)))
 }
 
 /// A fingerprint of names and contents of all files below a folder.
-pub(crate) fn folder(path: &Path) -> Result<String> {
+pub fn folder(path: &Path) -> Result<String> {
     let mut files = Vec::new();
     list(path, &mut files).with_context(|| format!("cannot read {}", path.display()))?;
     files.sort();

@@ -18,76 +18,134 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::cell;
-use super::toolchain::{CARGO, RUSTC, real};
-use crate::workshop::Workshop;
-
-/// Below a kernel's `target`, where rust-analyzer does not look for sources.
-const SYSROOT: &str = "target/analyzer";
-
-/// A sysroot without libraries, which the shim before rustc shows once.
-const FIRST_SYSROOT: &str = "target/analyzer-first";
+use crate::cell;
+use crate::program;
+use crate::settings::Home;
+use crate::toolchain::{CARGO, RUSTC, real};
 
 /// The sources of the standard library, below a sysroot.
-pub(crate) const LIBRARY: &str = "lib/rustlib/src/rust/library";
+pub const LIBRARY: &str = "lib/rustlib/src/rust/library";
 
 /// Without the standard library's own Cargo.toml, rust-analyzer takes these as they are, and needs
 /// no metadata of theirs, for which cargo may want to download crates.
 const LIBRARIES: [&str; 3] = ["core", "alloc", "std"];
 
-/// Lays out the sysroot in a kernel's directory; none where the sources of the standard library are
-/// not installed, for then rust-analyzer asks rustup to install them.
+/// Where std's maps and sets rest on a crate that is not part of its sources. A type that rests on
+/// an unknown one cannot be inferred from `let ages: HashMap<_, _> = …`.
+const WITH_STAND_IN: [(&str, &str, &str); 2] = [
+    (
+        "collections/hash/map.rs",
+        "use hashbrown::hash_map as base;",
+        "mod base { pub struct HashMap<K, V, S, A>(K, V, S, A); }",
+    ),
+    (
+        "collections/hash/set.rs",
+        "use hashbrown::hash_set as base;",
+        "mod base { pub struct HashSet<T, S, A>(T, S, A); }",
+    ),
+];
+
+/// In the directory of a kernel that is loaded with the crate before its first cell, until
+/// rust-analyzer has asked for the sysroot. It forgets the standard library when a crate is added,
+/// and reads it again; what evcxr compiles before that has no variables, so the first time there is
+/// no library to read: 1 s at a kernel's start. Should rust-analyzer ever ask only once, no type is
+/// found, which set-up's own check sees.
+pub const FIRST: &str = "analyzer-first";
+
+/// Lays out the sysroot that rust-analyzer is shown; none where the sources of the standard library
+/// are not installed, for then rust-analyzer asks rustup to install them.
 ///
-/// A kernel that is `loaded` with the workshop's crate before its first cell has read the standard
-/// library twice by then, since rust-analyzer forgets it when a crate is added. What evcxr compiles
-/// before that has no variables: the first time there is no library to read.
-pub(crate) fn lay_out(
-    workshop: &Workshop,
-    directory: &Path,
-    real: &Path,
-    loaded: bool,
-) -> Result<()> {
+/// # Errors
+///
+/// The home cannot be written.
+pub fn lay_out(home: &Home, real: &Path) -> Result<()> {
+    program::remove(&home.sysroot())?;
+    program::remove(&empty(home))?;
     if !LIBRARIES.iter().all(|name| source(real, name).is_dir()) {
         return Ok(());
     }
     let lay_out = || -> io::Result<()> {
-        let sysroot = directory.join(SYSROOT);
+        let sysroot = home.sysroot();
         for name in LIBRARIES {
-            let source_ = source(&sysroot, name);
-            fs::create_dir_all(source_.parent().unwrap_or(&sysroot))?;
-            link(&source(real, name), &source_)?;
+            let ours = source(&sysroot, name);
+            fs::create_dir_all(ours.parent().unwrap_or(&sysroot))?;
+            symlink(source(real, name), ours)?;
         }
+        with_stand_ins(&source(real, "std"), &source(&sysroot, "std"))?;
         fs::create_dir_all(sysroot.join("bin"))?;
-        link(&real.join("bin/rustc"), &sysroot.join("bin/rustc"))?;
-        link(
-            &workshop.shims().join("analyzer"),
-            &sysroot.join("bin/cargo"),
-        )?;
-        if loaded {
-            let first = directory.join(FIRST_SYSROOT);
-            fs::create_dir_all(first.join(LIBRARY))?;
-            link(&sysroot.join("bin"), &first.join("bin"))?;
-        }
-        Ok(())
+        symlink(real.join("bin/rustc"), sysroot.join("bin/rustc"))?;
+        symlink(home.programs().join("analyzer"), sysroot.join("bin/cargo"))?;
+        fs::create_dir_all(empty(home).join(LIBRARY))?;
+        symlink(sysroot.join("bin"), empty(home).join("bin"))
     };
-    lay_out().with_context(|| format!("cannot write to {}", directory.display()))
+    lay_out().with_context(|| format!("cannot write to {}", home.path().display()))
+}
+
+fn empty(home: &Home) -> PathBuf {
+    home.path().join("sysroot-empty")
 }
 
 fn source(sysroot: &Path, library: &str) -> PathBuf {
     sysroot.join(LIBRARY).join(library).join("src")
 }
 
-/// Set-up's directory may have one from an interrupted build.
-fn link(original: &Path, link: &Path) -> io::Result<()> {
-    let _ = fs::remove_file(link);
-    symlink(original, link)
+/// Makes, of a link to a folder, folders of links, with files of our own where they are needed.
+/// Where the source does not read as expected, the link stays.
+fn with_stand_ins(real: &Path, ours: &Path) -> io::Result<()> {
+    for (file, uses, stand_in) in WITH_STAND_IN {
+        let text = fs::read_to_string(real.join(file)).unwrap_or_default();
+        if !text.contains(uses) {
+            continue;
+        }
+        let mut folder = PathBuf::new();
+        open_link(real, ours)?;
+        for name in Path::new(file).parent().into_iter().flatten() {
+            folder.push(name);
+            open_link(&real.join(&folder), &ours.join(&folder))?;
+        }
+        fs::remove_file(ours.join(file))?;
+        fs::write(ours.join(file), text.replace(uses, stand_in))?;
+    }
+    Ok(())
+}
+
+/// A folder with a link for each entry, in the place of a link to the folder.
+fn open_link(real: &Path, ours: &Path) -> io::Result<()> {
+    if !ours.is_symlink() {
+        return Ok(());
+    }
+    fs::remove_file(ours)?;
+    fs::create_dir(ours)?;
+    for entry in fs::read_dir(real)? {
+        let name = entry?.file_name();
+        symlink(real.join(&name), ours.join(&name))?;
+    }
+    Ok(())
+}
+
+/// What rustc answers in a kernel's directory when it is asked where its libraries are; None where
+/// the real one is to answer.
+pub fn shown_sysroot(home: &Home) -> Option<PathBuf> {
+    let sysroot = home.sysroot();
+    if !sysroot.is_dir() {
+        return None;
+    }
+    match fs::remove_file(FIRST) {
+        Ok(()) => Some(empty(home)),
+        Err(_) => Some(sysroot),
+    }
 }
 
 /// Answers what rust-analyzer asks of cargo.
-pub(crate) fn cargo(workshop: &Workshop, arguments: &[String]) -> Result<ExitCode> {
+///
+/// # Errors
+///
+/// The real program does not start.
+pub fn cargo(home: &Home, arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["locate-project", .., manifest] => {
+        ["locate-project", "--workspace", "--manifest-path", manifest]
+        | ["locate-project", "--manifest-path", manifest, "--workspace"] => {
             writeln!(io::stdout(), "{}", serde_json::json!({ "root": manifest }))?;
             Ok(ExitCode::SUCCESS)
         }
@@ -95,7 +153,7 @@ pub(crate) fn cargo(workshop: &Workshop, arguments: &[String]) -> Result<ExitCod
             let error = real(RUSTC)?.args(rustc_arguments(&words)).exec();
             Err(error).context("cannot start rustc")
         }
-        ["metadata", ..] if !words.contains(&"--no-deps") => metadata(workshop, arguments),
+        ["metadata", ..] if !words.contains(&"--no-deps") => metadata(home, arguments),
         _ => {
             let error = real(CARGO)?.args(arguments).exec();
             Err(error).context("cannot start cargo")
@@ -109,18 +167,19 @@ fn rustc_arguments<'word>(words: &[&'word str]) -> Vec<&'word str> {
     wanted.copied().collect()
 }
 
-fn metadata(workshop: &Workshop, arguments: &[String]) -> Result<ExitCode> {
+fn metadata(home: &Home, arguments: &[String]) -> Result<ExitCode> {
     let mut cargo = real(CARGO)?;
     // evcxr's cargo has other settings, and each would overwrite what the other has noted of rustc.
     cargo
         .env("CARGO_CACHE_RUSTC_INFO", "0")
         .env("RUSTC", env::var_os(RUSTC).unwrap_or_default());
-    cell::answer(workshop, "analyzer", arguments, cargo, &|answer| {
+    let settings = home.settings()?;
+    cell::answer(home, &settings, "analyzer", arguments, cargo, &|answer| {
         serde_json::from_str(&answer).map_or(answer, |metadata| cut(metadata).to_string())
     })
 }
 
-/// Takes away the packages that only a workshop's crate leads to, save those that it hands on:
+/// Takes away the packages that only the settings' crate leads to, save those that it hands on:
 /// `[package.metadata.notebook]` in its Cargo.toml names them. What else a notebook depends on
 /// stays, with all that belongs to it.
 fn cut(mut metadata: Value) -> Value {
@@ -344,19 +403,46 @@ mod tests {
     #[test]
     fn the_sysroot_needs_the_sources_of_the_standard_library() {
         let folder = tempfile::tempdir().unwrap();
-        let (real, directory) = (folder.path().join("real"), folder.path().join("kernel"));
-        let workshop = Workshop::at(Some(folder.path().to_owned())).unwrap();
-        lay_out(&workshop, &directory, &real, true).unwrap();
-        assert!(!directory.exists());
+        let real = folder.path().join("real");
+        let home = Home::at(&folder.path().join("home"));
+        lay_out(&home, &real).unwrap();
+        assert!(shown_sysroot(&home).is_none());
         for name in LIBRARIES {
             fs::create_dir_all(source(&real, name)).unwrap();
             fs::write(source(&real, name).join("lib.rs"), name).unwrap();
         }
-        // Twice: an interrupted set-up goes on in the same directory.
+        // Twice: each set-up lays it out anew.
         for _ in 0..2 {
-            lay_out(&workshop, &directory, &real, true).unwrap();
-            let std = source(&directory.join(SYSROOT), "std").join("lib.rs");
+            lay_out(&home, &real).unwrap();
+            let std = source(&home.sysroot(), "std").join("lib.rs");
             assert_eq!(fs::read_to_string(std).unwrap(), "std");
         }
+        assert_eq!(shown_sysroot(&home), Some(home.sysroot()));
+    }
+
+    #[test]
+    fn maps_rest_on_a_crate_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().join("real");
+        let home = Home::at(&folder.path().join("home"));
+        for name in LIBRARIES {
+            fs::create_dir_all(source(&real, name).join("collections/hash")).unwrap();
+        }
+        let [(map, uses, stand_in), (set, ..)] = WITH_STAND_IN;
+        let std = source(&real, "std");
+        fs::write(std.join(map), format!("{uses}\npub struct HashMap;\n")).unwrap();
+        fs::write(std.join(set), "another std\n").unwrap();
+        fs::write(std.join("collections/mod.rs"), "mod hash;\n").unwrap();
+        lay_out(&home, &real).unwrap();
+        let ours = source(&home.sysroot(), "std");
+        let read = |file: &str| fs::read_to_string(ours.join(file)).unwrap();
+        assert_eq!(read(map), format!("{stand_in}\npub struct HashMap;\n"));
+        assert_eq!(read(set), "another std\n");
+        assert_eq!(read("collections/mod.rs"), "mod hash;\n");
+        assert_eq!(
+            fs::read_to_string(std.join(map)).unwrap(),
+            format!("{uses}\npub struct HashMap;\n"),
+            "the real one is as it was"
+        );
     }
 }

@@ -8,37 +8,40 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use evcxr_prewarm::template;
 use support::{Machine, stderr, until};
 
 /// A fake kernel at work.
 struct Kernel {
     launcher: Child,
-    connection: PathBuf,
+    says: PathBuf,
     directory: PathBuf,
     process: String,
 }
 
 impl Kernel {
     fn start(machine: &Machine, name: &str) -> Self {
-        let connection = machine.root.join(name);
+        let connection = connection_file(machine, name);
+        let says = machine.root.join(name);
         let launcher = machine
-            .xtask(&["kernel"])
+            .launcher(&["kernel"])
             .arg(&connection)
+            .env("FAKE_SAYS", &says)
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .unwrap();
-        let (directory, process) = started(&connection);
+        let (directory, process) = started(&says);
         Self {
             launcher,
-            connection,
+            says,
             directory,
             process,
         }
     }
 
     fn stop(&mut self) -> Option<i32> {
-        fs::write(self.connection.with_extension("stop"), "").unwrap();
+        fs::write(self.says.with_extension("stop"), "").unwrap();
         self.launcher.wait().unwrap().code()
     }
 
@@ -48,9 +51,23 @@ impl Kernel {
     }
 }
 
+/// As Jupyter writes it.
+fn connection_file(machine: &Machine, name: &str) -> PathBuf {
+    let listeners: Vec<_> = (0..5)
+        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let port = |number: usize| listeners[number].local_addr().unwrap().port();
+    let text = serde_json::json!({
+        "ip": "127.0.0.1", "transport": "tcp", "key": "secret", "signature_scheme": "hmac-sha256",
+        "shell_port": port(0), "iopub_port": port(1), "stdin_port": port(2),
+        "control_port": port(3), "hb_port": port(4), "kernel_name": "rust",
+    });
+    machine.write(&format!("{name}.json"), &text.to_string())
+}
+
 /// What the fake kernel says of itself: its directory and its process.
-fn started(connection: &Path) -> (PathBuf, String) {
-    let path = connection.with_extension("started");
+fn started(says: &Path) -> (PathBuf, String) {
+    let path = says.with_extension("started");
     until("the kernel starts", || path.exists());
     let said = fs::read_to_string(&path).unwrap();
     let mut lines = said.lines();
@@ -90,9 +107,12 @@ fn two_kernels_have_two_directories_filled_from_the_template() {
         let compiled = kernel.directory.join("target/debug/libtch.rlib");
         assert_eq!(fs::read_to_string(compiled).unwrap(), "compiled");
         let for_cargo = kernel.directory.join("target/debug/build/tch/output");
-        until("what only cargo needs is there", || {
-            fs::read_to_string(&for_cargo).is_ok_and(|text| text == "for cargo")
-        });
+        assert!(
+            !for_cargo.exists(),
+            "what only cargo needs comes when it is called"
+        );
+        template::fill_rest(&machine.home, &kernel.directory).unwrap();
+        assert_eq!(fs::read_to_string(&for_cargo).unwrap(), "for cargo");
     }
     assert_eq!(first.stop(), Some(7), "the kernel's own exit status");
     until("the first directory goes", || !first.directory.exists());
@@ -127,22 +147,21 @@ fn a_killed_process_group_leaves_nothing() {
 #[test]
 fn a_kernel_ends_when_jupyter_has_died() {
     let machine = machine();
-    let connection = machine.root.join("orphan");
+    let connection = connection_file(&machine, "orphan");
+    let says = machine.root.join("orphan");
     let mut jupyter = Command::new("sh");
     jupyter
         .arg("-c")
-        .arg("\"$@\" & while [ ! -e \"$CONNECTION.started\" ]; do sleep 0.02; done")
+        .arg("\"$@\" & while [ ! -e \"$FAKE_SAYS.started\" ]; do sleep 0.02; done")
         .arg("jupyter");
-    let launcher = machine.xtask(&["kernel"]);
+    let launcher = machine.launcher(&["kernel"]);
     jupyter
         .arg(launcher.get_program())
         .args(launcher.get_args())
         .arg(&connection);
-    for (key, value) in launcher.get_envs() {
-        jupyter.env(key, value.unwrap());
-    }
-    jupyter.env("CONNECTION", &connection).status().unwrap();
-    let (directory, process) = started(&connection);
+    jupyter.env_remove("TEST_PLAIN").env("FAKE_SAYS", &says);
+    jupyter.status().unwrap();
+    let (directory, process) = started(&says);
     until("the kernel's process ends", || !is_alive(&process));
     until("the directory goes", || !directory.exists());
 }
@@ -189,15 +208,39 @@ fn children(parent: u32, without: &str) -> Vec<String> {
 #[test]
 fn without_a_template_the_kernel_says_what_to_do() {
     let machine = Machine::new();
-    let output = machine.xtask(&["kernel", "connection"]).output().unwrap();
-    assert!(!output.status.success());
-    assert!(
-        stderr(&output).contains("run `cargo xtask setup`"),
-        "{}",
-        stderr(&output)
-    );
-    let running = machine.root.join("target/kernel/running");
+    let connection = connection_file(&machine, "connection");
+    for plain in ["0", "1"] {
+        let mut launcher = machine.launcher(&["kernel"]);
+        let output = launcher
+            .arg(&connection)
+            .env("TEST_PLAIN", plain)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        assert!(
+            stderr(&output).contains("run set-up"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let running = machine.home.running();
     until("its directory goes", || {
         fs::read_dir(&running).unwrap().count() == 0
     });
+}
+
+#[test]
+fn a_plain_kernel_is_filled_whole_and_has_no_front() {
+    let machine = machine();
+    let says = machine.root.join("plain");
+    let mut launcher = machine
+        .launcher(&["kernel", "no-connection-file"])
+        .env("TEST_PLAIN", "1")
+        .env("FAKE_SAYS", &says)
+        .spawn()
+        .unwrap();
+    let (directory, _) = started(&says);
+    assert!(directory.join("target/debug/build/tch/output").exists());
+    fs::write(says.with_extension("stop"), "").unwrap();
+    assert_eq!(launcher.wait().unwrap().code(), Some(7));
 }

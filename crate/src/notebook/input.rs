@@ -1,0 +1,106 @@
+//! A question to whoever sits before the notebook.
+
+use std::io::{self, BufRead, Write};
+
+use super::front::{Front, in_a_cell, marker};
+use crate::error::{Error, Result};
+
+/// With it a line asks evcxr for an answer, which comes on the standard input: see evcxr's crate
+/// `evcxr_input`.
+const REQUEST: &str = "EVCXR_INPUT_REQUEST:";
+
+/// Asks for a line of text, below the cell or in the terminal, as Python's `input` does.
+///
+/// ```no_run
+/// use gasshuku::prelude::*;
+/// let name = input("What is your name?")?;
+/// println!("Hello, {name}");
+/// # Ok::<(), gasshuku::Error>(())
+/// ```
+///
+/// A notebook that nobody looks at answers with an empty line.
+///
+/// # Errors
+/// [`Error::Io`] if there is no line to be read.
+pub fn input(prompt: &str) -> Result<String> {
+    let request = match in_a_cell() {
+        true => request(prompt, Front::current().is_some()),
+        false => prompt.to_string(),
+    };
+    ask(&request, &mut io::stdout().lock(), &mut io::stdin().lock())
+}
+
+/// The lines that ask evcxr. It takes a prompt of one line, which ends at a colon.
+fn request(prompt: &str, has_front: bool) -> String {
+    // Or a line without an end would stand before the request.
+    let flush = if has_front {
+        marker("flush")
+    } else {
+        String::new()
+    };
+    let line: Vec<&str> = prompt.split_whitespace().collect();
+    let line = line.join(" ");
+    // U+2236 looks like it.
+    let prompt = line.trim_end_matches(':').replace(':', "∶");
+    format!("{flush}{REQUEST}{prompt}\n")
+}
+
+fn ask(request: &str, output: &mut impl Write, input: &mut impl BufRead) -> Result<String> {
+    let written = output.write_all(request.as_bytes());
+    written
+        .and_then(|()| output.flush())
+        .map_err(Error::io("write", "the standard output"))?;
+    let failed = || Error::io("read", "the standard input");
+    let mut line = String::new();
+    if input.read_line(&mut line).map_err(failed())? == 0 {
+        return Err(failed()(io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(line.trim_end_matches(['\n', '\r']).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What evcxr takes for the prompt.
+    fn as_evcxr_reads(request: &str) -> &str {
+        let line = request.strip_suffix('\n').unwrap();
+        assert!(!line.contains('\n') && line.starts_with("EVCXR_INPUT_REQUEST"));
+        line.split(':').nth(1).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_prompt_reaches_evcxr_whole() {
+        for (prompt, read) in [
+            ("Your name?", "Your name?"),
+            ("Name: ", "Name"),
+            ("At 12:30 or\n  later?", "At 12∶30 or later?"),
+            ("名前:", "名前"),
+            ("", ""),
+        ] {
+            assert_eq!(as_evcxr_reads(&request(prompt, false)), read);
+        }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_ended_before_the_request() {
+        let expected = "\u{1}front flush\nEVCXR_INPUT_REQUEST:Yes?\n";
+        assert_eq!(request("Yes?", true), expected);
+    }
+
+    #[test]
+    fn the_answer_is_the_line_without_its_end() {
+        let mut output = Vec::new();
+        let mut answers = &b" two words \r\n\nlast"[..];
+        let mut next = || ask("Yes? ", &mut output, &mut answers);
+        assert_eq!(next().unwrap(), " two words ");
+        assert_eq!(next().unwrap(), "");
+        assert_eq!(next().unwrap(), "last");
+        let error = next().unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot read the standard input"),
+            "{error}"
+        );
+        assert_eq!(output, b"Yes? ".repeat(4));
+    }
+}

@@ -1,0 +1,21 @@
+//! What a cell and its notebook say to each other.
+//!
+//! - [`show`]: values show themselves, anywhere in a cell, and are replaced in place
+//! - [`input`]: a question to whoever sits before the notebook
+//! - [`interrupt`]: whether ■ was pressed, and how loops end then
+//! - `tensor`: how a tensor shows itself
+//! - `front`: the way to the process between Jupyter and the kernel
+//!
+//! The kernel by itself shows a value once, at the end of a cell, and ends the whole process at ■.
+//! The workshop's kernel has a process before it, the front, which can do more; without it,
+//! everything here does what the kernel by itself can do.
+
+pub(crate) mod front;
+pub mod input;
+pub mod interrupt;
+pub mod show;
+mod tensor;
+
+pub use input::input;
+pub use interrupt::interrupted;
+pub use show::{DisplayHandle, Show, display};

@@ -1,0 +1,47 @@
+//! Whether a cell waits for its standard input, which evcxr uses for other things.
+
+use std::fs;
+
+/// Whether the process in which evcxr_jupyter runs cells reads its standard input. It does so between
+/// cells, too: ask while one runs. Only Linux tells.
+pub fn is_read_by_a_cell(evcxr: u32) -> bool {
+    let path = format!("/proc/{evcxr}/task/{evcxr}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    children.split_whitespace().any(|child| {
+        let call = fs::read_to_string(format!("/proc/{child}/syscall"));
+        call.is_ok_and(|call| is_read_of_stdin(&call))
+    })
+}
+
+/// The number of `read`, and its first argument, the file.
+fn is_read_of_stdin(call: &str) -> bool {
+    let read = if cfg!(target_arch = "aarch64") {
+        "63"
+    } else {
+        "0"
+    };
+    let mut words = call.split_whitespace();
+    words.next() == Some(read) && words.next() == Some("0x0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_of_standard_input_is_known() {
+        let read = if cfg!(target_arch = "aarch64") {
+            "63"
+        } else {
+            "0"
+        };
+        assert!(is_read_of_stdin(&format!(
+            "{read} 0x0 0x57990e30000 0x2000 0x10 0x5 0x8"
+        )));
+        assert!(!is_read_of_stdin(&format!(
+            "{read} 0x3 0x57990e30000 0x2000 0x10 0x5 0x8"
+        )));
+        assert!(!is_read_of_stdin("running"));
+        assert!(!is_read_of_stdin(""));
+    }
+}
