@@ -394,6 +394,8 @@ mod tests {
         );
         assert!(dataset.show(&[2]).is_err());
         assert!(History::default().curves().is_err(), "no epoch, no curve");
+        let shown = History::default().representations().unwrap();
+        assert_eq!(shown, [("text/plain", "no epoch is over".to_string())]);
         let confusion =
             Evaluation::count(&["day".into(), "night".into()], &[0, 1, 1], &[0, 1, 0]).unwrap();
         assert!(

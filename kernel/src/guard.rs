@@ -6,14 +6,17 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use crate::directory;
+use crate::{directory, program};
 
 /// Waits for the launcher's end, then kills what is left of the kernel and removes its directory.
-pub fn guard(directory: &Path, keep: bool) -> Result<ExitCode> {
+pub fn guard(directory: &Path, channel: Option<&Path>, keep: bool) -> Result<ExitCode> {
     let mut told = String::new();
     io::stdin().read_to_string(&mut told)?;
     if let Ok(group) = told.trim().parse::<u32>() {
         kill_group(group);
+    }
+    if let Some(channel) = channel {
+        program::remove(channel)?;
     }
     if !keep {
         directory::remove_when_free(directory)?;

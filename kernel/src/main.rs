@@ -51,6 +51,9 @@ enum Task {
     Guard {
         /// The kernel's own directory
         directory: PathBuf,
+        /// The folder of its side channel
+        #[arg(long)]
+        channel: Option<PathBuf>,
         /// Kill only, for set-up needs the directory
         #[arg(long)]
         keep: bool,
@@ -84,7 +87,11 @@ fn run() -> Result<ExitCode> {
         Task::Compare => prepare::compare(&home),
         Task::Spare => spare::keep(&home),
         Task::SpareKernel => spare::wait(&home),
-        Task::Guard { directory, keep } => guard::guard(&directory, keep),
+        Task::Guard {
+            directory,
+            channel,
+            keep,
+        } => guard::guard(&directory, channel.as_deref(), keep),
     }
 }
 

@@ -77,10 +77,10 @@ impl Kernel {
         let (directory, mut guard);
         if let Some(given) = &how.directory {
             directory = Directory::given(given.clone())?;
-            guard = start_guard(home, directory.path(), &["--keep"])?;
+            guard = start_guard(home, directory.path(), how.channel.as_deref(), true)?;
         } else {
             directory = Directory::take(home)?;
-            guard = start_guard(home, directory.path(), &[])?;
+            guard = start_guard(home, directory.path(), how.channel.as_deref(), false)?;
             template::fill(home, settings, directory.path())?;
         }
         let (toolchain, state) = found.join().map_err(|_| anyhow!("rustc was not found"))??;
@@ -98,6 +98,8 @@ impl Kernel {
         let path = directory.path().to_owned();
         let evcxr = evcxr
             .stdin(directory.into_lock())
+            // It says which configuration it has read. Words of cells come another way.
+            .stdout(Stdio::null())
             .process_group(0)
             .spawn()
             .with_context(|| {
@@ -179,13 +181,20 @@ pub fn end_with_parent() {
     });
 }
 
-fn start_guard(home: &Home, directory: &Path, arguments: &[&str]) -> Result<Child> {
-    Command::new(env::current_exe()?)
+fn start_guard(home: &Home, directory: &Path, channel: Option<&Path>, keep: bool) -> Result<Child> {
+    let mut guard = Command::new(env::current_exe()?);
+    guard
         .arg("--home")
         .arg(home.path())
         .arg("guard")
-        .arg(directory)
-        .args(arguments)
+        .arg(directory);
+    if let Some(channel) = channel {
+        guard.arg("--channel").arg(channel);
+    }
+    if keep {
+        guard.arg("--keep");
+    }
+    guard
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

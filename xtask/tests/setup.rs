@@ -409,7 +409,13 @@ fn libtorch_of_ones_own_is_used_or_refused() {
     assert_done(&machine, &setup());
     assert_eq!(
         machine.done(),
-        ["cargo build", "cargo install", "pip jupyter", "template", "venv"]
+        [
+            "cargo build",
+            "cargo install",
+            "pip jupyter",
+            "template",
+            "venv"
+        ]
     );
     assert_eq!(
         fs::read_link(machine.root.join("target/libtorch")).unwrap(),

@@ -1,7 +1,7 @@
 //! What a cell and its notebook say to each other.
 //!
 //! - [`show`]: values show themselves, anywhere in a cell, and are replaced in place
-//! - [`input`]: a question to whoever sits before the notebook
+//! - [`mod@input`]: a question to whoever sits before the notebook
 //! - [`interrupt`]: whether ■ was pressed, and how loops end then
 //! - `tensor`: how a tensor shows itself
 //! - `front`: the way to the process between Jupyter and the kernel

@@ -52,6 +52,8 @@ pub struct Execution {
     pub asks: bool,
     /// evcxr's reply, and when it came.
     pub reply: Option<(Message, Instant)>,
+    /// Whether evcxr has published all of the cell's messages.
+    pub is_idle: bool,
     /// What evcxr says of errors: contents of its `error` messages.
     pub errors: Vec<Value>,
     /// Values to show when all words are shown.
@@ -82,6 +84,7 @@ impl Execution {
             is_told: false,
             asks: false,
             reply: None,
+            is_idle: false,
             errors: Vec::new(),
             results: Vec::new(),
             before,
@@ -234,6 +237,10 @@ impl Execution {
         let Some((reply, since)) = &self.reply else {
             return false;
         };
+        // The reply has another way, and may overtake a result.
+        if !self.is_idle && since.elapsed() <= WAIT_FOR_WORDS {
+            return false;
+        }
         let is_ok = reply.content()["status"] == "ok";
         match marked {
             Some(number) if is_ok && self.before != Some(number) => {
@@ -286,6 +293,7 @@ mod tests {
     fn reply(execution: &mut Execution, status: &str) {
         let reply = Message::new("execute_reply", &json!({}), &json!({ "status": status }));
         execution.reply = Some((reply, Instant::now()));
+        execution.is_idle = true;
     }
 
     fn text(name: Name, text: &str) -> Shown {
@@ -305,6 +313,16 @@ mod tests {
         assert_eq!(cell.rest(), [text(Name::Stdout, "x")]);
         assert_eq!(cell.failure(), None);
         assert_eq!(cell.number(), Some(5));
+    }
+
+    #[test]
+    fn a_reply_that_overtakes_the_result_waits_for_it() {
+        let mut cell = cell(None);
+        reply(&mut cell, "ok");
+        cell.is_idle = false;
+        assert!(!cell.is_done(None));
+        cell.is_idle = true;
+        assert!(cell.is_done(None));
     }
 
     #[test]

@@ -524,7 +524,14 @@ impl Session {
         match message.kind() {
             "stream" => self.hear(&message),
             "execute_input" => {}
-            "status" if is_of_cell => {}
+            "status" if is_of_cell => {
+                if message.content()["execution_state"] == "idle"
+                    && let Some(running) = &mut self.running
+                {
+                    running.is_idle = true;
+                    self.finish_if_done();
+                }
+            }
             "execute_result" if is_of_cell => {
                 if let Some(running) = &mut self.running {
                     running.results.push(message);

@@ -5,12 +5,20 @@ use std::fs;
 /// Whether the process in which evcxr_jupyter runs cells reads its standard input. It does so between
 /// cells, too: ask while one runs. Only Linux tells.
 pub fn is_read_by_a_cell(evcxr: u32) -> bool {
-    let path = format!("/proc/{evcxr}/task/{evcxr}/children");
-    let children = fs::read_to_string(path).unwrap_or_default();
-    children.split_whitespace().any(|child| {
-        let call = fs::read_to_string(format!("/proc/{child}/syscall"));
-        call.is_ok_and(|call| is_read_of_stdin(&call))
-    })
+    // Any of its threads may have started it.
+    let threads = fs::read_dir(format!("/proc/{evcxr}/task"))
+        .into_iter()
+        .flatten();
+    let children = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    children
+        .collect::<String>()
+        .split_whitespace()
+        .any(|child| {
+            let call = fs::read_to_string(format!("/proc/{child}/syscall"));
+            call.is_ok_and(|call| is_read_of_stdin(&call))
+        })
 }
 
 /// The number of `read`, and its first argument, the file.
