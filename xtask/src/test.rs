@@ -46,7 +46,7 @@ const FAILING: [(&str, u64, &str); 4] = [
     (
         "libtorch_panics",
         2,
-        "panic: shape '[2, 2]' is invalid for input of size 3",
+        "shape '[2, 2]' is invalid for input of size 3",
     ),
     ("panics", 2, "made to panic"),
     ("returns_error", 2, "made to fail"),
@@ -134,7 +134,7 @@ fn cuda(workshop: &Workshop) -> Result<bool> {
     Ok(in_rust && in_kernel)
 }
 
-/// A panic and an Err look like success to Jupyter: here it is seen that they do not to us.
+/// By evcxr itself a panic and an Err look like success to Jupyter: here it is seen that they do not.
 fn failing(workshop: &Workshop) -> Result<bool> {
     let found = notebooks::failing(workshop)?;
     let names: Vec<_> = found
