@@ -82,7 +82,7 @@ fn put_lock_file_back(settings: &Settings) -> Result<()> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let manifest: toml::Table = toml::from_str(&read("Cargo.toml")).unwrap_or_default();
     let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
-    let name = &settings.crate_name;
+    let name = &settings.extern_name();
     let needs =
         dependencies.is_some_and(|them| them.keys().any(|found| found.replace('-', "_") == *name));
     let is_there = read("Cargo.lock")

@@ -1,7 +1,7 @@
 //! Clears up behind a kernel.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
@@ -9,14 +9,14 @@ use anyhow::Result;
 use crate::{directory, program};
 
 /// Waits for the launcher's end, then kills what is left of the kernel and removes its directory.
-pub fn guard(directory: &Path, channel: Option<&Path>, keep: bool) -> Result<ExitCode> {
+pub fn guard(directory: &Path, temporary: &[PathBuf], keep: bool) -> Result<ExitCode> {
     let mut told = String::new();
     io::stdin().read_to_string(&mut told)?;
     if let Ok(group) = told.trim().parse::<u32>() {
         kill_group(group);
     }
-    if let Some(channel) = channel {
-        program::remove(channel)?;
+    for folder in temporary {
+        program::remove(folder)?;
     }
     if !keep {
         directory::remove_when_free(directory)?;

@@ -51,9 +51,9 @@ enum Task {
     Guard {
         /// The kernel's own directory
         directory: PathBuf,
-        /// The folder of its side channel
+        /// More folders that are its own
         #[arg(long)]
-        channel: Option<PathBuf>,
+        temporary: Vec<PathBuf>,
         /// Kill only, for set-up needs the directory
         #[arg(long)]
         keep: bool,
@@ -89,9 +89,9 @@ fn run() -> Result<ExitCode> {
         Task::SpareKernel => spare::wait(&home),
         Task::Guard {
             directory,
-            channel,
+            temporary,
             keep,
-        } => guard::guard(&directory, channel.as_deref(), keep),
+        } => guard::guard(&directory, &temporary, keep),
     }
 }
 

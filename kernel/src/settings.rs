@@ -14,7 +14,7 @@ use crate::stamp;
 /// the home's `settings.json`; the part that a crate can say of itself stands in its Cargo.toml.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The crate's name, as cells write it.
+    /// The crate's name, as its Cargo.toml has it.
     pub crate_name: String,
     /// Where its Cargo.toml lies.
     pub crate_folder: PathBuf,
@@ -79,19 +79,24 @@ impl Settings {
         let manifest: Manifest =
             toml::from_str(&text).with_context(|| format!("{} is wrong", path.display()))?;
         Ok(Self {
-            crate_name: manifest.package.name.replace('-', "_"),
+            crate_name: manifest.package.name,
             crate_folder: folder.to_owned(),
             notebook: manifest.package.metadata.notebook,
             ..Self::default()
         })
     }
 
+    /// The crate's name, as cells write it.
+    pub fn extern_name(&self) -> String {
+        self.crate_name.replace('-', "_")
+    }
+
     /// The line by which a notebook loads the crate.
     pub fn dependency(&self) -> String {
-        format!(
-            ":dep {} = {{ path = {:?} }}",
-            self.crate_name, self.crate_folder
-        )
+        let folder = self.crate_folder.to_string_lossy().into_owned();
+        // TOML and Rust quote letters in different ways.
+        let folder = toml::Value::String(folder);
+        format!(":dep {} = {{ path = {folder} }}", self.crate_name)
     }
 
     /// What the user has set `NAME_<name>` to.
@@ -218,7 +223,7 @@ mod tests {
             [package.metadata.notebook]\nhands-on = [\"tch\"]\nprelude = \"use my_crate::*;\"\n";
         fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
         let settings = Settings::of_crate(folder.path()).unwrap();
-        assert_eq!(settings.crate_name, "my_crate");
+        assert_eq!(settings.extern_name(), "my_crate");
         assert_eq!(settings.notebook.hands_on, ["tch"]);
         assert_eq!(settings.notebook.prelude, "use my_crate::*;");
         assert!(settings.notebook.message_end.is_empty());

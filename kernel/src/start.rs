@@ -8,8 +8,9 @@
 //! evcxr_jupyter holds as its standard input.
 
 use std::env;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::{CommandExt, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
@@ -17,6 +18,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use tempfile::TempDir;
 
 use crate::directory::{self, Directory};
 use crate::settings::{Home, Settings};
@@ -59,6 +61,7 @@ pub struct Kernel {
     _guard: Child,
     directory: PathBuf,
     state: State,
+    _link: Option<TempDir>,
 }
 
 /// Whether the user, or set-up's own check, has turned the tricks off.
@@ -74,13 +77,15 @@ impl Kernel {
     /// Kernels are not set up, there is no Rust, or no room.
     pub fn start(home: &Home, settings: &Settings, how: &How) -> Result<Self> {
         let found = find_toolchain(home, settings);
-        let (directory, mut guard);
-        if let Some(given) = &how.directory {
-            directory = Directory::given(given.clone())?;
-            guard = start_guard(home, directory.path(), how.channel.as_deref(), true)?;
-        } else {
-            directory = Directory::take(home)?;
-            guard = start_guard(home, directory.path(), how.channel.as_deref(), false)?;
+        let directory = match &how.directory {
+            Some(given) => Directory::given(given.clone())?,
+            None => Directory::take(home)?,
+        };
+        let link = link_without_spaces(directory.path())?;
+        let temporary = how.channel.iter().map(PathBuf::as_path);
+        let temporary = temporary.chain(link.iter().map(|(folder, _)| folder.path()));
+        let mut guard = start_guard(home, directory.path(), temporary, how.directory.is_some())?;
+        if how.directory.is_none() {
             template::fill(home, settings, directory.path())?;
         }
         let (toolchain, state) = found.join().map_err(|_| anyhow!("rustc was not found"))??;
@@ -92,7 +97,8 @@ impl Kernel {
         if loaded {
             fs::write(directory.path().join(analyzer::FIRST), "")?;
         }
-        let mut evcxr = evcxr(home, settings, how, directory.path());
+        let known = link.as_ref().map_or(directory.path(), |(_, link)| link);
+        let mut evcxr = evcxr(home, settings, how, known);
         evcxr.env("EVCXR_CONFIG_DIR", home.evcxr_config(loaded));
         toolchain.stand_before(home, how.plain, &mut evcxr)?;
         let path = directory.path().to_owned();
@@ -115,6 +121,7 @@ impl Kernel {
             _guard: guard,
             directory: path,
             state,
+            _link: link.map(|(folder, _)| folder),
         })
     }
 
@@ -160,6 +167,43 @@ impl Drop for Kernel {
     }
 }
 
+/// evcxr hands the path of a cell's library on without quotes: where its directory has a space in its
+/// path, it gets to know it by a link.
+fn link_without_spaces(directory: &Path) -> Result<Option<(TempDir, PathBuf)>> {
+    if !directory.to_string_lossy().contains(char::is_whitespace) {
+        return Ok(None);
+    }
+    let folder = temporary_folder()?;
+    let link = folder.path().join("crate");
+    symlink(directory, &link).with_context(|| format!("cannot write {}", link.display()))?;
+    Ok(Some((folder, link)))
+}
+
+/// A private folder with a short path without spaces: a socket's path is short on all systems.
+///
+/// # Errors
+///
+/// There is no room for it.
+pub fn temporary_folder() -> Result<TempDir> {
+    let wanted = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let wanted = wanted.filter(|path| is_short(path));
+    let base = wanted.unwrap_or_else(|| PathBuf::from("/tmp"));
+    let folder = tempfile::Builder::new()
+        .prefix("evcxr-")
+        .tempdir_in(&base)
+        .or_else(|_| tempfile::Builder::new().prefix("evcxr-").tempdir())
+        .context("cannot make a temporary folder")?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o700))?;
+    Ok(folder)
+}
+
+fn is_short(path: &Path) -> bool {
+    /// Of the 100 that a socket's path may have everywhere.
+    const LONGEST: usize = 60;
+    let text = path.to_string_lossy();
+    path.is_dir() && text.len() < LONGEST && !text.contains(char::is_whitespace)
+}
+
 /// While the directory is filled: also whether the template is fresh, so that a kernel can load the
 /// crate without compiling it.
 fn find_toolchain(home: &Home, settings: &Settings) -> JoinHandle<Result<(Toolchain, State)>> {
@@ -181,15 +225,20 @@ pub fn end_with_parent() {
     });
 }
 
-fn start_guard(home: &Home, directory: &Path, channel: Option<&Path>, keep: bool) -> Result<Child> {
+fn start_guard<'path>(
+    home: &Home,
+    directory: &Path,
+    temporary: impl Iterator<Item = &'path Path>,
+    keep: bool,
+) -> Result<Child> {
     let mut guard = Command::new(env::current_exe()?);
     guard
         .arg("--home")
         .arg(home.path())
         .arg("guard")
         .arg(directory);
-    if let Some(channel) = channel {
-        guard.arg("--channel").arg(channel);
+    for folder in temporary {
+        guard.arg("--temporary").arg(folder);
     }
     if keep {
         guard.arg("--keep");
@@ -313,6 +362,28 @@ mod tests {
         assert!(!is_cargos_own("CARGO_HOME"));
         assert!(!is_cargos_own("CARGO_TARGET_DIR"));
         assert!(!is_cargos_own("CARGO_HTTP_PROXY"));
+    }
+
+    #[test]
+    fn the_folder_is_private_and_its_path_short() {
+        let folder = temporary_folder().unwrap();
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert!(folder.path().join("socket").as_os_str().len() < 100);
+    }
+
+    #[test]
+    fn a_path_with_a_space_gets_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("with space");
+        fs::create_dir(&directory).unwrap();
+        let (_kept, link) = link_without_spaces(&directory).unwrap().unwrap();
+        assert!(!link.to_str().unwrap().contains(' '));
+        assert_eq!(
+            link.canonicalize().unwrap(),
+            directory.canonicalize().unwrap()
+        );
+        assert!(link_without_spaces(folder.path()).unwrap().is_none());
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub fn finish(home: &Home, settings: &Settings, building: Building) -> Result<()
 }
 
 fn make_library(home: &Home, settings: &Settings, folder: &Path) -> Result<()> {
-    let name = &settings.crate_name;
+    let name = &settings.extern_name();
     let is_for_crate = |call: &Call| {
         let mut pairs = call.arguments().windows(2);
         pairs.any(|pair| pair[0] == "--extern" && pair[1].starts_with(&format!("{name}=")))

@@ -1,8 +1,8 @@
 //! The side channel: what a cell's process tells the front itself, over a Unix socket.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task;
+use tokio::{task, time};
 
 use super::errors::{Failure, Place};
 use super::session::Event;
@@ -18,8 +18,7 @@ use super::session::Event;
 /// A message is a picture at most.
 const MOST_BYTES: u64 = 64_000_000;
 
-/// A socket's path is short on all systems.
-const LONGEST_PATH: usize = 60;
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// What a cell's process says.
 #[derive(Clone, Debug, Deserialize)]
@@ -86,29 +85,6 @@ impl Said {
     }
 }
 
-/// Makes the private folder of a side channel, at a short path.
-///
-/// # Errors
-///
-/// There is no room for it.
-pub fn folder() -> Result<tempfile::TempDir> {
-    let wanted = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let wanted = wanted.filter(|path| is_good(path));
-    let base = wanted.unwrap_or_else(|| PathBuf::from("/tmp"));
-    let folder = tempfile::Builder::new()
-        .prefix("evcxr-")
-        .tempdir_in(&base)
-        .or_else(|_| tempfile::Builder::new().prefix("evcxr-").tempdir())
-        .context("cannot make a temporary folder")?;
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))?;
-    Ok(folder)
-}
-
-fn is_good(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    path.is_dir() && text.len() < LONGEST_PATH && !text.contains(' ')
-}
-
 /// Listens in the folder until the session ends.
 ///
 /// # Errors
@@ -120,8 +96,12 @@ pub(super) fn listen(folder: &Path, events: mpsc::UnboundedSender<Event>) -> Res
     let listener = UnixListener::bind(&path)
         .with_context(|| format!("cannot listen at {}", path.display()))?;
     task::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            task::spawn(hear(stream, events.clone()));
+        while !events.is_closed() {
+            match listener.accept().await {
+                Ok((stream, _)) => drop(task::spawn(hear(stream, events.clone()))),
+                // Too many files are open, for now.
+                Err(_) => time::sleep(TRY_AGAIN_AFTER).await,
+            }
         }
     });
     Ok(())
@@ -142,14 +122,6 @@ async fn hear(mut stream: UnixStream, events: mpsc::UnboundedSender<Event>) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_folder_is_private_and_its_path_short() {
-        let folder = folder().unwrap();
-        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
-        assert!(folder.path().join("socket").as_os_str().len() < 100);
-    }
 
     #[test]
     fn messages_are_read() {

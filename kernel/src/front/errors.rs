@@ -1,5 +1,7 @@
 //! What went wrong in a cell, as Jupyter tells it: a name, a sentence, and lines to show.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 const RED: &str = "\u{1b}[31m";
@@ -74,7 +76,8 @@ fn shortened(message: &str, ends: &[String]) -> String {
 /// "line 3: `tensor.f_view([7])?`". The compiled source has more before the cell's own lines, and
 /// items of earlier cells: the line is found again by its text.
 fn told(place: &Place, compiled: &str, cell: &str) -> Option<String> {
-    if !place.file.ends_with("src/lib.rs") {
+    // Libraries' files are named by their whole paths.
+    if place.file != "src/lib.rs" {
         return None;
     }
     let lines: Vec<&str> = compiled.lines().map(str::trim).collect();
@@ -82,67 +85,117 @@ fn told(place: &Place, compiled: &str, cell: &str) -> Option<String> {
     if text.is_empty() {
         return None;
     }
-    let same = |lines: &[&str]| lines.iter().filter(|line| **line == text).count();
-    let before = same(&lines[..place.line - 1]);
+    let after = lines[place.line..]
+        .iter()
+        .filter(|line| **line == text)
+        .count();
     let in_cell: Vec<usize> = cell
         .lines()
         .enumerate()
         .filter(|(_, line)| line.trim() == text)
         .map(|(number, _)| number + 1)
         .collect();
-    // Lines of the cell that stand first in it are items or statements in the same order.
-    match in_cell.get(before).or(in_cell.last()) {
-        Some(number) => Some(format!("line {number}: {text}")),
+    // Counted from the end: evcxr puts the cell's statements last, after items of all cells.
+    match in_cell.iter().rev().nth(after).or(in_cell.first()) {
+        Some(number) => Some(format!("cell line {number}: {text}")),
         None => Some(format!("in code of an earlier cell: {text}")),
     }
 }
 
-/// Takes a panic's words, as std prints them, out of what a cell writes to its standard error.
+/// Takes panics' words, as std prints them, out of what a cell writes to its standard error. Only at
+/// the cell's end is it known which panic it has failed with, and which one was caught or another
+/// thread's: those words are given back.
 #[derive(Debug, Default)]
 pub struct PanicWords {
-    open: Option<(Place, Vec<String>)>,
-    last: Option<Failure>,
+    panics: Vec<Panic>,
+    is_open: bool,
+    is_last_given_back: bool,
+}
+
+#[derive(Debug)]
+struct Panic {
+    head: String,
+    place: Place,
+    lines: Vec<String>,
+    since: Instant,
 }
 
 impl PanicWords {
     /// Whether a line belongs to a panic's words.
     pub fn take(&mut self, line: &str) -> bool {
-        if let Some((thread, place)) = begins(line) {
-            self.close();
-            if thread {
-                self.open = Some((place, Vec::new()));
+        if let Some((is_cells, place)) = begins(line) {
+            self.is_open = is_cells;
+            if is_cells {
+                self.is_last_given_back = false;
+                self.panics.push(Panic {
+                    head: line.to_owned(),
+                    place,
+                    lines: Vec::new(),
+                    since: Instant::now(),
+                });
             }
-            return thread;
+            return is_cells;
         }
-        let Some((_, lines)) = &mut self.open else {
+        let Some(panic) = self.panics.last_mut().filter(|_| self.is_open) else {
             return false;
         };
-        if line.starts_with("note: run with `RUST_BACKTRACE") {
-            self.close();
+        if LAST_LINES.iter().any(|last| line.starts_with(last)) {
+            self.is_open = false;
         } else {
-            lines.push(line.to_owned());
+            panic.lines.push(line.to_owned());
         }
         true
     }
 
-    fn close(&mut self) {
-        if let Some((place, lines)) = self.open.take() {
-            let end = lines.iter().position(|line| line == "stack backtrace:");
-            let message = lines[..end.unwrap_or(lines.len())].join("\n");
-            self.last = Some(Failure {
-                name: "panic".to_owned(),
-                message,
-                place: Some(place),
-            });
-        }
+    /// The last panic.
+    pub fn last(&self) -> Option<Failure> {
+        let panic = self.panics.last()?;
+        Some(Failure {
+            name: "panic".to_owned(),
+            message: panic.message().join("\n"),
+            place: Some(panic.place.clone()),
+        })
     }
 
-    /// The last panic of the cell, at its end.
-    pub fn last(&mut self) -> Option<Failure> {
-        self.close();
-        self.last.take()
+    /// The words of all panics, but perhaps the last.
+    pub fn give_back(&mut self, with_last: bool) -> String {
+        let last = self.panics.len().saturating_sub(1);
+        let mut text = String::new();
+        for (number, panic) in self.panics.iter().enumerate() {
+            if number < last || with_last && !self.is_last_given_back {
+                text += &format!("{}\n{}\n", panic.head, panic.message().join("\n"));
+            }
+        }
+        self.panics.drain(..last);
+        self.is_last_given_back |= with_last;
+        text
+    }
+
+    /// The words of a panic that has not ended its cell for so long that it will not.
+    pub fn overdue(&mut self, age: Duration) -> Option<String> {
+        let is_overdue = self.panics.last()?.since.elapsed() >= age && !self.is_last_given_back;
+        is_overdue.then(|| {
+            self.is_open = false;
+            self.give_back(true)
+        })
     }
 }
+
+impl Panic {
+    fn message(&self) -> &[String] {
+        let end = self
+            .lines
+            .iter()
+            .position(|line| line == "stack backtrace:");
+        &self.lines[..end.unwrap_or(self.lines.len())]
+    }
+}
+
+/// With one of these a panic's words end, but std prints none after a process's first panic.
+const LAST_LINES: [&str; 2] = [
+    "note: run with `RUST_BACKTRACE",
+    "note: Some details are omitted, run with `RUST_BACKTRACE",
+];
 
 /// "thread '<unnamed>' (123) panicked at src/lib.rs:12:5:", and whether that is a cell's own thread.
 fn begins(line: &str) -> Option<(bool, Place)> {
@@ -168,14 +221,32 @@ pub fn of_ended_process(message: &str, by_interrupt: bool) -> Option<Failure> {
     let (_, how) = message.split_once("Subprocess terminated with status: ")?;
     let how = how.trim();
     let sentence = if by_interrupt {
-        "the cell was ended by the second ■, and with it all variables of the notebook".to_owned()
+        "the second ■ has ended the process that ran the cells, and all variables are gone"
+            .to_owned()
     } else {
-        format!("the process that runs the cells has ended ({how}), and with it all variables")
+        format!("the process that runs the cells has ended ({how}), and all variables are gone")
     };
     Some(Failure::new(
-        "kernel",
-        &format!("{sentence}\nRun the cells above again, from the first one that is needed."),
+        "kernel process ended",
+        &format!("{sentence}: run the cells above again, from the first one that is needed"),
     ))
+}
+
+/// The contents of evcxr's `error` messages, as they are shown: each error of the compiler comes with
+/// its place, drawn, in the traceback; of the others the sentence is all there is.
+pub fn of_evcxr(content: &Value, by_interrupt: bool) -> Value {
+    let value = content["evalue"].as_str().unwrap_or_default();
+    if let Some(failure) = of_ended_process(value, by_interrupt) {
+        return failure.content("", "", &[]);
+    }
+    let lines = content["traceback"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let mut shown = content.clone();
+    if shown.is_object() && lines != [content["evalue"].clone()] {
+        shown["ename"] = json!("compile error");
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -220,10 +291,13 @@ mod tests {
         assert_eq!(value, "shape '[7]' is invalid");
         assert_eq!(
             lines,
-            ["error: shape '[7]' is invalid", "line 2: t.f_view([7])?;"]
+            [
+                "error: shape '[7]' is invalid",
+                "cell line 2: t.f_view([7])?;"
+            ]
         );
         let (_, lines) = content(&at(7), &compiled, cell);
-        assert_eq!(lines[1], "line 4: t.f_view([7])?;");
+        assert_eq!(lines[1], "cell line 4: t.f_view([7])?;");
         let (_, lines) = content(&at(7), &compiled, "let c = 3;");
         assert_eq!(lines[1], "in code of an earlier cell: t.f_view([7])?;");
         assert_eq!(content(&at(100), &compiled, cell).1.len(), 1);
@@ -253,7 +327,37 @@ mod tests {
         let failure = words.last().unwrap();
         assert_eq!(failure.message, "index out of bounds:\nthe len is 3");
         assert_eq!(failure.place.unwrap().line, 12);
-        assert!(words.last().is_none());
+    }
+
+    #[test]
+    fn a_panic_that_was_not_the_cells_end_is_shown() {
+        let mut words = PanicWords::default();
+        let head = "thread '<unnamed>' (7) panicked at src/lib.rs:3:5:";
+        for line in [
+            head,
+            "first",
+            "stack backtrace:",
+            "  0: std",
+            head,
+            "second",
+        ] {
+            assert!(words.take(line));
+        }
+        assert_eq!(words.give_back(false), format!("{head}\nfirst\n"));
+        assert_eq!(words.last().unwrap().message, "second");
+        assert_eq!(words.overdue(Duration::from_secs(3_600)), None);
+        assert_eq!(
+            words.overdue(Duration::ZERO).unwrap(),
+            format!("{head}\nsecond\n")
+        );
+        assert_eq!(words.overdue(Duration::ZERO), None);
+        assert!(!words.take("the cell goes on"));
+        assert_eq!(words.give_back(true), "", "once");
+        assert_eq!(
+            words.last().unwrap().message,
+            "second",
+            "should it be the end after all"
+        );
     }
 
     #[test]
@@ -261,7 +365,7 @@ mod tests {
         let mut words = PanicWords::default();
         assert!(!words.take("thread 'worker' (7) panicked at src/lib.rs:3:5:"));
         assert!(!words.take("its message"));
-        assert!(words.last().is_none());
+        assert_eq!(words.last(), None);
     }
 
     #[test]
@@ -276,5 +380,19 @@ mod tests {
                 .contains("second ■")
         );
         assert_eq!(of_ended_process("cannot find value", false), None);
+    }
+
+    #[test]
+    fn the_compilers_errors_are_told_from_evcxrs_own() {
+        let compilers =
+            json!({ "ename": "Error", "evalue": "mismatched types", "traceback": ["a", "b"] });
+        assert_eq!(of_evcxr(&compilers, false)["ename"], "compile error");
+        assert_eq!(of_evcxr(&compilers, false)["traceback"], json!(["a", "b"]));
+        let own =
+            json!({ "ename": "Error", "evalue": "no such crate", "traceback": ["no such crate"] });
+        assert_eq!(of_evcxr(&own, false), own);
+        let died = json!({ "evalue": "Subprocess terminated with status: exit status: 99", "traceback": [] });
+        assert_eq!(of_evcxr(&died, false)["ename"], "kernel process ended");
+        assert_eq!(of_evcxr(&json!([]), false), json!([]), "no object, no end");
     }
 }

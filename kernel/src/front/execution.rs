@@ -14,6 +14,9 @@ use super::wire::Message;
 /// a process that has closed its output.
 const WAIT_FOR_WORDS: Duration = Duration::from_secs(3);
 
+/// A panic that ends its cell has done so by then.
+const PANICS_FOR: Duration = Duration::from_secs(1);
+
 /// What is to be shown now.
 #[derive(Debug, PartialEq)]
 pub enum Shown {
@@ -25,13 +28,28 @@ pub enum Shown {
     Display(Box<Display>),
 }
 
-/// How a cell has gone, by its own word.
+/// How a cell has failed, by its own word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// To its end.
-    Ok,
-    /// It has panicked, or a `?` has failed.
-    Failed,
+enum How {
+    Panic,
+    Error,
+}
+
+/// Whose a piece of text is.
+enum Whose {
+    TheCells,
+    TheOneBefore,
+    /// It may turn out that the cell has no markers.
+    NotKnownYet,
+}
+
+/// evcxr's reply to a cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply {
+    /// Whether the cell was compiled and its process lives.
+    pub is_ok: bool,
+    /// When it came.
+    pub since: Instant,
 }
 
 /// A cell that runs.
@@ -50,19 +68,21 @@ pub struct Execution {
     pub is_told: bool,
     /// Whether the user is being asked for input.
     pub asks: bool,
-    /// evcxr's reply, and when it came.
-    pub reply: Option<(Message, Instant)>,
+    /// Since when the process reads its standard input.
+    pub reads_since: Option<Instant>,
+    /// evcxr's reply.
+    pub reply: Option<Reply>,
     /// Whether evcxr has published all of the cell's messages.
     pub is_idle: bool,
     /// What evcxr says of errors: contents of its `error` messages.
     pub errors: Vec<Value>,
     /// Values to show when all words are shown.
     pub results: Vec<Message>,
-    /// The number of the cell before, on the markers.
-    before: Option<u64>,
-    begun: bool,
+    expects_markers: bool,
+    begun: Option<Instant>,
+    early: Vec<(Name, String)>,
     ends: [Option<u64>; 2],
-    how: How,
+    how: Option<How>,
     failure: Option<Failure>,
     told: Option<Failure>,
     panic: PanicWords,
@@ -73,8 +93,8 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// A cell that is about to be handed on; `before` is the number of the one before it.
-    pub fn new(request: Message, count: u64, before: Option<u64>) -> Self {
+    /// A cell that is about to be handed on. Whether markers are expected: other cells had some.
+    pub fn new(request: Message, count: u64, expects_markers: bool) -> Self {
         Self {
             request,
             count,
@@ -83,14 +103,16 @@ impl Execution {
             interrupted: None,
             is_told: false,
             asks: false,
+            reads_since: None,
             reply: None,
             is_idle: false,
             errors: Vec::new(),
             results: Vec::new(),
-            before,
-            begun: false,
+            expects_markers,
+            begun: None,
+            early: Vec::new(),
             ends: [None, None],
-            how: How::Ok,
+            how: None,
             failure: None,
             told: None,
             panic: PanicWords::default(),
@@ -107,18 +129,27 @@ impl Execution {
         code.as_str().unwrap_or_default().to_owned()
     }
 
-    /// The number of the cell on its markers, if it had any, else that of the one before.
-    pub fn number(&self) -> Option<u64> {
-        self.ends[0].or(self.before)
-    }
-
-    /// Whether evcxr runs the cell itself by now.
+    /// Whether evcxr runs the cell itself by now, as its markers say.
     pub fn has_begun(&self) -> bool {
-        self.begun
+        self.begun.is_some()
     }
 
-    /// Takes in what evcxr hands on of a stream. `marked` is the number of the cell that was compiled
-    /// last, where that one has markers.
+    /// Since when the cell could have seen that it is asked to stop. While it is compiled it cannot.
+    pub fn could_listen_since(&self) -> Option<Instant> {
+        let asked = self.interrupted?;
+        match self.begun {
+            Some(begun) => Some(begun.max(asked)),
+            None => (!self.expects_markers).then_some(asked),
+        }
+    }
+
+    /// Whether the cell's own code runs: its markers have come by, and not its end.
+    pub fn is_at_work(&self) -> bool {
+        self.has_begun() && self.ends[0].is_none()
+    }
+
+    /// Takes in what evcxr hands on of a stream. `marked` is the number of the cell if it has been
+    /// compiled by now, and has markers.
     pub fn hear(&mut self, name: Name, text: &str, marked: Option<u64>) -> Vec<Shown> {
         let mut shown = Vec::new();
         for line in text.split_inclusive('\n') {
@@ -135,13 +166,35 @@ impl Execution {
         if text.is_empty() {
             return;
         }
-        // The cell has a marker at its beginning, and that has not come by.
-        if !self.begun && marked.is_some() {
-            shown.push(Shown::Late(name, text.to_owned()));
-        } else if name == Name::Stderr {
-            self.hear_error(text, shown);
-        } else {
-            self.add(name, text, shown);
+        if self.has_begun() || marked.is_some() {
+            shown.extend(
+                self.early
+                    .drain(..)
+                    .map(|(name, text)| Shown::Late(name, text)),
+            );
+        }
+        match self.whose(name, marked) {
+            Whose::TheCells => self.hear_own(name, text, shown),
+            Whose::TheOneBefore => shown.push(Shown::Late(name, text.to_owned())),
+            Whose::NotKnownYet => self.early.push((name, text.to_owned())),
+        }
+    }
+
+    fn whose(&self, name: Name, marked: Option<u64>) -> Whose {
+        match (marked, name) {
+            _ if self.has_begun() => Whose::TheCells,
+            // The beginning is marked on standard output only, and the streams come in any order.
+            (Some(_), Name::Stderr) => Whose::TheCells,
+            (Some(_), Name::Stdout) => Whose::TheOneBefore,
+            (None, _) if self.expects_markers => Whose::NotKnownYet,
+            (None, _) => Whose::TheCells,
+        }
+    }
+
+    fn hear_own(&mut self, name: Name, text: &str, shown: &mut Vec<Shown>) {
+        match name {
+            Name::Stderr => self.hear_error(text, shown),
+            Name::Stdout => self.add(name, text, shown),
         }
     }
 
@@ -174,7 +227,14 @@ impl Execution {
 
     fn hear_marker(&mut self, name: Name, marker: Marker, shown: &mut Vec<Shown>) {
         match marker {
-            Marker::Begin(_) => self.begun = true,
+            Marker::Begin(_) => {
+                self.begun.get_or_insert_with(Instant::now);
+                shown.extend(
+                    self.early
+                        .drain(..)
+                        .map(|(name, text)| Shown::Late(name, text)),
+                );
+            }
             Marker::End(number, how) => self.hear_end(name, number, &how),
             Marker::Error(line, column) => {
                 let place = Place {
@@ -184,15 +244,7 @@ impl Execution {
                 };
                 self.open_error = Some((place, Vec::new()));
             }
-            Marker::ErrorEnd => {
-                if let Some((place, lines)) = self.open_error.take() {
-                    self.failure = Some(Failure {
-                        name: "error".to_owned(),
-                        message: lines.join("\n"),
-                        place: Some(place),
-                    });
-                }
-            }
+            Marker::ErrorEnd => self.close_error(),
             Marker::Display(number) => {
                 if let Some(display) = self.displays.remove(&number) {
                     shown.extend(self.flush());
@@ -205,8 +257,21 @@ impl Execution {
 
     fn hear_end(&mut self, name: Name, number: u64, how: &str) {
         self.ends[usize::from(name == Name::Stderr)] = Some(number);
-        if name == Name::Stdout && how != "ok" {
-            self.how = How::Failed;
+        // The first failure counts: evcxr may run several pieces of a cell.
+        self.how = self.how.or(match how {
+            "panic" => Some(How::Panic),
+            "error" => Some(How::Error),
+            _ => None,
+        });
+    }
+
+    fn close_error(&mut self) {
+        if let Some((place, lines)) = self.open_error.take() {
+            self.failure = Some(Failure {
+                name: "error".to_owned(),
+                message: lines.join("\n"),
+                place: Some(place),
+            });
         }
     }
 
@@ -226,33 +291,41 @@ impl Execution {
         Some(Shown::Text(name, text))
     }
 
-    /// Whether text waits to be shown.
-    pub fn is_gathering(&self) -> bool {
-        self.output.is_gathering()
+    /// What is to be shown while the cell goes on.
+    pub fn look(&mut self) -> Vec<Shown> {
+        let mut shown = Vec::new();
+        if let Some(words) = self.panic.overdue(PANICS_FOR) {
+            self.add(Name::Stderr, &words, &mut shown);
+        }
+        shown.extend(self.flush());
+        shown
     }
 
     /// Whether all words that were written are here, so that the answer may go out. `marked` is as
     /// for [`hear`](Self::hear).
     pub fn is_done(&self, marked: Option<u64>) -> bool {
-        let Some((reply, since)) = &self.reply else {
+        let Some(reply) = self.reply else {
             return false;
         };
         // The reply has another way, and may overtake a result.
-        if !self.is_idle && since.elapsed() <= WAIT_FOR_WORDS {
-            return false;
-        }
-        let is_ok = reply.content()["status"] == "ok";
-        match marked {
-            Some(number) if is_ok && self.before != Some(number) => {
-                self.ends == [Some(number); 2] || since.elapsed() > WAIT_FOR_WORDS
-            }
-            _ => true,
-        }
+        let all = self.is_idle
+            && match marked {
+                Some(number) if reply.is_ok => self.ends == [Some(number); 2],
+                _ => true,
+            };
+        all || reply.since.elapsed() > WAIT_FOR_WORDS
     }
 
     /// What is left to show when it is done.
     pub fn rest(&mut self) -> Vec<Shown> {
-        let mut shown: Vec<Shown> = self.flush().into_iter().collect();
+        let mut shown = Vec::new();
+        for (name, text) in std::mem::take(&mut self.early) {
+            self.hear_own(name, &text, &mut shown);
+        }
+        // Only the panic that the cell has failed with is told elsewhere.
+        let words = self.panic.give_back(self.how != Some(How::Panic));
+        self.add(Name::Stderr, &words, &mut shown);
+        shown.extend(self.flush());
         let displays = std::mem::take(&mut self.displays);
         shown.extend(
             displays
@@ -269,13 +342,21 @@ impl Execution {
 
     /// What the cell has failed with, if it has panicked or a `?` has failed.
     pub fn failure(&mut self) -> Option<Failure> {
-        if self.how == How::Ok {
-            return None;
-        }
-        let said = self.told.take().or_else(|| self.panic.last());
-        let nothing = || Failure::new("panic", "the cell has panicked");
-        // A panic after a `?` that has failed somewhere within is what counts.
-        Some(said.or_else(|| self.failure.take()).unwrap_or_else(nothing))
+        // An error whose text does not end.
+        self.close_error();
+        let (failure, words) = match self.how? {
+            How::Panic => (
+                self.told.take().or_else(|| self.panic.last()),
+                ("panic", "the cell has panicked"),
+            ),
+            How::Error => (self.failure.take(), ("error", "the cell has failed")),
+        };
+        Some(failure.unwrap_or_else(|| Failure::new(words.0, words.1)))
+    }
+
+    /// What it has printed, counted, for the words that come when it is over.
+    pub fn into_output(self) -> Output {
+        self.output
     }
 }
 
@@ -284,15 +365,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn cell(before: Option<u64>) -> Execution {
+    fn cell(expects_markers: bool) -> Execution {
         let header = json!({ "msg_id": "1", "msg_type": "execute_request" });
         let request = Message::new("execute_request", &header, &json!({ "code": "cell" }));
-        Execution::new(request, 1, before)
+        Execution::new(request, 1, expects_markers)
     }
 
-    fn reply(execution: &mut Execution, status: &str) {
-        let reply = Message::new("execute_reply", &json!({}), &json!({ "status": status }));
-        execution.reply = Some((reply, Instant::now()));
+    fn reply(execution: &mut Execution, is_ok: bool) {
+        execution.reply = Some(Reply {
+            is_ok,
+            since: Instant::now(),
+        });
         execution.is_idle = true;
     }
 
@@ -300,25 +383,30 @@ mod tests {
         Shown::Text(name, text.to_owned())
     }
 
+    fn late(name: Name, text: &str) -> Shown {
+        Shown::Late(name, text.to_owned())
+    }
+
     #[test]
     fn an_answer_waits_for_the_last_words_on_both_streams() {
-        let mut cell = cell(Some(4));
+        let mut cell = cell(true);
         cell.hear(Name::Stdout, "\u{1}front begin 5\n", Some(5));
-        reply(&mut cell, "ok");
+        assert!(cell.is_at_work());
+        reply(&mut cell, true);
         assert!(!cell.is_done(Some(5)));
-        cell.hear(Name::Stdout, "x\u{1}front end 5 ok\n", Some(5));
+        cell.hear(Name::Stdout, "x\u{1}front end 5 ok\n", None);
+        assert!(!cell.is_at_work());
         assert!(!cell.is_done(Some(5)));
-        cell.hear(Name::Stderr, "\u{1}front end 5\n", Some(5));
+        cell.hear(Name::Stderr, "\u{1}front end 5\n", None);
         assert!(cell.is_done(Some(5)));
         assert_eq!(cell.rest(), [text(Name::Stdout, "x")]);
         assert_eq!(cell.failure(), None);
-        assert_eq!(cell.number(), Some(5));
     }
 
     #[test]
     fn a_reply_that_overtakes_the_result_waits_for_it() {
-        let mut cell = cell(None);
-        reply(&mut cell, "ok");
+        let mut cell = cell(false);
+        reply(&mut cell, true);
         cell.is_idle = false;
         assert!(!cell.is_done(None));
         cell.is_idle = true;
@@ -327,34 +415,57 @@ mod tests {
 
     #[test]
     fn without_markers_nothing_is_waited_for() {
-        let mut plain = cell(None);
+        let mut plain = cell(false);
         assert!(!plain.is_done(None));
         plain.hear(Name::Stdout, "a\n", None);
-        reply(&mut plain, "ok");
+        reply(&mut plain, true);
         assert!(plain.is_done(None));
-        // Only items: nothing was compiled since the cell before.
-        let mut items = cell(Some(4));
-        reply(&mut items, "ok");
-        assert!(items.is_done(Some(4)));
-        let mut wrong = cell(Some(4));
-        reply(&mut wrong, "error");
+        let mut wrong = cell(true);
+        reply(&mut wrong, false);
         assert!(wrong.is_done(Some(5)));
     }
 
     #[test]
     fn late_words_belong_to_the_cell_before() {
-        let mut cell = cell(Some(4));
-        let late = cell.hear(Name::Stdout, "late\n", Some(4));
-        assert_eq!(late, [Shown::Late(Name::Stdout, "late\n".into())]);
-        let late = cell.hear(Name::Stdout, "half\u{1}front begin 5\n", Some(5));
-        assert_eq!(late, [Shown::Late(Name::Stdout, "half".into())]);
-        assert!(cell.hear(Name::Stdout, "own\n", Some(5)).is_empty());
+        let mut cell = cell(true);
+        assert!(
+            cell.hear(Name::Stdout, "while it is compiled\n", None)
+                .is_empty()
+        );
+        let shown = cell.hear(Name::Stdout, "late\n", Some(5));
+        let early = late(Name::Stdout, "while it is compiled\n");
+        assert_eq!(shown, [early, late(Name::Stdout, "late\n")]);
+        let shown = cell.hear(Name::Stdout, "half\u{1}front begin 5\n", Some(5));
+        assert_eq!(shown, [late(Name::Stdout, "half")]);
+        assert!(cell.hear(Name::Stdout, "own\n", None).is_empty());
         assert_eq!(cell.rest(), [text(Name::Stdout, "own\n")]);
     }
 
     #[test]
+    fn standard_error_that_overtakes_the_beginning_is_the_cells_own() {
+        let mut cell = cell(true);
+        assert!(cell.hear(Name::Stderr, "own\n", Some(5)).is_empty());
+        let shown = cell.hear(Name::Stdout, "\u{1}front begin 5\n", Some(5));
+        assert!(shown.is_empty());
+        assert_eq!(cell.rest(), [text(Name::Stderr, "own\n")]);
+    }
+
+    #[test]
+    fn a_cell_that_has_no_markers_after_all_keeps_its_words() {
+        let mut cell = cell(true);
+        cell.hear(Name::Stdout, "a\n", None);
+        cell.hear(Name::Stderr, "b\n", None);
+        reply(&mut cell, true);
+        assert!(cell.is_done(None));
+        assert_eq!(
+            cell.rest(),
+            [text(Name::Stdout, "a\n"), text(Name::Stderr, "b\n")]
+        );
+    }
+
+    #[test]
     fn displays_stand_where_they_were_made() {
-        let mut cell = cell(None);
+        let mut cell = cell(false);
         cell.hear(Name::Stdout, "\u{1}front begin 1\nbefore\n", Some(1));
         cell.keep(7, Display::default());
         let shown = cell.hear(Name::Stdout, "half\u{1}front display 7\nafter\n", Some(1));
@@ -365,7 +476,7 @@ mod tests {
 
     #[test]
     fn the_error_of_a_question_mark_is_no_output() {
-        let mut cell = cell(None);
+        let mut cell = cell(false);
         cell.hear(Name::Stdout, "\u{1}front begin 1\n", Some(1));
         cell.hear(
             Name::Stderr,
@@ -374,19 +485,22 @@ mod tests {
         );
         cell.hear(Name::Stderr, "\u{1}front error-end\na warning\n", Some(1));
         cell.hear(Name::Stdout, "\u{1}front end 1 error\n", Some(1));
+        // Caught before: it is not what the cell has failed with.
+        cell.will_fail(Failure::new("panic", "caught"));
         assert_eq!(cell.rest(), [text(Name::Stderr, "a warning\n")]);
         let failure = cell.failure().unwrap();
         assert_eq!(failure.message, "no such file\nframe");
         assert_eq!(failure.place.unwrap().line, 12);
     }
 
+    const WORDS: &str = "\nthread '<unnamed>' (9) panicked at src/lib.rs:3:1:\nmade to panic\n\
+        note: run with `RUST_BACKTRACE=1` environment variable\n";
+
     #[test]
     fn a_panic_is_told_once() {
-        let mut cell = cell(None);
+        let mut cell = cell(false);
         cell.hear(Name::Stdout, "\u{1}front begin 1\n", Some(1));
-        let words = "\nthread '<unnamed>' (9) panicked at src/lib.rs:3:1:\nmade to panic\n\
-            note: run with `RUST_BACKTRACE=1` environment variable\n";
-        cell.hear(Name::Stderr, words, Some(1));
+        cell.hear(Name::Stderr, WORDS, Some(1));
         cell.hear(Name::Stderr, "\u{1}front end 1\n", Some(1));
         cell.hear(Name::Stdout, "\u{1}front end 1 panic\n", Some(1));
         assert!(cell.rest().is_empty());
@@ -401,12 +515,23 @@ mod tests {
     }
 
     fn cell_that_failed() -> Execution {
-        let mut cell = cell(None);
+        let mut cell = cell(false);
         cell.hear(
             Name::Stdout,
             "\u{1}front begin 1\n\u{1}front end 1 panic\n",
             Some(1),
         );
         cell
+    }
+
+    #[test]
+    fn a_panic_that_was_caught_is_standard_error() {
+        let mut cell = cell(false);
+        cell.hear(Name::Stdout, "\u{1}front begin 1\n", Some(1));
+        cell.hear(Name::Stderr, WORDS, Some(1));
+        cell.hear(Name::Stdout, "\u{1}front end 1 ok\n", Some(1));
+        let words = "thread '<unnamed>' (9) panicked at src/lib.rs:3:1:\nmade to panic\n";
+        assert_eq!(cell.rest(), [text(Name::Stderr, words)]);
+        assert_eq!(cell.failure(), None);
     }
 }

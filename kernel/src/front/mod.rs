@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::{task, time};
 
 pub use crate::start::LISTENING;
-pub use channel::folder as channel_folder;
+pub use crate::start::temporary_folder as channel_folder;
 pub use ports::for_kernel as back_connection;
 
 use session::{End, Event, Session};

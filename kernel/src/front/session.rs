@@ -11,21 +11,23 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time;
+use tokio::time::{self, MissedTickBehavior};
 
 use super::answers;
 use super::channel::{Display, Said};
-use super::errors::{Failure, of_ended_process};
-use super::execution::{Execution, Shown};
+use super::errors::{Failure, of_evcxr};
+use super::execution::{Execution, Reply, Shown};
 use super::ports::{Outlets, Port};
 use super::stdin;
-use super::streams::Name;
+use super::streams::{Name, Output, parse};
 use super::wire::{Message, header};
 use super::{Back, LISTENING};
 use crate::cell::MARKED;
 
 /// Text is shown this often, in one message each.
 const SHOW_EVERY: Duration = Duration::from_millis(40);
+/// While this file is there, the running cell is asked to stop.
+const INTERRUPT: &str = "interrupt";
 /// A cell that has not ended by then does not look at ■.
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
 /// A cell may read its input for that long before it is said that there is none.
@@ -60,10 +62,17 @@ pub enum End {
 struct Kernel {
     outlets: Outlets,
     back: Back,
-    /// The question that shows whether it listens: its id, and what has answered.
-    greeting: String,
+    /// Of our own questions.
+    session: String,
+    /// Whether it has answered one, and whether what it published of it has come.
     has_replied: bool,
     has_published: bool,
+}
+
+/// The cell that ran last: words may come yet.
+struct Past {
+    header: Value,
+    output: Output,
 }
 
 /// The state of a session.
@@ -75,9 +84,9 @@ pub struct Session {
     running: Option<Execution>,
     /// Of requests that were handed on: whom to answer.
     askers: HashMap<String, Vec<Bytes>>,
-    /// The header of the cell that ran last, and its number on the markers.
-    last: Value,
-    last_number: Option<u64>,
+    past: Past,
+    /// Whether cells have markers.
+    has_markers: bool,
     count: u64,
     end: Option<End>,
 }
@@ -92,8 +101,11 @@ impl Session {
             queue: VecDeque::new(),
             running: None,
             askers: HashMap::new(),
-            last: json!({}),
-            last_number: None,
+            past: Past {
+                header: json!({}),
+                output: Output::default(),
+            },
+            has_markers: false,
             count: 0,
             end: None,
         }
@@ -101,20 +113,28 @@ impl Session {
 
     /// Takes events in until the session ends.
     pub async fn run(mut self, mut events: mpsc::UnboundedReceiver<Event>) -> End {
+        let mut ticks = time::interval(SHOW_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if let Some(end) = self.end.take() {
                 return end;
             }
-            let waits =
-                self.running.is_some() || self.kernel.as_ref().is_some_and(|it| !it.listens());
+            let waits = self.waits();
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.take(event),
                     None => return End::Shutdown,
                 },
-                () = time::sleep(SHOW_EVERY), if waits => self.look(),
+                _ = ticks.tick(), if waits => self.look(),
             }
         }
+    }
+
+    /// Whether there is something to do without an event.
+    fn waits(&self) -> bool {
+        self.running.is_some()
+            || self.past.output.is_gathering()
+            || self.kernel.as_ref().is_some_and(|kernel| !kernel.listens())
     }
 
     /// Takes one event in.
@@ -124,9 +144,8 @@ impl Session {
             Event::FromFrontend(Port::Control, message) => self.take_control(message),
             Event::FromFrontend(_, message) => self.take_input(message),
             Event::FromKernel(Port::IoPub, message) => self.take_published(message),
-            Event::FromKernel(Port::Shell, message) => self.take_reply(message),
             Event::FromKernel(Port::Stdin, message) => self.ask_for_input(message),
-            Event::FromKernel(Port::Control, _) => {}
+            Event::FromKernel(port, message) => self.take_reply(port, message),
             Event::Back(Ok((back, outlets))) => self.greet(back, outlets),
             Event::Back(Err(error)) => self.give_up(&format!("{error:#}")),
             Event::Said(said, taken) => {
@@ -193,19 +212,24 @@ impl Session {
             "comm_open" => {
                 let id = message.content()["comm_id"].clone();
                 let content = json!({ "comm_id": id, "data": {} });
+                self.say_state("busy", &message.header);
                 self.publish("comm_close", &message.header, &content);
+                self.say_state("idle", &message.header);
             }
             "comm_msg" | "comm_close" => {}
-            _ => self.hand_on(message),
+            "shutdown_request" => self.shut_down(Port::Shell, &message),
+            _ => self.hand_on(Port::Shell, message),
         }
     }
 
     /// To evcxr, which answers.
-    fn hand_on(&mut self, mut message: Message) {
+    fn hand_on(&mut self, port: Port, message: Message) {
         let Some(kernel) = &self.kernel else { return };
-        let asker = std::mem::take(&mut message.identities);
-        self.askers.insert(message.id().to_owned(), asker);
-        kernel.outlets.send(Port::Shell, message);
+        let asker = message.identities.clone();
+        if let Some(message) = message.for_evcxr() {
+            self.askers.insert(message.id().to_owned(), asker);
+            kernel.outlets.send(port, message);
+        }
     }
 
     fn take_control(&mut self, message: Message) {
@@ -217,20 +241,19 @@ impl Session {
                 self.answer(Port::Control, &message, &json!({ "status": "ok" }));
                 self.interrupt();
             }
-            "shutdown_request" => {
-                let restart = message.content()["restart"].clone();
-                self.answer(
-                    Port::Control,
-                    &message,
-                    &json!({ "status": "ok", "restart": restart }),
-                );
-                if let Some(kernel) = &self.kernel {
-                    kernel.ask("shutdown_request", &json!({ "restart": false }));
-                }
-                self.end = Some(End::Shutdown);
-            }
-            _ => {}
+            "shutdown_request" => self.shut_down(Port::Control, &message),
+            _ => self.hand_on(Port::Control, message),
         }
+    }
+
+    fn shut_down(&mut self, port: Port, request: &Message) {
+        let restart = request.content()["restart"] == true;
+        let content = json!({ "status": "ok", "restart": restart });
+        self.answer(port, request, &content);
+        if let Some(kernel) = &self.kernel {
+            kernel.ask(Port::Control, "shutdown_request", &content);
+        }
+        self.end = Some(End::Shutdown);
     }
 
     fn interrupt(&mut self) {
@@ -239,28 +262,36 @@ impl Session {
             return;
         };
         running.interrupts += 1;
-        if running.interrupts == 1 {
-            running.interrupted = Some(Instant::now());
-            if let Some(path) = self.interrupt_file() {
-                let _ = fs::write(path, "");
-            }
-        } else if let Some(kernel) = &self.kernel {
-            kernel.ask("interrupt_request", &json!({}));
+        running.interrupted.get_or_insert_with(Instant::now);
+        let asks = std::mem::take(&mut running.asks);
+        let request = running.request.header.clone();
+        let Some(kernel) = &self.kernel else { return };
+        match running.interrupts {
+            1 => drop(fs::write(kernel.back.channel.join(INTERRUPT), "")),
+            2 => kernel.ask(Port::Control, "interrupt_request", &json!({})),
+            // It would meet the process that evcxr starts anew.
+            _ => {}
+        }
+        // evcxr waits for an answer, whatever becomes of the process that asks.
+        if asks {
+            let mut reply = Message::new("input_reply", &request, &json!({ "value": "" }));
+            reply.header["session"] = json!(kernel.session);
+            kernel.outlets.send(Port::Stdin, reply);
         }
     }
 
-    /// While it is there, the running cell is asked to stop.
-    fn interrupt_file(&self) -> Option<PathBuf> {
-        let kernel = self.kernel.as_ref()?;
-        Some(kernel.back.channel.join("interrupt"))
-    }
-
-    fn take_input(&mut self, mut message: Message) {
-        message.identities.clear();
-        if let Some(running) = &mut self.running {
+    /// evcxr would take an answer that nobody has asked for as the next one.
+    fn take_input(&mut self, message: Message) {
+        let Some(running) = self.running.as_mut().filter(|running| running.asks) else {
+            return;
+        };
+        if message.kind() != "input_reply" || message.identities != running.request.identities {
+            return;
+        }
+        if let Some(message) = message.for_evcxr()
+            && let Some(kernel) = &self.kernel
+        {
             running.asks = false;
-        }
-        if let Some(kernel) = &self.kernel {
             kernel.outlets.send(Port::Stdin, message);
         }
     }
@@ -271,8 +302,7 @@ impl Session {
         };
         running.asks = true;
         message.identities.clone_from(&running.request.identities);
-        let shown = running.flush();
-        self.show(shown);
+        self.show_gathered();
         self.frontend.send(Port::Stdin, message);
     }
 
@@ -291,12 +321,17 @@ impl Session {
         let Some(request) = self.queue.pop_front() else {
             return;
         };
-        if let Some(path) = self.interrupt_file() {
+        self.remove_interrupt();
+        if let Some(path) = self.marked_file() {
             let _ = fs::remove_file(path);
         }
+        let Some(to_kernel) = request.clone().for_evcxr() else {
+            // Not JSON, though signed: nobody waits for an answer.
+            return self.start_next();
+        };
         let content = request.content();
         let silent = content["silent"] == true;
-        if !silent {
+        if !silent && content["store_history"] != false {
             self.count += 1;
         }
         self.say_state("busy", &request.header);
@@ -304,11 +339,15 @@ impl Session {
             let input = json!({ "code": content["code"], "execution_count": self.count });
             self.publish("execute_input", &request.header, &input);
         }
-        let mut to_kernel = request.clone();
-        to_kernel.identities.clear();
-        self.running = Some(Execution::new(request, self.count, self.last_number));
+        self.running = Some(Execution::new(request, self.count, self.has_markers));
         if let Some(kernel) = &self.kernel {
             kernel.outlets.send(Port::Shell, to_kernel);
+        }
+    }
+
+    fn remove_interrupt(&self) {
+        if let Some(kernel) = &self.kernel {
+            let _ = fs::remove_file(kernel.back.channel.join(INTERRUPT));
         }
     }
 
@@ -324,49 +363,58 @@ impl Session {
             && !kernel.listens()
         {
             // What it published before it knew of us is lost.
-            kernel.greet_again();
+            kernel.greet();
         }
+        self.show_late();
+        let process = self.kernel.as_ref().and_then(|kernel| kernel.back.process);
         let Some(running) = &mut self.running else {
             return;
         };
-        let shown = running.flush();
-        let is_asked = running
-            .interrupted
-            .is_some_and(|when| when.elapsed() > LISTENS_WITHIN);
-        let mut words = None;
-        if is_asked && running.interrupts == 1 && !running.is_told {
-            words = Some(DOES_NOT_LISTEN);
-        }
-        let process = self.kernel.as_ref().and_then(|kernel| kernel.back.process);
-        let may_read = running.has_begun() && !running.asks && running.interrupts == 0;
-        if !running.is_told
-            && may_read
-            && running.since.elapsed() > READS_FOR
-            && process.is_some_and(stdin::is_read_by_a_cell)
-        {
-            words = Some(HAS_NO_INPUT);
-        }
+        let shown = running.look();
+        let words = advice(running, process);
         running.is_told |= words.is_some();
         let parent = running.request.header.clone();
-        self.show(shown);
+        self.show(shown, &parent);
         if let Some(words) = words {
             self.publish_text(Name::Stderr, words, &parent);
         }
         self.finish_if_done();
     }
 
-    fn show(&self, shown: impl IntoIterator<Item = Shown>) {
-        let parent = match &self.running {
-            Some(running) => &running.request.header,
-            None => &self.last,
-        };
+    /// Shows what belongs to the cell with that header.
+    fn show(&mut self, shown: impl IntoIterator<Item = Shown>, parent: &Value) {
         for shown in shown {
             match shown {
                 Shown::Text(name, text) => self.publish_text(name, &text, parent),
-                Shown::Late(name, text) => self.publish_text(name, &text, &self.last),
+                Shown::Late(name, text) => self.hear_late(name, &text),
                 Shown::Display(display) => self.publish_display(&display, parent),
             }
         }
+    }
+
+    /// Text of a thread that goes on when its cell is over.
+    fn hear_late(&mut self, name: Name, text: &str) {
+        if let Some((name, text)) = self.past.output.add(name, text) {
+            self.publish_text(name, &text, &self.past.header);
+        }
+    }
+
+    fn show_late(&mut self) {
+        if let Some((name, text)) = self.past.output.flush() {
+            self.publish_text(name, &text, &self.past.header);
+        }
+    }
+
+    /// Shows what the running cell has printed by now; gives its header, or that of the one before.
+    fn show_gathered(&mut self) -> Value {
+        let Some(running) = &mut self.running else {
+            self.show_late();
+            return self.past.header.clone();
+        };
+        let parent = running.request.header.clone();
+        let shown = running.flush();
+        self.show(shown, &parent);
+        parent
     }
 
     fn publish_text(&self, name: Name, text: &str, parent: &Value) {
@@ -395,39 +443,32 @@ impl Session {
     }
 
     fn finish_if_done(&mut self) {
-        let marked = self.marked();
-        if !self
-            .running
-            .as_ref()
-            .is_some_and(|running| running.is_done(marked))
-        {
-            return;
-        }
-        let Some(mut running) = self.running.take() else {
+        let answered = self.running.take_if(|running| running.reply.is_some());
+        let Some(mut running) = answered else {
             return;
         };
-        let parent = running.request.header.clone();
-        for shown in running.rest() {
-            match shown {
-                Shown::Text(name, text) | Shown::Late(name, text) => {
-                    self.publish_text(name, &text, &parent);
-                }
-                Shown::Display(display) => self.publish_display(&display, &parent),
-            }
+        if !running.is_done(self.marked()) {
+            self.running = Some(running);
+            return;
         }
+        let parent = running.request.header.clone();
+        let shown = running.rest();
+        self.show(shown, &parent);
+        self.show_late();
         let content = self.outcome(&mut running);
         let is_ok = content["status"] == "ok";
         self.frontend
             .send(Port::Shell, Message::reply(&running.request, &content));
         self.say_state("idle", &parent);
-        self.last_number = running.number();
-        self.last = parent;
-        if let Some(path) = self.interrupt_file() {
-            let _ = fs::remove_file(path);
-        }
+        self.has_markers |= running.has_begun();
+        self.remove_interrupt();
         if !is_ok && running.request.content()["stop_on_error"] != false {
             self.abort_queue();
         }
+        self.past = Past {
+            header: parent,
+            output: running.into_output(),
+        };
         self.start_next();
     }
 
@@ -435,9 +476,17 @@ impl Session {
     fn outcome(&self, running: &mut Execution) -> Value {
         let parent = running.request.header.clone();
         let count = running.count;
-        let evcxrs = running.reply.take().map(|(reply, _)| reply.content());
-        if evcxrs.is_some_and(|reply| reply["status"] != "ok") {
-            return evcxrs_error(&running.errors, count);
+        if running.reply.is_some_and(|reply| !reply.is_ok) {
+            let by_interrupt = running.interrupts > 1;
+            let told = running
+                .errors
+                .iter()
+                .map(|error| of_evcxr(error, by_interrupt));
+            let errors: Vec<Value> = told.collect();
+            for error in &errors {
+                self.publish("error", &parent, error);
+            }
+            return evcxrs_error(&errors, count);
         }
         if let Some(failure) = running.failure() {
             let content = self.content(&failure, &running.code());
@@ -463,10 +512,19 @@ impl Session {
         failure.content(&compiled, code, &self.ends)
     }
 
-    /// The number of the cell that was compiled last, if it has markers.
+    /// Holds the number of the running cell, once it has been compiled with markers: it is removed
+    /// before.
+    fn marked_file(&self) -> Option<PathBuf> {
+        let kernel = self.kernel.as_ref()?;
+        Some(kernel.back.directory.join(MARKED))
+    }
+
     fn marked(&self) -> Option<u64> {
-        let path = self.kernel.as_ref()?.back.directory.join(MARKED);
-        fs::read_to_string(path).ok()?.trim().parse().ok()
+        fs::read_to_string(self.marked_file()?)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     // What evcxr says.
@@ -475,30 +533,33 @@ impl Session {
         let mut kernel = Kernel {
             outlets,
             back,
-            greeting: String::new(),
-            has_replied: false,
+            session: uuid::Uuid::new_v4().to_string(),
+            has_replied: true,
             has_published: false,
         };
-        kernel.greet_again();
+        kernel.greet();
         self.kernel = Some(kernel);
     }
 
-    fn take_reply(&mut self, mut message: Message) {
+    fn take_reply(&mut self, port: Port, mut message: Message) {
         if let Some(kernel) = &mut self.kernel
-            && message.parent_id() == kernel.greeting
+            && kernel.has_asked(&message)
         {
-            kernel.has_replied = true;
+            kernel.has_replied |= port == Port::Shell;
             self.kernel_may_listen();
             return;
         }
         if let Some(running) = &mut self.running
             && message.parent_id() == running.request.id()
         {
-            running.reply = Some((message, Instant::now()));
+            running.reply = Some(Reply {
+                is_ok: message.content()["status"] == "ok",
+                since: Instant::now(),
+            });
             self.finish_if_done();
         } else if let Some(asker) = self.askers.remove(message.parent_id()) {
             message.identities = asker;
-            self.frontend.send(Port::Shell, message);
+            self.frontend.send(port, message);
         }
     }
 
@@ -511,7 +572,7 @@ impl Session {
 
     fn take_published(&mut self, message: Message) {
         if let Some(kernel) = &mut self.kernel
-            && message.parent_id() == kernel.greeting
+            && kernel.has_asked(&message)
         {
             kernel.has_published = true;
             self.kernel_may_listen();
@@ -537,10 +598,13 @@ impl Session {
                     running.results.push(message);
                 }
             }
-            "error" if is_of_cell => self.take_error(&message),
+            "error" if is_of_cell => {
+                if let Some(running) = &mut self.running {
+                    running.errors.push(message.content());
+                }
+            }
             _ => {
-                let shown = self.running.as_mut().and_then(Execution::flush);
-                self.show(shown);
+                self.show_gathered();
                 self.frontend.send(Port::IoPub, message);
             }
         }
@@ -554,36 +618,21 @@ impl Session {
             Name::Stdout
         };
         let text = content["text"].as_str().unwrap_or_default();
-        let marked = self.marked();
-        match &mut self.running {
-            Some(running) => {
-                let shown = running.hear(name, text, marked);
-                self.show(shown);
-                self.finish_if_done();
-            }
-            None => {
-                let (text, _) = super::streams::parse(text);
-                if !text.is_empty() {
-                    self.publish_text(name, &text, &self.last);
-                }
-            }
-        }
-    }
-
-    fn take_error(&mut self, message: &Message) {
-        let Some(running) = &mut self.running else {
-            return;
+        let Some(mut running) = self.running.take() else {
+            let (text, _) = parse(text);
+            return self.hear_late(name, &text);
         };
-        let mut content = message.content();
-        let value = content["evalue"].as_str().unwrap_or_default();
-        if let Some(failure) = of_ended_process(value, running.interrupts > 1) {
-            content = failure.content("", "", &[]);
-        }
-        running.errors.push(content.clone());
+        // A file is read for it, and a flood has many lines.
+        let marked = if running.has_begun() {
+            None
+        } else {
+            self.marked()
+        };
+        let shown = running.hear(name, text, marked);
         let parent = running.request.header.clone();
-        let shown = running.flush();
-        self.show(shown);
-        self.publish("error", &parent, &content);
+        self.running = Some(running);
+        self.show(shown, &parent);
+        self.finish_if_done();
     }
 
     fn take_said(&mut self, said: Said) {
@@ -591,10 +640,9 @@ impl Session {
             (Said::Display(display), Some(running)) if display.number.is_some() => {
                 running.keep(display.number.unwrap_or_default(), display);
             }
-            (Said::Display(display), running) => {
-                let shown = running.as_mut().and_then(Execution::flush);
-                self.show(shown);
-                self.show([Shown::Display(Box::new(display))]);
+            (Said::Display(display), _) => {
+                let parent = self.show_gathered();
+                self.publish_display(&display, &parent);
             }
             (said @ Said::Error { .. }, Some(running)) => {
                 if let Some(failure) = said.failure() {
@@ -624,25 +672,43 @@ impl Kernel {
         self.has_replied && self.has_published
     }
 
-    fn greet_again(&mut self) {
-        if !self.greeting.is_empty() && !self.has_replied {
-            return;
+    /// Asks a question, when the last one has been answered.
+    fn greet(&mut self) {
+        if std::mem::take(&mut self.has_replied) {
+            self.ask(Port::Shell, "kernel_info_request", &json!({}));
         }
-        self.has_replied = false;
-        self.greeting = self.ask_at(Port::Shell, "kernel_info_request", &json!({}));
     }
 
-    fn ask(&self, kind: &str, content: &Value) {
-        self.ask_at(Port::Control, kind, content);
-    }
-
-    fn ask_at(&self, port: Port, kind: &str, content: &Value) -> String {
+    fn ask(&self, port: Port, kind: &str, content: &Value) {
         let mut message = Message::new(kind, &json!({}), content);
-        message.header = header(kind, "front");
-        let id = message.id().to_owned();
+        message.header = header(kind, &self.session);
         self.outlets.send(port, message);
-        id
     }
+
+    fn has_asked(&self, message: &Message) -> bool {
+        message.parent["session"] == self.session.as_str()
+    }
+}
+
+/// What the user is to know of a cell that goes on and on.
+fn advice(running: &mut Execution, process: Option<u32>) -> Option<&'static str> {
+    if running.is_told {
+        return None;
+    }
+    let asked = running.could_listen_since();
+    if running.interrupts == 1 && asked.is_some_and(|since| since.elapsed() > LISTENS_WITHIN) {
+        return Some(DOES_NOT_LISTEN);
+    }
+    let reads = running.is_at_work()
+        && !running.asks
+        && running.interrupts == 0
+        && process.is_some_and(stdin::is_read_by_a_cell);
+    if !reads {
+        running.reads_since = None;
+        return None;
+    }
+    let since = running.reads_since.get_or_insert_with(Instant::now);
+    (since.elapsed() > READS_FOR).then_some(HAS_NO_INPUT)
 }
 
 fn with_error(error: &Value, count: u64) -> Value {

@@ -132,10 +132,22 @@ impl Output {
             let megabytes = sum.bytes_left_out as f64 / 1e6;
             format!(
                 "… and {} more lines ({megabytes:.1} MB), which are not shown\n",
-                sum.lines_left_out
+                with_commas(sum.lines_left_out)
             )
         })
     }
+}
+
+fn with_commas(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -177,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn long_numbers_have_commas() {
+        assert_eq!(with_commas(7), "7");
+        assert_eq!(with_commas(999), "999");
+        assert_eq!(with_commas(1_000), "1,000");
+        assert_eq!(with_commas(1_234_567), "1,234,567");
+    }
+
+    #[test]
     fn a_flood_is_cut_and_counted() {
         let mut output = Output::default();
         for _ in 0..11_700 {
@@ -186,7 +206,7 @@ mod tests {
         assert_eq!(shown.lines().count(), 1_000);
         assert_eq!(
             output.left_out().unwrap(),
-            "… and 10700 more lines (0.1 MB), which are not shown\n"
+            "… and 10,700 more lines (0.1 MB), which are not shown\n"
         );
         let mut output = Output::default();
         output.add(Name::Stdout, &"x".repeat(150_000));

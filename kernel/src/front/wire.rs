@@ -6,11 +6,12 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use chrono::Utc;
 use jupyter_zmq_client::RawMessage;
 use ring::hmac;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use zeromq::ZmqMessage;
 
@@ -71,9 +72,11 @@ impl Message {
         let mut parts = raw.jparts.into_iter();
         let mut next = || parts.next().context("a part is missing");
         let (header, parent, metadata, content) = (next()?, next()?, next()?, next()?);
+        let header: Value = serde_json::from_slice(&header)?;
+        ensure!(header.is_object(), "the header is no object");
         Ok(Self {
             identities: raw.zmq_identities,
-            header: serde_json::from_slice(&header)?,
+            header,
             parent: serde_json::from_slice(&parent)?,
             metadata,
             content,
@@ -120,6 +123,16 @@ impl Message {
     /// Its content, read.
     pub fn content(&self) -> Value {
         serde_json::from_slice(&self.content).unwrap_or_default()
+    }
+
+    /// As evcxr takes it, if it does: what is not JSON ends its loop over requests, and so do buffers,
+    /// since it wants them signed.
+    pub fn for_evcxr(mut self) -> Option<Self> {
+        serde_json::from_slice::<IgnoredAny>(&self.metadata).ok()?;
+        serde_json::from_slice::<IgnoredAny>(&self.content).ok()?;
+        self.identities.clear();
+        self.buffers.clear();
+        Some(self)
     }
 
     /// As it is sent.
@@ -196,6 +209,20 @@ mod tests {
             Message::read(message, &Key::new("")).is_ok(),
             "no key, no signatures"
         );
+    }
+
+    #[test]
+    fn evcxr_gets_nothing_that_ends_it() {
+        let mut message = Message::new("comm_msg", &json!({}), &json!({}));
+        message.identities = vec![Bytes::from_static(b"client")];
+        message.buffers = vec![Bytes::from_static(b"buffer")];
+        let passed = message.clone().for_evcxr().unwrap();
+        assert!(passed.identities.is_empty() && passed.buffers.is_empty());
+        message.content = Bytes::from_static(b"{\"code\":");
+        assert!(message.for_evcxr().is_none());
+        let key = Key::new("");
+        let parts: [&[u8]; 6] = [DELIMITER, b"", b"[]", b"{}", b"{}", b"{}"];
+        assert!(Message::read(multipart(&parts), &key).is_err());
     }
 
     proptest! {

@@ -1,0 +1,216 @@
+//! The real evcxr_jupyter with another crate than the workshop's, of three lines, at a place with
+//! spaces and letters of many kinds, on a machine that is set up in unusual ways.
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use evcxr_prewarm::front::back_connection;
+use evcxr_prewarm::front::client::{Client, Outcome};
+use evcxr_prewarm::settings::{Home, Settings};
+use evcxr_prewarm::template::{self, State};
+use evcxr_prewarm::{start, toolchain};
+use support::{launcher, program};
+
+const LIBRARY: &str = "pub fn twice(x: i32) -> i32 {\n    2 * x\n}\n";
+const MANIFEST: &str = "[package]\nname = \"three-lines\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+    [package.metadata.notebook]\nprelude = \"use three_lines::twice;\"\n[workspace]\n";
+
+/// What the project's own set-up has compiled.
+fn evcxr() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/evcxr_jupyter");
+    assert!(
+        path.exists(),
+        "run `cargo xtask setup` first: there is no {}",
+        path.display()
+    );
+    path.canonicalize().unwrap()
+}
+
+struct Machine {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+    home: Home,
+    settings: Settings,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let long = "a".repeat(120);
+        let root = folder
+            .path()
+            .join(format!("with space/合宿 e\u{301} é/{long}"));
+        fs::create_dir_all(root.join("crate/src")).unwrap();
+        fs::create_dir_all(root.join("notebooks")).unwrap();
+        fs::write(root.join("crate/src/lib.rs"), LIBRARY).unwrap();
+        fs::write(root.join("crate/Cargo.toml"), MANIFEST).unwrap();
+        let root = root.canonicalize().unwrap();
+        let mut cargo = Command::new("cargo");
+        cargo
+            .arg("generate-lockfile")
+            .arg("--offline")
+            .current_dir(root.join("crate"));
+        assert!(cargo.status().unwrap().success());
+        let settings = Settings {
+            lock_file: root.join("crate/Cargo.lock"),
+            evcxr: evcxr(),
+            prefix: "THREE".to_owned(),
+            advice: "run set-up".to_owned(),
+            ..Settings::of_crate(&root.join("crate")).unwrap()
+        };
+        let home = Home::at(&root.join("home"));
+        home.write_settings(&settings).unwrap();
+        start::write_configuration(&home, &settings).unwrap();
+        toolchain::write_programs(&home, Path::new(launcher())).unwrap();
+        Self {
+            _folder: folder,
+            root,
+            home,
+            settings,
+        }
+    }
+
+    /// The launcher, where the user's environment has what would compile everything anew.
+    fn launcher(&self) -> Command {
+        let bin = self.root.join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        for name in ["lld", "mold", "wrapper"] {
+            program(
+                &bin.join(name),
+                "#!/bin/sh\necho \"$0 was called\" >&2\nexit 1\n",
+            );
+        }
+        let path = std::env::var_os("PATH").unwrap();
+        let path = std::iter::once(bin.clone()).chain(std::env::split_paths(&path));
+        let mut command = Command::new(launcher());
+        command
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("RUSTC_WRAPPER", bin.join("wrapper"))
+            .env("RUSTFLAGS", "--cfg never")
+            .env("CARGO_TARGET_DIR", self.root.join("elsewhere"))
+            .env_remove("EVCXR_TMPDIR")
+            .arg("--home")
+            .arg(self.home.path())
+            .current_dir(self.root.join("notebooks"));
+        command
+    }
+
+    fn prepare(&self) {
+        let output = self.launcher().arg("prepare").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+    }
+}
+
+/// A kernel, as Jupyter starts it, and its only client.
+struct Kernel {
+    process: Child,
+    client: Client,
+}
+
+impl Kernel {
+    async fn start(machine: &Machine, plain: bool) -> Self {
+        let (connection, file) = back_connection(&machine.root).unwrap();
+        let mut launcher = machine.launcher();
+        launcher.arg("kernel").arg(file).stderr(Stdio::inherit());
+        if plain {
+            launcher.env("THREE_PLAIN", "1");
+        }
+        let process = launcher.spawn().unwrap();
+        let client = Client::connect(&connection).await.unwrap();
+        Self { process, client }
+    }
+
+    async fn run(&mut self, cell: &str) -> Outcome {
+        self.client.execute(cell).await.unwrap()
+    }
+
+    async fn text(&mut self, cell: &str) -> String {
+        let outcome = self.run(cell).await;
+        assert!(outcome.ok, "{cell}: {outcome:?}");
+        outcome.text
+    }
+
+    async fn end(mut self) {
+        self.client.shutdown().await.unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// All in one: the template takes half a minute to make.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_crate_has_all_that_the_workshop_has() {
+    let machine = Machine::new();
+    machine.prepare();
+    let Machine { home, settings, .. } = &machine;
+    assert_eq!(template::state(home, settings).unwrap(), State::Fresh);
+    assert!(
+        !home.plain().exists(),
+        "{:?}",
+        fs::read_to_string(home.plain())
+    );
+    if cfg!(target_os = "linux") {
+        let why = fs::read_to_string(home.template().join(template::NO_LIBRARY));
+        assert!(why.is_err(), "{why:?}");
+    }
+
+    let mut kernel = Kernel::start(&machine, false).await;
+    assert_eq!(kernel.text("twice(21)").await, "42\n");
+    kernel
+        .text("let h: std::collections::HashMap<_, _> = [(1, 2)].into_iter().collect();")
+        .await;
+    assert_eq!(
+        kernel.text("println!(\"{h:?}\"); h.len()").await,
+        "{1: 2}\n1\n"
+    );
+    let panicked = kernel
+        .run("if twice(1) == 2 { panic!(\"made to {}\", \"panic\"); }")
+        .await;
+    assert_eq!(
+        (panicked.ok, panicked.error.as_deref()),
+        (false, Some("made to panic"))
+    );
+    let failed = kernel.run("\"x\".parse::<i32>()?;").await;
+    assert_eq!(
+        failed.error.as_deref(),
+        Some("invalid digit found in string")
+    );
+    assert_eq!((panicked.text, failed.text), (String::new(), String::new()));
+    assert_eq!(kernel.text("print!(\"x\"); h[&1]").await, "x2\n");
+    // A crate of one's own, which cargo must look at.
+    fs::create_dir_all(machine.root.join("mine/src")).unwrap();
+    fs::write(
+        machine.root.join("mine/src/lib.rs"),
+        "pub fn five() -> i32 { 5 }\n",
+    )
+    .unwrap();
+    let manifest = "[package]\nname = \"mine\"\nversion = \"0.1.0\"\n[workspace]\n";
+    fs::write(machine.root.join("mine/Cargo.toml"), manifest).unwrap();
+    let path = toml::Value::String(machine.root.join("mine").to_str().unwrap().to_owned());
+    let dependency = format!(":dep mine = {{ path = {path} }}");
+    let both = format!("{dependency}\ntwice(mine::five())");
+    assert_eq!(kernel.text(&both).await, "10\n");
+    assert_eq!(kernel.text("twice(mine::five()) + h[&1]").await, "12\n");
+    kernel.end().await;
+
+    let mut plain = Kernel::start(&machine, true).await;
+    let cell = format!("{}\nthree_lines::twice(4)", settings.dependency());
+    assert_eq!(plain.text(&cell).await, "8\n");
+    plain.end().await;
+
+    // The crate has changed: a kernel that starts now says so, and works.
+    fs::write(
+        machine.root.join("crate/src/lib.rs"),
+        LIBRARY.replace('2', "3"),
+    )
+    .unwrap();
+    assert_eq!(template::state(home, settings).unwrap(), State::Stale);
+    let mut kernel = Kernel::start(&machine, false).await;
+    let cell = format!("{}\nthree_lines::twice(4)", settings.dependency());
+    assert_eq!(kernel.text(&cell).await, "12\n");
+    kernel.end().await;
+}
