@@ -61,7 +61,9 @@ pub fn cargo(home: &Home, arguments: &[String]) -> Result<ExitCode> {
     let settings = home.settings()?;
     put_lock_file_back(&settings)?;
     if toolchain::is_plain() {
-        return Err(real(CARGO)?.args(arguments).exec()).context("cannot start cargo");
+        let mut cargo = real(CARGO)?;
+        cargo.args(arguments);
+        return ask_cargo(cargo);
     }
     let mut words = arguments.iter().filter(|word| !word.starts_with('-'));
     match words.next().map(String::as_str) {

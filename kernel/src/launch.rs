@@ -80,7 +80,7 @@ fn behind(
     let (is_started, started) = oneshot::channel();
     let (has_ended, ended) = oneshot::channel();
     task::spawn_blocking(move || {
-        let kernel = spare::take(&home, &settings, &channel)
+        let kernel = spare::take(&home, &settings)
             .map(Ok)
             .unwrap_or_else(|| own(&home, &settings, &channel));
         match kernel {

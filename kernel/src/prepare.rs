@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use jupyter_zmq_client::ConnectionInfo;
+use tokio::time;
 
 use crate::front::{self, client::Client};
 use crate::program;
@@ -17,6 +20,8 @@ const CELLS: [&str; 2] = [
     "let kept: Vec<_> = (0..3).map(|x| x * 2).collect(); let text = String::from(\"kept\");",
     "println!(\"{text}\"); kept",
 ];
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Does what is missing.
 ///
@@ -71,8 +76,24 @@ async fn answers(
     let folder = front::channel_folder()?;
     let (connection, file) = front::back_connection(folder.path())?;
     how.connection_file = file;
-    let kernel = Kernel::start(home, settings, &how)?;
-    let mut client = Client::connect(&connection).await?;
+    let mut kernel = Kernel::start(home, settings, &how)?;
+    tokio::select! {
+        texts = run_cells(&connection, cells) => texts,
+        status = ended(&mut kernel) => bail!("the kernel has ended by itself: {}", status?),
+    }
+}
+
+async fn ended(kernel: &mut Kernel) -> Result<ExitStatus> {
+    loop {
+        if let Some(status) = kernel.has_ended()? {
+            return Ok(status);
+        }
+        time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn run_cells(connection: &ConnectionInfo, cells: &[&str]) -> Result<Vec<String>> {
+    let mut client = Client::connect(connection).await?;
     let mut texts = Vec::new();
     for cell in cells {
         let outcome = client.execute(cell).await?;
@@ -83,7 +104,6 @@ async fn answers(
         texts.push(without_marks(&outcome.text));
     }
     client.shutdown().await?;
-    drop(kernel);
     Ok(texts)
 }
 

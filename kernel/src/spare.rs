@@ -83,7 +83,10 @@ fn wanted(home: &Home) -> PathBuf {
 }
 
 /// Takes the kernel that is ready for the current folder. None: there is none.
-pub(crate) fn take(home: &Home, settings: &Settings, _: &Path) -> Option<(Back, Wait)> {
+pub(crate) fn take(home: &Home, settings: &Settings) -> Option<(Back, Wait)> {
+    if is_unwanted(settings) {
+        return None;
+    }
     let folder = env::current_dir().ok()?;
     let taken = try_take(home, settings, &folder);
     if taken.is_err() && home.spares().is_dir() {
@@ -91,6 +94,10 @@ pub(crate) fn take(home: &Home, settings: &Settings, _: &Path) -> Option<(Back, 
         let _ = stamp::replace_file(&wanted(home), folder.as_os_str().as_encoded_bytes());
     }
     taken.ok()
+}
+
+fn is_unwanted(settings: &Settings) -> bool {
+    settings.variable("SPARE").is_some_and(|value| value == "0")
 }
 
 fn try_take(home: &Home, settings: &Settings, folder: &Path) -> Result<(Back, Wait)> {
@@ -243,9 +250,7 @@ fn ends(mut stream: UnixStream) -> Receiver<()> {
 pub fn keep(home: &Home) -> Result<ExitCode> {
     start::end_with_parent();
     let settings = home.settings()?;
-    if settings.variable("SPARE").is_some_and(|value| value == "0")
-        || start::is_plain(home, &settings)
-    {
+    if is_unwanted(&settings) || start::is_plain(home, &settings) {
         return Ok(ExitCode::SUCCESS);
     }
     fs::create_dir_all(home.spares())?;

@@ -205,7 +205,7 @@ async fn another_crate_has_all_that_the_workshop_has() {
     // The crate has changed: a kernel that starts now says so, and works.
     fs::write(
         machine.root.join("crate/src/lib.rs"),
-        LIBRARY.replace('2', "3"),
+        LIBRARY.replace("2 * x", "3 * x"),
     )
     .unwrap();
     assert_eq!(template::state(home, settings).unwrap(), State::Stale);

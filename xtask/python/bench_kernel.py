@@ -4,6 +4,7 @@ Prints "ready", then answers each line on stdin with one line of JSON, and ends 
 
 start           a new kernel shows a tensor: {"seconds", "steps"}
 cells NOTEBOOK  a new kernel runs a notebook: {"cells"}, for each the seconds until its work begins
+mistakes        new kernels get a first wrong cell each: {"seconds"}
 memory          a new kernel trains: {"memory", "disk"} in bytes
 """
 
@@ -12,6 +13,7 @@ import gzip
 import json
 import os
 import queue
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -31,6 +33,7 @@ IN_PYTHON = [
     "training_set = torchvision.datasets.FashionMNIST({images!r})",
     "training_set.data[:1].shape",
 ]
+MISTAKES = ["let f = |x: i32| x + 1;", "let a = Tensor::", "let a: u8 = String::new();"]
 TRAINING_IN_PYTHON = """
 from torch import nn
 from torchvision import transforms
@@ -72,7 +75,7 @@ class Kernel:
     def process(self):
         return self.manager.provisioner.process.pid
 
-    def run(self, source):
+    def run(self, source, wrong=False):
         """Seconds until the cell's work began (to its end, where it has no mark), and its outputs."""
         start = time.perf_counter()
         request = self.client.execute(source, stop_on_error=False, allow_stdin=False)
@@ -88,7 +91,7 @@ class Kernel:
             kind, content = message["msg_type"], message["content"]
             if kind == "status" and content["execution_state"] == "idle":
                 return begun or now, "".join(outputs)
-            if kind == "error":
+            if kind == "error" and not wrong:
                 sys.exit(f"this cell failed with {content['evalue']}:\n{source}")
             if kind == "stream" and MARK in content["text"]:
                 begun = begun or now
@@ -106,11 +109,29 @@ class Side:
             packages = Path(told.python).parent.parent.glob("lib/python*/site-packages")
             self.environment = {"PYTHONPATH": os.pathsep.join(map(str, packages))}
             self.images = decompressed(told.root)
-        if told.kernel == "stock":
+        if told.kernel == "gasshuku":
+            self.environment = {"GASSHUKU_SPARE": "0"}
+        if told.kernel == "spare":
+            self.keep_a_kernel_ready()
+        if told.kernel.startswith("stock"):
             argv = [str(told.root / ".venv/bin/evcxr_jupyter"), "--control_file", "{connection_file}"]
             self.spec = KernelSpec(
                 argv=argv, display_name="Rust", language="rust", interrupt_mode="message"
             )
+
+    def keep_a_kernel_ready(self):
+        """As `cargo xtask lab` does. It ends with this process."""
+        home = self.told.root / "target/kernel"
+        self.offers = home / "spare"
+        for offer in self.offers.glob("*.json"):
+            offer.unlink()
+        launcher = self.told.root / ".venv/bin/evcxr-prewarm"
+        command = [launcher, "--home", home, "spare"]
+        subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL)
+
+    def wait_for_spare(self):
+        while not any(self.offers.glob("*.json")):
+            time.sleep(0.1)
 
     def kernel(self):
         return Kernel(self.spec, self.folder, self.environment)
@@ -121,6 +142,8 @@ class Side:
         return [cell.format(images=str(self.images)) for cell in IN_PYTHON] if python else IN_RUST
 
     def start(self):
+        if self.told.kernel == "spare":
+            self.wait_for_spare()
         start = time.perf_counter()
         with self.kernel() as kernel:
             steps = [time.perf_counter() - start]
@@ -134,13 +157,24 @@ class Side:
     def run_cells(self, name):
         notebook = json.loads((self.folder / f"{name}.ipynb").read_text())
         cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        if self.told.kernel == "stock":
+        if self.told.kernel.startswith("stock"):
             # Only the first notebook waits for the crates to be compiled.
-            kept = self.told.root / "target/bench/stock"
+            kept = self.told.root / "target/bench" / self.told.kernel
             kept.mkdir(exist_ok=True)
             self.environment = {"EVCXR_TMPDIR": str(kept)}
         with self.kernel() as kernel:
+            if self.told.kernel == "stock-cache":
+                kernel.run(":cache 500")
             return {"cells": [kernel.run(marked(cell))[0] for cell in cells if cell.strip()]}
+
+    def mistakes(self):
+        """The first wrong cell of a kernel, after one that loads the crate."""
+        seconds = []
+        for mistake in MISTAKES:
+            with self.kernel() as kernel:
+                kernel.run(IN_RUST[0])
+                seconds.append(kernel.run(mistake, wrong=True)[0])
+        return {"seconds": seconds}
 
     def memory(self):
         with self.kernel() as kernel:
@@ -213,7 +247,7 @@ def own_bytes(folder):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--kernel", choices=["gasshuku", "ipykernel", "stock"], required=True)
+    parser.add_argument("--kernel", choices=["gasshuku", "spare", "ipykernel", "stock", "stock-cache"], required=True)
     parser.add_argument("--root", type=Path, required=True, help="the workshop's folder")
     parser.add_argument("--python", required=True, help="the Python with PyTorch and torchvision")
     parser.add_argument("--threads", type=int, required=True)
@@ -221,10 +255,16 @@ def main():
     # What a kernel prints belongs to stderr: stdout is for the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    answers_to = {
+        "start": side.start,
+        "cells": side.run_cells,
+        "mistakes": side.mistakes,
+        "memory": side.memory,
+    }
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         word, *rest = line.split()
-        answer = {"start": side.start, "cells": side.run_cells, "memory": side.memory}[word](*rest)
+        answer = answers_to[word](*rest)
         print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -32,6 +32,8 @@ pub(crate) enum Measure {
     Start,
     /// The round trip of every cell of every notebook, beside evcxr as it comes
     Cells,
+    /// The first wrong cell of a kernel, beside evcxr as it comes
+    Mistakes,
     /// An epoch of training, beside three ways to do it with PyTorch
     Train,
     /// Training in larger batches and with more images
@@ -103,6 +105,7 @@ pub(crate) fn bench(
         match measure {
             Measure::Start => kernel::start(&bench)?,
             Measure::Cells => kernel::cells(&bench)?,
+            Measure::Mistakes => kernel::mistakes(&bench)?,
             Measure::Train => train::train(&bench)?,
             Measure::Scale => scale::scale(&bench)?,
             Measure::Predict => predict::predict(&bench)?,

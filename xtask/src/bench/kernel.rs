@@ -14,8 +14,13 @@ use crate::notebooks;
 use crate::process;
 
 const PEER: &str = "bench_kernel.py";
-const SIDES: [&str; 3] = ["gasshuku", "ipykernel", "evcxr as it comes"];
-const KERNELS: [&str; 3] = ["gasshuku", "ipykernel", "stock"];
+const SIDES: [&str; 4] = [
+    "gasshuku",
+    "with a spare kernel",
+    "ipykernel",
+    "evcxr as it comes",
+];
+const KERNELS: [&str; 4] = ["gasshuku", "spare", "ipykernel", "stock"];
 
 /// evcxr as it comes compiles for minutes, each time: once is enough beside so much less.
 const STOCK: &str = "evcxr as it comes was measured once.";
@@ -25,15 +30,15 @@ const STOCK: &str = "evcxr as it comes was measured once.";
 pub(super) fn start(bench: &Bench) -> Result<()> {
     let mut workers = workers(bench, &KERNELS)?;
     // What a kernel reads from the disk is in memory afterwards, for all of them.
-    for worker in &mut workers[..2] {
+    for worker in &mut workers[..3] {
         worker.ask("start")?;
     }
     let mut cases = Vec::new();
-    let mut whole = empty("opened → first tensor", Unit::Seconds, 3);
+    let mut whole = empty("opened → first tensor", Unit::Seconds, 4);
     let parts = ["kernel ready", "libraries", "images", "a tensor"];
     let mut steps: Vec<Case> = parts
         .iter()
-        .map(|name| empty(name, Unit::Seconds, 3))
+        .map(|name| empty(name, Unit::Seconds, 4))
         .collect();
     for run in 0..bench.runs {
         println!("start: run {} of {}", run + 1, bench.runs);
@@ -62,19 +67,19 @@ pub(super) fn start(bench: &Bench) -> Result<()> {
 
 /// Every cell of every English notebook, until its own work begins: what evcxr and rustc take.
 pub(super) fn cells(bench: &Bench) -> Result<()> {
-    let mut workers = workers(bench, &["gasshuku", "stock"])?;
+    let mut workers = workers(bench, &["gasshuku", "stock", "stock-cache"])?;
     let names: Vec<String> = notebooks::of_language(bench.workshop, ENGLISH)?
         .iter()
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     // Of each side, of each cell: run by run.
-    let mut cells: [Vec<Vec<f64>>; 2] = [Vec::new(), Vec::new()];
+    let mut cells: [Vec<Vec<f64>>; 3] = [Vec::new(), Vec::new(), Vec::new()];
     for run in 0..bench.runs {
         println!("cells: run {} of {}", run + 1, bench.runs);
-        let mut found = [Vec::new(), Vec::new()];
+        let mut found = [Vec::new(), Vec::new(), Vec::new()];
         for name in &names {
             for side in turns(run, workers.len()) {
-                if side == 1 && run > 0 {
+                if side > 0 && run > 0 {
                     continue;
                 }
                 let answer = workers[side].ask(&format!("cells {name}"))?;
@@ -91,7 +96,7 @@ pub(super) fn cells(bench: &Bench) -> Result<()> {
     let count = cells[0].len();
     let medians = cells.map(|side| side.iter().map(|cell| median(cell)).collect::<Vec<_>>());
     let worst = |side: &Vec<f64>| side.iter().copied().fold(0.0, f64::max);
-    let case = |name: &str, sides: [f64; 2]| Case {
+    let case = |name: &str, sides: [f64; 3]| Case {
         name: name.to_owned(),
         unit: Unit::Seconds,
         sides: sides.map(|seconds| vec![seconds]).to_vec(),
@@ -99,7 +104,7 @@ pub(super) fn cells(bench: &Bench) -> Result<()> {
     Report {
         name: "cells",
         what: "round trip of a cell until its own work begins",
-        sides: &["gasshuku", "evcxr as it comes"],
+        sides: &["gasshuku", "evcxr as it comes", "with its `:cache`"],
         cases: vec![
             case(
                 "median of all cells",
@@ -112,6 +117,36 @@ pub(super) fn cells(bench: &Bench) -> Result<()> {
              compiled the crates before, in a folder that it keeps. {STOCK}",
             names.len()
         )],
+    }
+    .publish(bench, versions(bench)?)
+}
+
+/// The first wrong cells of kernels: what a participant types before anything else.
+pub(super) fn mistakes(bench: &Bench) -> Result<()> {
+    let mut workers = workers(bench, &["gasshuku", "stock"])?;
+    let names = ["a closure to keep", "an unfinished line", "a wrong type"];
+    let mut cases: Vec<Case> = names
+        .iter()
+        .map(|name| empty(name, Unit::Seconds, 2))
+        .collect();
+    for run in 0..bench.runs {
+        println!("mistakes: run {} of {}", run + 1, bench.runs);
+        for side in turns(run, workers.len()) {
+            if side == 1 && run > 0 {
+                continue;
+            }
+            let answer = workers[side].ask("mistakes")?;
+            for (case, seconds) in cases.iter_mut().zip(numbers(&answer, "seconds")?) {
+                case.sides[side].push(seconds);
+            }
+        }
+    }
+    Report {
+        name: "mistakes",
+        what: "the answer to a kernel's first wrong cell",
+        sides: &["gasshuku", "evcxr as it comes"],
+        cases,
+        notes: vec![STOCK.to_owned()],
     }
     .publish(bench, versions(bench)?)
 }
@@ -176,7 +211,7 @@ fn workers(bench: &Bench, kernels: &[&str]) -> Result<Vec<Worker>> {
             .arg("--python")
             .arg(&bench.python)
             .args(["--threads", &bench.threads.to_string()]);
-        if *kernel == "stock" {
+        if kernel.starts_with("stock") {
             stock(bench, &mut command);
         }
         Worker::start(command)
