@@ -81,6 +81,7 @@ fn links_lead_to_files() {
         "notebooks/facilitators.ja.md",
         "data/README.md",
         "xtask/README.md",
+        "kernel/README.md",
     ]
     .map(|page| root().join(page))
     .into();
