@@ -27,7 +27,12 @@ impl Directory {
             .and_then(|()| fs::create_dir_all(&gone))
             .with_context(|| format!("cannot write to {}", running.display()))?;
         // Between its making and its locking, a directory looks like one whose kernel is gone.
-        let making = File::create(home.path().join("making"))?;
+        let making = File::create(home.path().join("making")).with_context(|| {
+            format!(
+                "cannot write to {}: is it somebody else's?",
+                home.path().display()
+            )
+        })?;
         making
             .lock()
             .context("cannot lock the kernels' directory")?;
@@ -92,7 +97,12 @@ fn set_aside(running: &Path, gone: &Path) -> Result<()> {
 
 /// Whether a process holds the directory.
 pub fn is_taken(path: &Path) -> bool {
-    File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_err())
+    open_lock(path).is_ok_and(|lock| lock.try_lock().is_err())
+}
+
+/// For writing, for network file systems give no lock of one's own on a file that is only read.
+fn open_lock(path: &Path) -> std::io::Result<File> {
+    File::options().write(true).open(path.join(LOCK))
 }
 
 /// Several may clear at once.
@@ -104,7 +114,7 @@ fn clear(gone: &Path) {
 
 /// Waits until nobody holds the directory, and removes it.
 pub fn remove_when_free(path: &Path) -> Result<()> {
-    if let Ok(lock) = File::open(path.join(LOCK)) {
+    if let Ok(lock) = open_lock(path) {
         lock.lock()
             .with_context(|| format!("cannot lock {}", path.display()))?;
     }

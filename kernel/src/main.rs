@@ -123,7 +123,7 @@ fn stand_before(
         "rustup" => rustup(home, &words),
         // evcxr takes mold where it finds it, with flags by which everything would be compiled
         // again. Here it always finds it: `mold -run cargo …` is `cargo …`.
-        _ => Err(Command::new(&words.get(1).context("mold: nothing to run")?)
+        _ => Err(Command::new(words.get(1).context("mold: nothing to run")?)
             .args(&words[2..])
             .exec())
         .context("cannot start what mold is to run"),

@@ -28,6 +28,10 @@ pub struct Settings {
     pub evcxr: PathBuf,
     /// Environment variables for evcxr_jupyter, for all that it compiles and for the cells.
     pub environment: BTreeMap<String, String>,
+    /// Variables that get the number of processors that a kernel may use, where the user has not set
+    /// them: libraries ask the machine, which may have more than the kernel's quota.
+    #[serde(default)]
+    pub threads: Vec<String>,
     /// All that makes compiled crates useless when it changes, besides the compiler.
     pub made_by: String,
     /// What the environment variables begin with that users set: `NAME_PLAIN`, `NAME_SPARE`.

@@ -271,7 +271,8 @@ fn evcxr(home: &Home, settings: &Settings, how: &How, directory: &Path) -> Comma
         // longer at a kernel's start than to fill what is used of them.
         .env("MIMALLOC_ALLOW_THP", "0")
         .env_remove(CHANNEL)
-        .envs(&settings.environment);
+        .envs(&settings.environment)
+        .envs(threads(settings, |name| env::var_os(name).is_some()));
     if let Some(channel) = &how.channel {
         command.env(CHANNEL, channel);
     }
@@ -279,6 +280,18 @@ fn evcxr(home: &Home, settings: &Settings, how: &How, directory: &Path) -> Comma
         command.env_remove(name);
     }
     command
+}
+
+/// As many threads as there are processors in the kernel's quota.
+fn threads(
+    settings: &Settings,
+    is_set: impl Fn(&str) -> bool,
+) -> impl Iterator<Item = (&str, String)> {
+    let number = thread::available_parallelism().map_or(1, usize::from);
+    let names = settings.threads.iter().map(String::as_str);
+    names
+        .filter(move |name| !is_set(name))
+        .map(move |name| (name, number.to_string()))
 }
 
 /// What `cargo run` has told of itself to whoever has started this. A build script may look at these
@@ -384,6 +397,17 @@ mod tests {
             directory.canonicalize().unwrap()
         );
         assert!(link_without_spaces(folder.path()).unwrap().is_none());
+    }
+
+    #[test]
+    fn libraries_get_as_many_threads_as_the_kernel_may_use() {
+        let settings = Settings {
+            threads: vec!["OMP_NUM_THREADS".to_owned(), "MKL_NUM_THREADS".to_owned()],
+            ..Settings::default()
+        };
+        let set: Vec<_> = threads(&settings, |name| name == "MKL_NUM_THREADS").collect();
+        let number = thread::available_parallelism().unwrap().to_string();
+        assert_eq!(set, [("OMP_NUM_THREADS", number)]);
     }
 
     #[test]

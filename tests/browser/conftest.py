@@ -165,12 +165,16 @@ class Notebook:
         self.page.get_by_role("button", name="Confirm Kernel Restart").click()
         self.wait_for_the_last()
 
+    def interrupt(self):
+        """Presses ■."""
+        self.page.get_by_role("button", name="Interrupt the kernel").click()
+
     def wait_for_the_last(self):
         prompt = self.cells.last.locator(".jp-InputPrompt").first
         expect(prompt).to_have_text(NUMBERED, timeout=PATIENCE)
 
     def failures(self):
-        """What cells say on stderr, and tracebacks."""
+        """What cells say on stderr, and the errors they end with."""
         kinds = ["stderr", "error"]
         outputs = [f"[data-mime-type='application/vnd.jupyter.{kind}']" for kind in kinds]
         return self.page.locator(", ".join(outputs)).all_inner_texts()
@@ -190,8 +194,14 @@ class Cell:
         self.index = index
         self.page = notebook.page
         self.locator = notebook.cells.nth(index)
+        self.prompt = self.locator.locator(".jp-InputPrompt").first
         self.output = self.locator.locator(".jp-Cell-outputArea")
         self.picture = self.output.locator("img")
+        self.error = self.output.locator("[data-mime-type='application/vnd.jupyter.error']")
+
+    def lines(self):
+        """What it says, line by line."""
+        return self.output.inner_text().splitlines()
 
     def write(self, text):
         """Replaces the source."""
@@ -206,12 +216,18 @@ class Cell:
         self.page.keyboard.press("Shift+Home")
         self.page.keyboard.insert_text(text)
 
-    def run(self):
-        """Shift + Enter, and the wait until the answer is whole."""
-        prompt = self.locator.locator(".jp-InputPrompt").first
-        before = prompt.inner_text()
+    def start(self):
+        """Shift + Enter."""
+        before = self.prompt.inner_text()
         self.locator.locator(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
-        expect(prompt).not_to_have_text(before, timeout=PATIENCE)
-        expect(prompt).to_have_text(NUMBERED, timeout=PATIENCE)
+        expect(self.prompt).not_to_have_text(before, timeout=PATIENCE)
         return self
+
+    def wait(self):
+        """Until the answer is whole."""
+        expect(self.prompt).to_have_text(NUMBERED, timeout=PATIENCE)
+        return self
+
+    def run(self):
+        return self.start().wait()

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from conftest import write_settings
+from conftest import Cell, write_settings
 
 
 def test_another_learning_rate_gives_another_curve(open_notebook):
@@ -49,6 +49,48 @@ def test_a_training_in_the_background_is_watched_and_stopped(open_notebook):
     assert notebook.failures() == []
 
 
+def test_a_training_stops_and_everything_is_kept(open_notebook):
+    notebook = open_notebook("en/04_train")
+    for part in ["let training_set", "let choice", "let model"]:
+        notebook.cell(part).run()
+    settings = notebook.cell("let settings = TrainingSettings")
+    # So many that no machine is done before it is stopped.
+    settings.replace("epochs: 5,", "    epochs: 1_000_000,")
+    settings.replace("checkpoint: Some", "    checkpoint: None,")
+    settings.run()
+    training = notebook.cell("train(&model, &training_set, &settings)").start()
+    expect(training.output).to_contain_text("1/1000000")
+    notebook.interrupt()
+    training.wait()
+    stopped = re.compile(r"stopped in epoch \d+ of 1000000, .* the model keeps what it has learned")
+    assert len([line for line in training.lines() if stopped.fullmatch(line)]) == 1
+    # It goes on with what it has: this is the history.
+    expect(training.picture).to_have_attribute("alt", re.compile(r"over \d+ epochs?"))
+    notebook.screenshot("interrupted")
+    assert notebook.failures() == []
+    score = notebook.cell("let result = score(&model, &test_set)").run()
+    expect(score.output).to_contain_text("test: accuracy")
+    assert notebook.failures() == []
+
+
+def test_the_second_interrupt_ends_what_does_not_listen(open_notebook):
+    notebook = open_notebook("en/02_visualize")
+    deaf = notebook.cell("let first")
+    deaf.write("""let deaf = true;
+println!("It has begun.");
+while deaf { std::hint::spin_loop() }""")
+    deaf.start()
+    expect(deaf.output).to_contain_text("It has begun.")
+    notebook.interrupt()
+    expect(deaf.output).to_contain_text("Pressing ■ again ends the process")
+    notebook.interrupt()
+    deaf.wait()
+    expect(deaf.error).to_contain_text("all variables are gone")
+    notebook.screenshot("interrupted-twice")
+    after = notebook.cell("let training_set").run()
+    expect(after.error).to_have_count(0)
+
+
 def test_another_class_gives_another_heat_map(open_notebook):
     notebook = open_notebook("en/07_explain")
     for part in ["let training_set", "let boot", "let index"]:
@@ -86,8 +128,117 @@ def test_a_wrong_name_says_which_there_are(open_notebook):
     first = notebook.cell("let first")
     first.write('training_set.show(&training_set.indices_of("Hat", 20)?)?')
     first.run()
-    expect(first.output).to_contain_text("Hat")
-    expect(first.output).to_contain_text("Ankle boot")
+    expect(first.error).to_contain_text("Hat")
+    expect(first.error).to_contain_text("Ankle boot")
+
+
+# How a cell fails: the last line of its code, and how the sentence begins that says so.
+FAILURES = {
+    "question mark": ('training_set.indices_of("Hat", 20)?', "error: "),
+    "libtorch": ("numbers.f_view([7])?", "error: "),
+    "libtorch panic": ("numbers.view([7])", "panic: "),
+    "panic": ("[1, 2, 3][numbers.dim() + 6]", "panic: index out of bounds"),
+}
+# What nobody needs of an error: frames of C++ and of Rust, and the words around them.
+STACK = re.compile(r"frame #|Exception raised|backtrace|\.cpp|\.rs\b|thread '", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_after_a_failed_cell_no_other_is_executed(open_notebook, failure):
+    code, sentence = FAILURES[failure]
+    notebook = open_notebook("en/02_visualize")
+    first = notebook.cell("let first")
+    first.write(f"let numbers = Tensor::from_slice(&[1.0, 2.0, 3.0]);\n{code}")
+    notebook.start_all()
+    expect(first.prompt).to_have_text("[2]:")
+    for index in range(first.index + 1, notebook.cells.count()):
+        expect(Cell(notebook, index).prompt).to_have_text("[ ]:")
+    # All that is said stands in the one error.
+    expect(first.output.locator(".jp-OutputArea-output")).to_have_count(1)
+    said, place = first.error.inner_text().splitlines()
+    assert said.startswith(sentence)
+    assert place == f"cell line 2: {code}"
+    assert not STACK.search(said)
+    expect(first.error.locator(".ansi-red-fg")).to_have_count(1)
+    notebook.screenshot(f"failed-{failure.replace(' ', '-')}")
+    # If another had been executed since, this would have a higher number.
+    after = notebook.cell("fn images_of").run()
+    expect(after.prompt).to_have_text("[3]:")
+    expect(after.error).to_have_count(0)
+
+
+def test_a_display_moves_while_its_cell_runs(open_notebook, tmp_path):
+    notebook = open_notebook("en/02_visualize")
+    notebook.cell("let training_set").run()
+    cell = notebook.cell("let first")
+    # Each step waits for a file.
+    cell.write(f"""let wait_for = |step: usize| {{
+    let file = std::path::Path::new("{tmp_path}").join(step.to_string());
+    while !file.exists() {{
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }}
+}};
+let step = |step: usize| {{
+    let title = format!("Step {{step}} of 3");
+    show_images(&title, &[training_set.images.get(step as i64)], &["image"])
+}};
+let shown = display(&step(0)?);
+for number in 1..=3 {{
+    wait_for(number);
+    shown.update(&step(number)?);
+}}
+wait_for(4);
+println!("done");""")
+    cell.start()
+    for step in range(4):
+        expect(cell.picture).to_have_attribute("alt", re.compile(f"Step {step} of 3"))
+        expect(cell.prompt).to_have_text("[*]:")
+        expect(cell.output.locator(".jp-OutputArea-output")).to_have_count(1)
+        notebook.screenshot(f"display-step-{step}")
+        (tmp_path / str(step + 1)).touch()
+    cell.wait()
+    expect(cell.output.locator(".jp-OutputArea-output")).to_have_count(2)
+    expect(cell.picture).to_have_count(1)
+    expect(cell.picture).to_have_attribute("alt", re.compile("Step 3 of 3"))
+    expect(cell.output).to_contain_text("done")
+    notebook.screenshot("display-done")
+    assert notebook.failures() == []
+
+
+def test_pictures_stand_where_they_are_shown(open_notebook):
+    notebook = open_notebook("en/02_visualize")
+    notebook.cell("let training_set").run()
+    cell = notebook.cell("let first")
+    cell.write("""println!("one");
+training_set.show(&[0, 1])?.show();
+println!("two");
+training_set.show(&[2, 3])?.show();
+println!("three");""")
+    cell.run()
+    outputs = cell.output.locator(".jp-OutputArea-output")
+    expect(outputs).to_have_text(["one", "", "two", "", "three"])
+    for index in [1, 3]:
+        expect(outputs.nth(index).locator("img")).to_have_count(1)
+    assert notebook.failures() == []
+
+
+def test_a_cell_asks(open_notebook):
+    notebook = open_notebook("en/02_visualize")
+    notebook.cell("let training_set").run()
+    cell = notebook.cell("let first")
+    cell.write("""let name = input("Your name? ")?;
+println!("Hello, {name}!");""")
+    cell.start()
+    expect(cell.output.locator(".jp-Stdin-prompt")).to_contain_text("Your name?")
+    box = cell.output.locator("input.jp-Stdin-input")
+    notebook.screenshot("input-asked")
+    box.fill("Ada Lovelace")
+    box.press("Enter")
+    cell.wait()
+    expect(cell.output).to_contain_text("Hello, Ada Lovelace!")
+    expect(box).to_have_count(0)
+    notebook.screenshot("input-answered")
+    assert notebook.failures() == []
 
 
 def test_restart_and_run_all(open_notebook):

@@ -99,9 +99,14 @@ fn stopping(watch: &Watch, step: impl FnOnce() -> Result<bool>) -> Result<bool> 
 
 /// One set-up at a time, and nobody who cleans meanwhile. The file is not where it cleans.
 pub(crate) fn lock(workshop: &Workshop) -> Result<File> {
-    fs::create_dir_all(workshop.target())
-        .with_context(|| format!("cannot write to {}", workshop.root().display()))?;
-    let lock = File::create(workshop.target().join("setup.lock"))?;
+    let cannot = || {
+        format!(
+            "cannot write to {}: where the clone is somebody else's, make one of your own",
+            workshop.root().display()
+        )
+    };
+    fs::create_dir_all(workshop.target()).with_context(cannot)?;
+    let lock = File::create(workshop.target().join("setup.lock")).with_context(cannot)?;
     if lock.try_lock().is_err() {
         println!("another set-up is at work in this clone; waiting for it to end");
         lock.lock().context("cannot lock target/setup.lock")?;

@@ -273,6 +273,27 @@ fn too_old_a_rust_is_refused() {
 }
 
 #[test]
+fn a_rust_without_its_shared_library_is_refused() {
+    let machine = Machine::new();
+    machine.write("rust/lib/rustlib/x86_64/lib/libstd-1.rlib", "");
+    let sysroot = machine.root.join("rust");
+    let setup = || {
+        machine
+            .xtask(&["setup"])
+            .env("FAKE_SYSROOT", &sysroot)
+            .output()
+    };
+    assert_refused(&setup().unwrap(), &["libstd", "rustup.rs"]);
+    assert_eq!(
+        machine.done(),
+        Vec::<String>::new(),
+        "nothing was downloaded"
+    );
+    machine.write("rust/lib/rustlib/x86_64/lib/libstd-1.so", "");
+    assert_done(&machine, &setup().unwrap());
+}
+
+#[test]
 fn no_compiler_is_refused() {
     let machine = Machine::new();
     machine.remove_program("c++");

@@ -2,9 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
+use evcxr_prewarm::toolchain;
 
 use super::libtorch::Source;
 use super::{REQUIREMENTS, evcxr, libtorch, packages, template, venv};
@@ -73,7 +75,31 @@ pub(crate) fn rust() -> Result<String> {
             RUST[1]
         );
     }
+    shared_library()?;
     Ok(version)
+}
+
+/// Cells are loaded into one process, and share Rust's library. Some distributions leave it out.
+fn shared_library() -> Result<()> {
+    let sysroot = toolchain::sysroot(&mut Command::new("rustc"))?;
+    let targets = fs::read_dir(sysroot.join("lib/rustlib"))
+        .into_iter()
+        .flatten();
+    let folders = targets.flatten().map(|target| target.path().join("lib"));
+    let files = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+    let names: Vec<String> = folders
+        .flat_map(files)
+        .map(|file| file.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("libstd-"))
+        .collect();
+    let is_shared = |name: &String| name.ends_with(".so") || name.ends_with(".dylib");
+    if !names.is_empty() && !names.iter().any(is_shared) {
+        bail!(
+            "this Rust comes without its shared library, libstd-….so, which notebooks need: install \
+             Rust from https://rustup.rs"
+        );
+    }
+    Ok(())
 }
 
 /// A Python that can make the virtual environment.

@@ -71,6 +71,7 @@ pub(crate) fn settings(workshop: &Workshop) -> Result<Settings> {
             libtorch.display(),
             root.display()
         ),
+        threads: vec!["OMP_NUM_THREADS".to_owned()],
         prefix: "GASSHUKU".to_owned(),
         advice: "run `cargo xtask setup`".to_owned(),
         ..Settings::of_crate(&root.join("crate"))?
