@@ -25,6 +25,8 @@ pub(crate) enum Part {
     Solutions,
     /// The notebooks made to fail, which must be seen to fail
     Failing,
+    /// The kernel as a frontend sees it: errors, ■, displays, spare kernels
+    Kernel,
     /// JupyterLab in a headless Chromium, as participants use it; skipped where there is none
     Browser,
     /// The CUDA backend, where all of its libraries are installed; no GPU is needed
@@ -32,11 +34,12 @@ pub(crate) enum Part {
 }
 
 /// What `cargo xtask test` runs. The CUDA backend's tests need 3 GB more, and are asked for.
-const ALL: [Part; 5] = [
+const ALL: [Part; 6] = [
     Part::Rust,
     Part::Notebooks,
     Part::Solutions,
     Part::Failing,
+    Part::Kernel,
     Part::Browser,
 ];
 
@@ -84,6 +87,7 @@ fn name(part: Part) -> &'static str {
         Part::Notebooks => "notebooks",
         Part::Solutions => "notebooks with solutions",
         Part::Failing => "notebooks made to fail",
+        Part::Kernel => "kernel",
         Part::Browser => "browser",
         Part::Cuda => "CUDA backend",
     }
@@ -101,6 +105,7 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
         }
         Part::Solutions => solutions(workshop),
         Part::Failing => failing(workshop),
+        Part::Kernel => kernel(workshop),
         Part::Browser => browser::test(workshop),
         Part::Cuda => cuda(workshop),
     }
@@ -109,6 +114,15 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
 fn cargo_test(workshop: &Workshop, arguments: &[&str]) -> Result<bool> {
     let mut command = workshop.cargo();
     command.args(["test", "--no-fail-fast"]).args(arguments);
+    Ok(process::hand_over(&mut command)?.success())
+}
+
+/// With Jupyter's own client, in the Python that the workshop runs in.
+fn kernel(workshop: &Workshop) -> Result<bool> {
+    let mut command = workshop.python();
+    command
+        .args(["-m", "unittest", "discover", "-v", "-s", "tests/kernel"])
+        .current_dir(workshop.root());
     Ok(process::hand_over(&mut command)?.success())
 }
 
