@@ -54,11 +54,10 @@ async fn with_front(home: &Home, settings: &Settings, connection_file: &Path) ->
         .with_context(|| format!("cannot read {}", connection_file.display()))?;
     let connection: ConnectionInfo = serde_json::from_slice(&text)
         .with_context(|| format!("{} is no connection file", connection_file.display()))?;
-    let channel = front::channel_folder()?;
     let options = Options {
         message_end: settings.notebook.message_end.clone(),
     };
-    let (back, ended) = behind(home, settings, channel.path());
+    let (back, ended) = behind(home, settings);
     tokio::select! {
         served = front::serve(connection, back, options) => {
             served.map(|()| ExitCode::SUCCESS)
@@ -71,18 +70,17 @@ async fn with_front(home: &Home, settings: &Settings, connection_file: &Path) ->
 fn behind(
     home: &Home,
     settings: &Settings,
-    channel: &Path,
 ) -> (
     impl Future<Output = Result<Back>> + Send + 'static,
     oneshot::Receiver<ExitCode>,
 ) {
-    let (home, settings, channel) = (home.clone(), settings.clone(), channel.to_owned());
+    let (home, settings) = (home.clone(), settings.clone());
     let (is_started, started) = oneshot::channel();
     let (has_ended, ended) = oneshot::channel();
     task::spawn_blocking(move || {
         let kernel = spare::take(&home, &settings)
             .map(Ok)
-            .unwrap_or_else(|| own(&home, &settings, &channel));
+            .unwrap_or_else(|| own(&home, &settings));
         match kernel {
             Err(error) => drop(is_started.send(Err(error))),
             Ok((back, wait)) => {
@@ -98,13 +96,14 @@ fn behind(
 /// What waits for a kernel's end.
 pub(crate) type Wait = Box<dyn FnOnce() -> ExitCode>;
 
-fn own(home: &Home, settings: &Settings, channel: &Path) -> Result<(Back, Wait)> {
-    let (kernel, back) = start_behind(home, settings, channel)?;
+fn own(home: &Home, settings: &Settings) -> Result<(Back, Wait)> {
+    let channel = front::channel_folder()?;
+    let (kernel, back) = start_behind(home, settings, channel.path())?;
     if kernel.state() != State::Fresh {
         say_stale(kernel.state(), settings);
     }
     let wait = move || {
-        let mut kernel = kernel;
+        let (mut kernel, _channel) = (kernel, channel);
         kernel.wait().map_or(ExitCode::FAILURE, cell::code)
     };
     Ok((back, Box::new(wait)))

@@ -33,7 +33,10 @@ const FRONT: &str = r#"mod evcxr_front {
     unsafe extern "C" { fn fflush(stream: *mut u8) -> i32; }
     fn say(text: &str) { let _ = std::io::stdout().write_all(text.as_bytes()); }
     pub fn begin() { say("\u{1}front begin {NUMBER}\n"); }
-    pub fn state(state: u8) { STATE.fetch_max(state, std::sync::atomic::Ordering::Relaxed); }
+    pub fn state(state: u8) {
+        STATE.fetch_max(state, std::sync::atomic::Ordering::Relaxed);
+        say("\u{1}front flush\n");
+    }
     pub fn end() {
         unsafe { fflush(std::ptr::null_mut()); }
         let _ = std::io::stderr().write_all(b"\x01front end {NUMBER}\n");
@@ -98,7 +101,9 @@ pub fn change(source: &str, with_marks: bool) -> Option<Changed> {
             "if !vars_ok {evcxr_front::end(); return evcxr_variable_store;}}".to_owned();
     }
     lines[begin] += " evcxr_front::begin();";
-    lines[panic] += " evcxr_front::state(2);";
+    // evcxr knows its own notice only where it has a line for itself: else it takes the cell's
+    // variables for stored, and the next cell that names one ends the process.
+    lines[panic] = format!("    evcxr_front::state(2); {PANIC}");
     lines[end] = "evcxr_front::end(); evcxr_variable_store".to_owned();
     place_errors(&mut lines[..function]);
     end_lines(&mut lines[catch..caught]);
@@ -230,7 +235,7 @@ mod tests {
         assert!(
             marked
                 .text
-                .contains("NOTIFICATION\"); evcxr_front::state(2);\n")
+                .contains("evcxr_front::state(2); println!(\"EVCXR_PANIC_NOT")
         );
         assert!(marked.text.contains("front end 1 panic"));
     }

@@ -138,11 +138,11 @@ pub fn wait(home: &Home) -> Result<ExitCode> {
     if kernel.state() != State::Fresh {
         bail!("what kernels start from is not as it should be");
     }
-    end_with_keeper(channel.path());
-    warm_up(&back.connection)?;
-    let listener = UnixListener::bind(channel.path().join("spare"))?;
     let folder = env::current_dir()?;
     let path = Offer::path(home, &folder);
+    end_with_keeper(channel.path(), &path);
+    warm_up(&back.connection)?;
+    let listener = UnixListener::bind(channel.path().join("spare"))?;
     let offer = Offer {
         socket: channel.path().join("spare"),
     };
@@ -171,11 +171,12 @@ fn warm_up(connection: &ConnectionInfo) -> Result<()> {
 }
 
 /// Until somebody has taken the kernel, it ends with the keeper.
-fn end_with_keeper(channel: &Path) {
-    let channel = channel.to_owned();
+fn end_with_keeper(channel: &Path, offer: &Path) {
+    let (channel, offer) = (channel.to_owned(), offer.to_owned());
     thread::spawn(move || {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         if !taken_mark(&channel).exists() {
+            let _ = fs::remove_file(offer);
             // The guard ends the kernel, and clears up.
             process::exit(0);
         }

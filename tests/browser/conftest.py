@@ -17,9 +17,13 @@ WORK = ROOT / "target" / "browser"
 SCREENSHOTS = WORK / "screenshots"
 TOKEN = "workshop"
 # A cell of the workshop takes seconds at most; a machine with two cores that runs two kernels more.
-PATIENCE = 120_000  # milliseconds
+PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
 # What stands beside a cell that has been run; [*] while it runs.
 NUMBERED = re.compile(r"^\[\d+\]:$")
+# What a cell says on stderr, and the error it ends with: JupyterLab shows both in the same way.
+RED_GROUND = "[data-mime-type='application/vnd.jupyter.stderr']"
+RED = ".ansi-red-intense-fg"
 SETTINGS = {
     "docmanager-extension/plugin": {"autosave": False},
     # Cells out of sight stay in the page, where they can be looked at.
@@ -131,9 +135,9 @@ class Notebook:
         """Until all cells are there, and the kernel is."""
         cells = json.loads(path.read_text())["cells"]
         count = sum(cell["cell_type"] == "code" for cell in cells)
-        expect(self.cells.locator(".cm-content")).to_have_count(count, timeout=PATIENCE)
+        expect(self.cells.locator(".cm-content")).to_have_count(count)
         status = self.page.locator("#jp-main-statusbar")
-        expect(status).to_contain_text("Rust | Idle", timeout=PATIENCE)
+        expect(status).to_contain_text("Rust | Idle")
 
     def run_up_to(self, text):
         """Runs the code cells from the top to the one that has this in its source, one by one."""
@@ -171,13 +175,11 @@ class Notebook:
 
     def wait_for_the_last(self):
         prompt = self.cells.last.locator(".jp-InputPrompt").first
-        expect(prompt).to_have_text(NUMBERED, timeout=PATIENCE)
+        expect(prompt).to_have_text(NUMBERED)
 
     def failures(self):
         """What cells say on stderr, and the errors they end with."""
-        kinds = ["stderr", "error"]
-        outputs = [f"[data-mime-type='application/vnd.jupyter.{kind}']" for kind in kinds]
-        return self.page.locator(", ".join(outputs)).all_inner_texts()
+        return self.page.locator(RED_GROUND).all_inner_texts()
 
     def pictures(self):
         return self.page.locator(".jp-OutputArea-output img")
@@ -197,7 +199,8 @@ class Cell:
         self.prompt = self.locator.locator(".jp-InputPrompt").first
         self.output = self.locator.locator(".jp-Cell-outputArea")
         self.picture = self.output.locator("img")
-        self.error = self.output.locator("[data-mime-type='application/vnd.jupyter.error']")
+        # Its first word is red; what a cell says on stderr has no colours.
+        self.error = self.output.locator(RED_GROUND, has=self.page.locator(RED))
 
     def lines(self):
         """What it says, line by line."""
@@ -221,12 +224,12 @@ class Cell:
         before = self.prompt.inner_text()
         self.locator.locator(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
-        expect(self.prompt).not_to_have_text(before, timeout=PATIENCE)
+        expect(self.prompt).not_to_have_text(before)
         return self
 
     def wait(self):
         """Until the answer is whole."""
-        expect(self.prompt).to_have_text(NUMBERED, timeout=PATIENCE)
+        expect(self.prompt).to_have_text(NUMBERED)
         return self
 
     def run(self):

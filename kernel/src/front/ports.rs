@@ -202,20 +202,33 @@ pub async fn connect(
     })
 }
 
+/// An address of this machine for one kernel. Between the choice of a port and evcxr's binding it,
+/// others may take it, and among thirty kernels that start at once some do; on Linux all of
+/// 127.0.0.0/8 is this machine, so that each kernel has all ports for itself.
+fn loopback() -> String {
+    let [a, b, c, ..] = *uuid::Uuid::new_v4().as_bytes();
+    let own = format!("127.{}.{b}.{}", a.max(1), c.clamp(1, 254));
+    match TcpListener::bind((own.as_str(), 0)) {
+        Ok(_) => own,
+        Err(_) => "127.0.0.1".to_owned(),
+    }
+}
+
 /// Ports and a key for evcxr_jupyter, and the file that tells it.
 ///
 /// # Errors
 ///
 /// There are no free ports, or the folder cannot be written.
 pub fn for_kernel(folder: &Path) -> Result<(ConnectionInfo, PathBuf)> {
+    let ip = loopback();
     // All are held until all are known, or one would be given twice.
     let listeners = (0..5)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
+        .map(|_| TcpListener::bind((ip.as_str(), 0)))
         .collect::<std::io::Result<Vec<_>>>()
         .context("there is no free port")?;
     let port = |number: usize| Ok::<_, std::io::Error>(listeners[number].local_addr()?.port());
     let connection: ConnectionInfo = serde_json::from_value(json!({
-        "ip": "127.0.0.1",
+        "ip": ip,
         "transport": "tcp",
         "key": uuid::Uuid::new_v4().to_string(),
         "signature_scheme": "hmac-sha256",
@@ -261,6 +274,13 @@ mod tests {
         let read: ConnectionInfo = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         assert_eq!(read.key, connection.key);
         let (another, _) = for_kernel(folder.path()).unwrap();
+        if cfg!(target_os = "linux") {
+            assert!(another.ip.starts_with("127."));
+            assert_ne!(
+                (&another.ip, another.shell_port),
+                (&connection.ip, connection.shell_port)
+            );
+        }
         assert_ne!(another.key, connection.key);
     }
 }

@@ -1,0 +1,151 @@
+"""A kernel as a frontend has it, by Jupyter's own client."""
+
+import os
+import queue
+import time
+from pathlib import Path
+
+from jupyter_client import KernelManager
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks" / "en"
+HOME = ROOT / "target" / "kernel"
+LAUNCHER = ROOT / ".venv" / "bin" / "evcxr-prewarm"
+# For what must come sooner or later; no test relies on how soon.
+PATIENCE = 120
+LOAD = ':dep gasshuku = { path = "../../crate" }\nuse gasshuku::prelude::*;'
+
+
+class Cell:
+    """What has become of a cell: its reply, and what was published for it, in order."""
+
+    def __init__(self):
+        self.reply, self.published = None, []
+
+    @property
+    def ok(self):
+        return self.reply["status"] == "ok"
+
+    def of(self, kind):
+        return [content for found, content in self.published if found == kind]
+
+    def text(self, name="stdout"):
+        return "".join(c["text"] for c in self.of("stream") if c["name"] == name)
+
+    @property
+    def result(self):
+        results = self.of("execute_result")
+        return results[-1]["data"]["text/plain"] if results else None
+
+    @property
+    def kinds(self):
+        hidden = ("status", "execute_input")
+        return [kind for kind, _ in self.published if kind not in hidden]
+
+
+class Kernel:
+    def __init__(self, folder=NOTEBOOKS, **environment):
+        environment = {"GASSHUKU_SPARE": "0"} | environment
+        self.manager = KernelManager(kernel_name="rust")
+        self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
+        self.connect()
+        self.cells = {}
+
+    def connect(self):
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=PATIENCE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel()
+
+    @property
+    def launcher(self):
+        return self.manager.provisioner.process.pid
+
+    def start(self, code, **options):
+        options = {"allow_stdin": False} | options
+        request = self.client.execute(code, **options)
+        self.cells[request] = Cell()
+        return request
+
+    def take(self):
+        """Takes one published message in; says which cell it is of."""
+        message = self.client.get_iopub_msg(timeout=PATIENCE)
+        request = message["parent_header"].get("msg_id")
+        if request in self.cells:
+            self.cells[request].published.append((message["msg_type"], message["content"]))
+        return request, message
+
+    def wait_for(self, request, is_it):
+        """Until something that is published for the cell is it."""
+        while True:
+            of, message = self.take()
+            if of == request and is_it(message["msg_type"], message["content"]):
+                return message
+
+    def finish(self, request):
+        self.wait_for(
+            request, lambda kind, c: kind == "status" and c["execution_state"] == "idle"
+        )
+        cell = self.cells[request]
+        while cell.reply is None:
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            answered = self.cells.get(reply["parent_header"].get("msg_id"))
+            if answered:
+                answered.reply = reply["content"]
+        return cell
+
+    def run(self, code, **options):
+        return self.finish(self.start(code, **options))
+
+    def interrupt(self):
+        self.manager.interrupt_kernel()
+
+    def answer(self, request):
+        """The reply to a request that is no cell."""
+        while True:
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            if reply["parent_header"].get("msg_id") == request:
+                return reply["content"]
+
+    def nothing_more(self):
+        try:
+            self.client.get_iopub_msg(timeout=0.2)
+        except queue.Empty:
+            return True
+        return False
+
+
+def until(what, is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, f"it never came true that {what}"
+        time.sleep(0.05)
+
+
+def children(process):
+    """The processes that a process has started, and theirs."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents.setdefault(int(after_name[1]), []).append(int(path.parent.name))
+    found, new = [], [process]
+    while new:
+        new = [child for parent in new for child in parents.get(parent, [])]
+        found += new
+    return found
+
+
+def command(process):
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
