@@ -199,7 +199,7 @@ class Cell:
         self.prompt = self.locator.locator(".jp-InputPrompt").first
         self.output = self.locator.locator(".jp-Cell-outputArea")
         self.picture = self.output.locator("img")
-        # Its first word is red; what a cell says on stderr has no colours.
+        # What it fails with when it runs: the first word is red. What it says on stderr is not.
         self.error = self.output.locator(RED_GROUND, has=self.page.locator(RED))
 
     def lines(self):

@@ -179,20 +179,20 @@ def test_a_display_moves_while_its_cell_runs(open_notebook, tmp_path):
     notebook.cell("let training_set").run()
     cell = notebook.cell("let first")
     # Each step waits for a file.
-    cell.write(f"""let wait_for = |step: usize| {{
+    cell.write(f"""fn wait_for(step: usize) {{
     let file = std::path::Path::new("{tmp_path}").join(step.to_string());
     while !file.exists() {{
         std::thread::sleep(std::time::Duration::from_millis(10));
     }}
-}};
-let step = |step: usize| {{
-    let title = format!("Step {{step}} of 3");
-    show_images(&title, &[training_set.images.get(step as i64)], &["image"])
-}};
-let shown = display(&step(0)?);
-for number in 1..=3 {{
-    wait_for(number);
-    shown.update(&step(number)?);
+}}
+fn picture_of(step: usize, dataset: &Dataset) -> Result<Figure> {{
+    let image = dataset.images.get(step as i64);
+    show_images(&format!("Step {{step}} of 3"), &[image], &["image".to_string()])
+}}
+let shown = display(&picture_of(0, &training_set)?);
+for step in 1..=3 {{
+    wait_for(step);
+    shown.update(&picture_of(step, &training_set)?);
 }}
 wait_for(4);
 println!("done");""")
@@ -201,6 +201,7 @@ println!("done");""")
         expect(cell.picture).to_have_attribute("alt", re.compile(f"Step {step} of 3"))
         expect(cell.prompt).to_have_text("[*]:")
         expect(cell.output.locator(".jp-OutputArea-output")).to_have_count(1)
+        cell.picture.scroll_into_view_if_needed()
         notebook.screenshot(f"display-step-{step}")
         (tmp_path / str(step + 1)).touch()
     cell.wait()
@@ -208,6 +209,7 @@ println!("done");""")
     expect(cell.picture).to_have_count(1)
     expect(cell.picture).to_have_attribute("alt", re.compile("Step 3 of 3"))
     expect(cell.output).to_contain_text("done")
+    cell.picture.scroll_into_view_if_needed()
     notebook.screenshot("display-done")
     assert notebook.failures() == []
 

@@ -157,18 +157,22 @@ class Side:
     def run_cells(self, name):
         notebook = json.loads((self.folder / f"{name}.ipynb").read_text())
         cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        if self.told.kernel.startswith("stock"):
-            # Only the first notebook waits for the crates to be compiled.
-            kept = self.told.root / "target/bench" / self.told.kernel
-            kept.mkdir(exist_ok=True)
-            self.environment = {"EVCXR_TMPDIR": str(kept)}
+        self.keep_what_is_compiled()
         with self.kernel() as kernel:
             if self.told.kernel == "stock-cache":
                 kernel.run(":cache 500")
             return {"cells": [kernel.run(marked(cell))[0] for cell in cells if cell.strip()]}
 
+    def keep_what_is_compiled(self):
+        """Only evcxr's first kernel waits for the crates to be compiled."""
+        if self.told.kernel.startswith("stock"):
+            kept = self.told.root / "target/bench" / self.told.kernel
+            kept.mkdir(exist_ok=True)
+            self.environment = {"EVCXR_TMPDIR": str(kept)}
+
     def mistakes(self):
         """The first wrong cell of a kernel, after one that loads the crate."""
+        self.keep_what_is_compiled()
         seconds = []
         for mistake in MISTAKES:
             with self.kernel() as kernel:
