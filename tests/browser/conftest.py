@@ -17,7 +17,7 @@ WORK = ROOT / "target" / "browser"
 SCREENSHOTS = WORK / "screenshots"
 TOKEN = "workshop"
 # A cell of the workshop takes seconds at most; a machine with two cores that runs two kernels more.
-PATIENCE = 20_000
+PATIENCE = 120_000  # milliseconds
 expect.set_options(timeout=PATIENCE)
 # What stands beside a cell that has been run; [*] while it runs.
 NUMBERED = re.compile(r"^\[\d+\]:$")

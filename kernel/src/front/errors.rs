@@ -81,11 +81,16 @@ fn told(place: &Place, compiled: &str, cell: &str) -> Option<String> {
         return None;
     }
     let lines: Vec<&str> = compiled.lines().map(str::trim).collect();
-    let text = *lines.get(place.line.checked_sub(1)?)?;
+    let mut number = place.line.checked_sub(1)?;
+    // evcxr shows a cell's last value by a call in the line before it.
+    if lines.get(number)?.starts_with("evcxr_send_text_plain(") {
+        number += 1;
+    }
+    let text = *lines.get(number)?;
     if text.is_empty() {
         return None;
     }
-    let after = lines[place.line..]
+    let after = lines[number + 1..]
         .iter()
         .filter(|line| **line == text)
         .count();
@@ -302,6 +307,14 @@ mod tests {
         assert_eq!(lines[1], "in code of an earlier cell: t.f_view([7])?;");
         assert_eq!(content(&at(100), &compiled, cell).1.len(), 1);
         assert_eq!(content(&at(0), &compiled, cell).1.len(), 1);
+    }
+
+    #[test]
+    fn a_last_value_is_in_the_line_after_evcxrs_call() {
+        let cell = "let a = [1];\na[5]";
+        let compiled = "let a = [1];\nevcxr_send_text_plain(&format!(\"{:?}\",&(\na[5]\n)));\n";
+        let (_, lines) = content(&at(2), compiled, cell);
+        assert_eq!(lines[1], "cell line 2: a[5]");
     }
 
     #[test]
