@@ -40,7 +40,7 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let long = "a".repeat(120);
+        let long = "a".repeat(180);
         let root = folder
             .path()
             .join(format!("with space/合宿 e\u{301} é/{long}"));

@@ -159,6 +159,8 @@ class Side:
         cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
         self.keep_what_is_compiled()
         with self.kernel() as kernel:
+            # A kernel may answer before it can run cells.
+            kernel.run("let _ready = 1;")
             if self.told.kernel == "stock-cache":
                 kernel.run(":cache 500")
             return {"cells": [kernel.run(marked(cell))[0] for cell in cells if cell.strip()]}

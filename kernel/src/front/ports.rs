@@ -9,16 +9,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jupyter_zmq_client::{
-    ConnectionInfo, KernelHeartbeatConnection, create_client_control_connection,
-    create_client_iopub_connection, create_client_shell_connection_with_identity,
-    create_client_stdin_connection_with_identity, create_kernel_control_connection,
-    create_kernel_heartbeat_connection, create_kernel_iopub_connection,
+    ConnectionInfo, create_client_control_connection, create_client_iopub_connection,
+    create_client_shell_connection_with_identity, create_client_stdin_connection_with_identity,
+    create_kernel_control_connection, create_kernel_iopub_connection,
     create_kernel_shell_connection, create_kernel_stdin_connection, peer_identity_for_session,
 };
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::{task, time};
-use zeromq::{SocketRecv, SocketSend};
+use zeromq::{RouterSocket, Socket, SocketRecv, SocketSend};
 
 use super::session::Event;
 use super::wire::{Key, Message};
@@ -125,7 +124,11 @@ pub async fn bind(
     let iopub = create_kernel_iopub_connection(connection, "")
         .await
         .with_context(taken)?;
-    let heartbeat = create_kernel_heartbeat_connection(connection)
+    // A socket of its own kind for replies loses a request now and then when another client goes; this
+    // one sends back what it gets, to whom it is from.
+    let mut heartbeat = RouterSocket::new();
+    heartbeat
+        .bind(&connection.hb_url())
         .await
         .with_context(taken)?;
     task::spawn(beat(heartbeat));
@@ -145,10 +148,10 @@ pub async fn bind(
 }
 
 /// Answers heartbeats. A client that connects again must not end it: evcxr's own ends then.
-async fn beat(mut heartbeat: KernelHeartbeatConnection) {
+async fn beat(mut heartbeat: RouterSocket) {
     loop {
-        match heartbeat.socket.recv().await {
-            Ok(message) => drop(heartbeat.socket.send(message).await),
+        match heartbeat.recv().await {
+            Ok(message) => drop(heartbeat.send(message).await),
             Err(_) => time::sleep(TRY_AGAIN_AFTER).await,
         }
     }
