@@ -37,7 +37,7 @@ fn copy_missing(from: &Path, to: &Path) -> io::Result<()> {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if !target.exists() {
-            copy_entry(&entry, &target)?;
+            copy_entry(&entry, &target, &[], &mut Vec::new())?;
         } else if entry.file_type()?.is_dir() {
             copy_missing(&entry.path(), &target)?;
         }
@@ -45,10 +45,18 @@ fn copy_missing(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn copy_entry(entry: &fs::DirEntry, target: &Path) -> io::Result<()> {
+fn copy_entry(
+    entry: &fs::DirEntry,
+    target: &Path,
+    names: &[&str],
+    left_out: &mut Vec<PathBuf>,
+) -> io::Result<()> {
     let kind = entry.file_type()?;
-    if kind.is_dir() {
-        copy(&entry.path(), target, &[], &mut Vec::new())
+    if kind.is_dir() && names.iter().any(|name| entry.file_name() == *name) {
+        left_out.push(entry.path());
+        Ok(())
+    } else if kind.is_dir() {
+        copy(&entry.path(), target, names, left_out)
     } else if kind.is_symlink() {
         symlink(fs::read_link(entry.path())?, target)
     } else {
@@ -63,17 +71,7 @@ fn copy(from: &Path, to: &Path, names: &[&str], left_out: &mut Vec<PathBuf>) -> 
         entries.push(entry?);
     }
     for entry in entries {
-        let target = to.join(entry.file_name());
-        let kind = entry.file_type()?;
-        if kind.is_dir() && names.iter().any(|name| entry.file_name() == *name) {
-            left_out.push(entry.path());
-        } else if kind.is_dir() {
-            copy(&entry.path(), &target, names, left_out)?;
-        } else if kind.is_symlink() {
-            symlink(fs::read_link(entry.path())?, &target)?;
-        } else {
-            file(&entry.path(), &target)?;
-        }
+        copy_entry(&entry, &to.join(entry.file_name()), names, left_out)?;
     }
     set_times(to, &fs::metadata(from)?)
 }
