@@ -27,7 +27,10 @@ const DATASET: &str = "gasshuku.dataset";
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
 pub fn save_model(model: &dyn Model, info: &DatasetInfo, path: impl AsRef<Path>) -> Result<()> {
-    let path = path.as_ref();
+    save_to(model, info, path.as_ref())
+}
+
+fn save_to(model: &dyn Model, info: &DatasetInfo, path: &Path) -> Result<()> {
     let mut file = StateDict::of(model.variables());
     // What Hugging Face's tools look for in files that PyTorch reads.
     file.metadata.insert("format".into(), "pt".into());
@@ -44,7 +47,10 @@ pub fn save_model(model: &dyn Model, info: &DatasetInfo, path: impl AsRef<Path>)
 /// network that this crate does not know (see [`load_weights`]); [`Error::Weights`] if its tensors
 /// are not those its description promises.
 pub fn load_model(path: impl AsRef<Path>, device: Device) -> Result<Classifier> {
-    let path = path.as_ref();
+    load_from(path.as_ref(), device)
+}
+
+fn load_from(path: &Path, device: Device) -> Result<Classifier> {
     let file = StateDict::read(path)?;
     let Architecture::LeNet(settings) = from_json(path, &file, ARCHITECTURE)? else {
         return Err(Error::file(
@@ -71,7 +77,14 @@ pub fn load_or_train(
     training_set: &Dataset,
     settings: &TrainingSettings,
 ) -> Result<Classifier> {
-    let path = path.as_ref();
+    load_from_or_train(path.as_ref(), training_set, settings)
+}
+
+fn load_from_or_train(
+    path: &Path,
+    training_set: &Dataset,
+    settings: &TrainingSettings,
+) -> Result<Classifier> {
     if path.exists() {
         return load_model(path, Device::Cpu);
     }
@@ -100,7 +113,10 @@ pub fn load_or_train(
 /// [`Error::Io`], [`Error::File`] for a missing or damaged file; [`Error::Weights`] with file,
 /// tensor and both shapes for a missing tensor, one too many or one of another shape.
 pub fn load_weights(model: &dyn Model, path: impl AsRef<Path>) -> Result<()> {
-    let path = path.as_ref();
+    load_weights_from(model, path.as_ref())
+}
+
+fn load_weights_from(model: &dyn Model, path: &Path) -> Result<()> {
     StateDict::read(path)?.copy_into(model.variables(), path)
 }
 

@@ -29,3 +29,6 @@ pub mod stamp;
 pub mod start;
 pub mod template;
 pub mod toolchain;
+#[cfg(test)]
+#[allow(dead_code, unreachable_pub)] // Cells use all of it.
+mod variable_store;

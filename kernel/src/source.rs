@@ -3,6 +3,7 @@
 //! evcxr 0.22 wraps a cell into a function that takes every variable of the notebook out of a store
 //! and puts it back, catches panics, and prints the error of a `?`. Here
 //!
+//! - the store is a smaller one (`variable_store.rs`): evcxr's, a hash map, is compiled in each cell;
 //! - variables that the cell does not name stay in the store: with 120 variables a cell takes as
 //!   long as with none, instead of three times as long;
 //! - the cell says on both streams where its output begins and ends, and how it went, so that the
@@ -14,8 +15,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::stamp;
+
 /// Begins what only the front reads: see the README's "Markers".
 pub const MARK: &str = "\u{1}front ";
+
+/// The fingerprint of evcxr 0.22's store, whose place [`STORE`] takes.
+const EVCXRS_STORE: &str = "d5af0c3f903aac01";
+const STORE: &str = include_str!("variable_store.rs");
+
+/// Changes when [`STORE`] does: all cells of a kernel need one and the same.
+pub const STORE_FORMAT: &str = "1";
 
 /// A cell's source, changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,22 +38,20 @@ pub struct Changed {
 
 /// What is appended to a cell: `STATE` is 1 after a `?` that failed, and 2 after a panic.
 const FRONT: &str = r#"mod evcxr_front {
-    use std::io::Write;
     pub static STATE: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
     unsafe extern "C" { fn fflush(stream: *mut u8) -> i32; }
-    fn say(text: &str) { let _ = std::io::stdout().write_all(text.as_bytes()); }
-    pub fn begin() { say("\u{1}front begin {NUMBER}\n"); }
+    pub fn begin() { print!("\u{1}front begin {NUMBER}\n"); }
     pub fn state(state: u8) {
         STATE.fetch_max(state, std::sync::atomic::Ordering::Relaxed);
-        say("\u{1}front flush\n");
+        print!("\u{1}front flush\n");
     }
     pub fn end() {
         unsafe { fflush(std::ptr::null_mut()); }
-        let _ = std::io::stderr().write_all(b"\x01front end {NUMBER}\n");
+        eprint!("\u{1}front end {NUMBER}\n");
         match STATE.load(std::sync::atomic::Ordering::Relaxed) {
-            0 => say("\u{1}front end {NUMBER} ok\n"),
-            1 => say("\u{1}front end {NUMBER} error\n"),
-            _ => say("\u{1}front end {NUMBER} panic\n"),
+            0 => print!("\u{1}front end {NUMBER} ok\n"),
+            1 => print!("\u{1}front end {NUMBER} error\n"),
+            _ => print!("\u{1}front end {NUMBER} panic\n"),
         }
     }
     #[cold]
@@ -65,6 +73,27 @@ const CAUGHT: [&str; 2] = ["})) { ", "}).is_err() {"];
 const PANIC: &str = "println!(\"EVCXR_PANIC_NOTIFICATION\");";
 const LOST: &str = "if !vars_ok {return evcxr_variable_store;}}";
 const CONTENT: &str = "b\"EVCXR_BEGIN_CONTENT text/plain\\n\"";
+
+/// The source with the smaller store in the place of evcxr's; None where that is not in it, as in a
+/// kernel of another evcxr.
+pub fn with_small_store(source: &str) -> Option<String> {
+    const END: &str = "\n}\n#[unsafe(no_mangle)]\n";
+    let begin = source.find("mod evcxr_internal_runtime {\n")?;
+    let length = source[begin..].find(END)?;
+    let (before, store) = (&source[..begin], &source[begin..begin + length]);
+    if stamp::text(store) != EVCXRS_STORE {
+        return None;
+    }
+    // In one line: evcxr counts them.
+    let is_code = |line: &&str| !line.starts_with("//");
+    let small: Vec<&str> = STORE.lines().map(str::trim).filter(is_code).collect();
+    let small = small.join(" ");
+    let lines = "\n".repeat(store.matches('\n').count());
+    let rest = &source[begin + length..];
+    Some(format!(
+        "{before}mod evcxr_internal_runtime {{ {small}{lines}{rest}"
+    ))
+}
 
 /// Changes a cell's source; None where it is not one that evcxr 0.22 writes for a cell with code.
 /// Marks are for a front: without one, evcxr would show them, and before anybody reads its output
@@ -202,7 +231,10 @@ fn end_lines(lines: &mut [String]) {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
+    use crate::variable_store::VariableStore;
 
     const CELL: &str = include_str!("../tests/cells/variables.rs.txt");
     const SMALL: &str = include_str!("../tests/cells/print.rs.txt");
@@ -259,6 +291,76 @@ mod tests {
             "evcxr_front::error(format!(\"{}\", error), std::panic::Location::caller());\n"
         ));
         assert!(text.contains("println!(\"{}\", evcxr_internal_runtime::USER_ERROR_OCCURRED);"));
+    }
+
+    /// Whatever evcxr's hash map answers, the list does.
+    #[test]
+    fn variables_are_kept_taken_and_told_from_others() {
+        let mut store = VariableStore::new();
+        assert!(store.check_variable::<i32>("x"), "there is none yet");
+        store.put_variable("x", 1_i32);
+        store.put_variable("y", String::from("two"));
+        assert!(store.check_variable::<i32>("x"));
+        assert!(!store.check_variable::<u8>("x"));
+        store.put_variable("x", 3_i32);
+        assert_eq!(store.take_variable::<i32>("x"), 3);
+        assert!(store.check_variable::<u8>("x"), "it was taken");
+        assert_eq!(store.take_variable::<String>("y"), "two");
+        store.put_variable("x", 4_u8);
+        assert_eq!(store.take_variable::<u8>("x"), 4);
+        let gone = catch_unwind(AssertUnwindSafe(|| store.take_variable::<u8>("x")));
+        let said = gone.unwrap_err();
+        let said = said.downcast_ref::<String>().unwrap();
+        assert_eq!(said, "Variable 'x' has gone missing");
+    }
+
+    #[test]
+    fn what_an_asynchronous_cell_keeps_is_merged() {
+        let mut store = VariableStore::new();
+        let first = store.lazy_arc("runtime", || 7);
+        assert_eq!(*store.lazy_arc("runtime", || 8), 7);
+        assert_eq!(std::sync::Arc::strong_count(&first), 2);
+        store.put_variable("x", 1);
+        let mut local = VariableStore::new();
+        local.put_variable("x", 2);
+        local.put_variable("y", 3);
+        local.put_variable("z", 4);
+        local.take_variable::<i32>("z");
+        store.merge(local);
+        assert_eq!(store.take_variable::<i32>("x"), 2);
+        assert_eq!(store.take_variable::<i32>("y"), 3);
+        assert!(catch_unwind(AssertUnwindSafe(|| store.take_variable::<i32>("z"))).is_err());
+    }
+
+    /// A variable's value is dropped when another one takes its name, and not before.
+    #[test]
+    fn values_are_dropped_once() {
+        let value = std::rc::Rc::new(());
+        let mut store = VariableStore::new();
+        store.put_variable("x", value.clone());
+        let taken = store.take_variable::<std::rc::Rc<()>>("x");
+        assert_eq!(std::rc::Rc::strong_count(&value), 2);
+        store.put_variable("x", taken);
+        store.put_variable("x", "another");
+        assert_eq!(std::rc::Rc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn the_store_is_the_small_one() {
+        let changed = with_small_store(CELL).unwrap();
+        assert!(!changed.contains("HashMap"));
+        let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
+        let (before, after) = (lines(CELL), lines(&changed));
+        assert_eq!(before.len(), after.len());
+        let differ = |number: &usize| before[*number] != after[*number];
+        let first = (0..before.len()).find(differ).unwrap();
+        assert!(after[first].starts_with("mod evcxr_internal_runtime { pub const"));
+        assert!(before[first + 81].starts_with("#[unsafe(no_mangle)]"));
+        assert_eq!(before[first + 80..], after[first + 80..]);
+        assert_eq!(change(&changed, true).map(|_| ()), Some(()));
+        // Another evcxr, and a cell without variables.
+        assert_eq!(with_small_store(&CELL.replace("HashMap", "BTreeMap")), None);
+        assert_eq!(with_small_store(SMALL), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use crate::library;
 use crate::program::{ask, on_path_without};
 use crate::settings::Home;
+use crate::source;
 
 /// Names of environment variables by which a program that stands before another finds it.
 pub const CARGO: &str = "EVCXR_PREWARM_CARGO";
@@ -21,6 +22,8 @@ pub const RUSTC: &str = "EVCXR_PREWARM_RUSTC";
 const RUSTUP: &str = "EVCXR_PREWARM_RUSTUP";
 /// Where a program that stands before another finds the settings.
 pub const HOME: &str = "EVCXR_PREWARM_HOME";
+/// The format of the store that a kernel's cells keep variables in.
+pub const STORE: &str = "EVCXR_PREWARM_STORE";
 /// Set where the tricks are turned off.
 const PLAIN: &str = "EVCXR_PREWARM_PLAIN";
 
@@ -101,7 +104,9 @@ impl Toolchain {
             // Empty: one that cargo's own configuration names is not used either.
             .env("RUSTC_WRAPPER", "");
         if plain {
-            command.env(PLAIN, "1");
+            command.env(PLAIN, "1").env_remove(STORE);
+        } else {
+            command.env(STORE, source::STORE_FORMAT);
         }
         if let Some(rustup) = &self.rustup {
             command.env(RUSTUP, rustup);

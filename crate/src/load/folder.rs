@@ -60,7 +60,10 @@ pub struct SkippedFile {
 /// class without an image that can be read; [`Error::Io`] for a folder that cannot be read;
 /// [`Error::Setting`] for a shape that is neither grey nor colour; [`Error::Interrupted`] at ■.
 pub fn load_folder(path: impl AsRef<Path>, image: [i64; 3]) -> Result<ImageFolder> {
-    let path = path.as_ref();
+    load_classes(path.as_ref(), image)
+}
+
+fn load_classes(path: &Path, image: [i64; 3]) -> Result<ImageFolder> {
     let (classes, mut skipped) = class_folders(path)?;
     let mut read = ReadImages::default();
     for (label, class) in classes.iter().enumerate() {

@@ -24,7 +24,10 @@ const LARGEST_SIDE: u32 = 30_000;
 /// [`Error::Io`] if there is no such file, [`Error::File`] if it is no PNG or JPEG or damaged,
 /// [`Error::Setting`] for a shape that is neither grey nor colour.
 pub fn read_image(path: impl AsRef<Path>, shape: [i64; 3]) -> Result<Tensor> {
-    let path = path.as_ref();
+    read_from(path.as_ref(), shape)
+}
+
+fn read_from(path: &Path, shape: [i64; 3]) -> Result<Tensor> {
     let [channels, height, width] = shape;
     let side = |pixels: i64| {
         u32::try_from(pixels)
@@ -60,7 +63,10 @@ pub fn read_image(path: impl AsRef<Path>, shape: [i64; 3]) -> Result<Tensor> {
 /// [`Error::Data`] for a tensor that is no image, [`Error::Setting`] for an enlargement of 0,
 /// [`Error::File`] if the file cannot be written or its ending is neither `.png` nor `.jpg`.
 pub fn write_image(image: &Tensor, enlargement: u32, path: impl AsRef<Path>) -> Result<()> {
-    let path = path.as_ref();
+    write_to(image, enlargement, path.as_ref())
+}
+
+fn write_to(image: &Tensor, enlargement: u32, path: &Path) -> Result<()> {
     let (&[1, channels, height, width], Kind::Uint8) = (&image.size()[..], image.kind()) else {
         return Err(Error::Data(format!(
             "one image is needed, bytes (Uint8) of shape [1, C, H, W]; this is {:?} of shape {:?}",

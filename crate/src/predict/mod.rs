@@ -147,6 +147,10 @@ impl Classifier {
     /// # Errors
     /// Those of [`read_image`].
     pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
+        self.predict_path(path.as_ref())
+    }
+
+    fn predict_path(&self, path: &Path) -> Result<Prediction> {
         self.predict(&read_image(path, self.info.image)?)
     }
 }

@@ -86,7 +86,10 @@ impl Checkpoint {
 /// A missing or damaged file, and weights that are not this model's: see
 /// [`load_weights`](crate::save::load_weights).
 pub fn load_checkpoint(model: &dyn Model, path: impl AsRef<Path>) -> Result<History> {
-    let path = path.as_ref();
+    load_from(model, path.as_ref())
+}
+
+fn load_from(model: &dyn Model, path: &Path) -> Result<History> {
     let checkpoint = Checkpoint::read(path)?;
     checkpoint.weights.copy_into(model.variables(), path)?;
     Ok(checkpoint.progress.history)

@@ -78,7 +78,10 @@ pub fn resume(
     training_set: &Dataset,
     checkpoint: impl AsRef<Path>,
 ) -> Result<History> {
-    let path = checkpoint.as_ref();
+    resume_from(model, training_set, checkpoint.as_ref())
+}
+
+fn resume_from(model: &dyn Model, training_set: &Dataset, path: &Path) -> Result<History> {
     let checkpoint = Checkpoint::read(path)?;
     let Progress {
         mut settings,
