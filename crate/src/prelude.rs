@@ -16,12 +16,14 @@ pub use crate::load::{
     Dataset, DatasetInfo, ImageFolder, Normalization, Source, Split, fashion_mnist, kmnist, load,
     load_folder, mnist, read_image, write_image,
 };
-pub use crate::notebook::{DisplayHandle, display, input, interrupted};
+pub use crate::notebook::{DisplayHandle, display, input, interrupted, progress_bar};
 // Without its name, so that a trait `Show` of one's own does not take its methods away.
 pub use crate::notebook::Show as _;
 pub use crate::predict::{Classifier, Evaluation, Prediction, evaluate};
 pub use crate::save::{load_model, load_or_train, load_weights, save_model};
-pub use crate::show::{picture, show_class_counts, show_filters, show_images, show_schedule};
+pub use crate::show::{
+    LiveCurve, picture, show_class_counts, show_filters, show_images, show_schedule,
+};
 pub use crate::state_dict::StateDict;
 pub use crate::train::{
     BackgroundTraining, History, Optimizer, Schedule, StepRates, TrainingSettings, load_checkpoint,

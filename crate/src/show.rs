@@ -4,10 +4,12 @@
 //! the two meet.
 
 mod explanation;
+mod live_curve;
 
 use tch::{Device, Kind, Tensor};
 
 pub use explanation::show_filters;
+pub use live_curve::LiveCurve;
 
 use crate::error::{Error, Result};
 use crate::language::{said, say};
@@ -178,7 +180,7 @@ impl History {
         visualize::learning_curves(say("Training", "訓練の経過"), &self.metrics())
     }
 
-    fn metrics(&self) -> Vec<EpochMetrics> {
+    pub(crate) fn metrics(&self) -> Vec<EpochMetrics> {
         self.epochs
             .iter()
             .map(|epoch| EpochMetrics {

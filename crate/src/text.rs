@@ -1,6 +1,10 @@
 //! Text as tables, logs and pictures write it.
 
+use std::time::Duration;
+
 use unicode_width::UnicodeWidthStr as _;
+
+use crate::language::said;
 
 /// The columns that a text takes where letters have one width: kana and kanji take two.
 pub(crate) fn columns(text: &str) -> usize {
@@ -39,9 +43,30 @@ pub(crate) fn with_commas(number: usize) -> String {
     text
 }
 
+/// A duration as one says it: `8 s`, `2 min 05 s`, `1 h 07 min`.
+pub(crate) fn spoken(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64().round() as u64;
+    match seconds {
+        0..60 => said!("{seconds} s", "{seconds} 秒"),
+        60..3600 => said!(
+            "{} min {:02} s",
+            "{} 分 {:02} 秒",
+            seconds / 60,
+            seconds % 60
+        ),
+        _ => said!(
+            "{} h {:02} min",
+            "{} 時間 {:02} 分",
+            seconds / 3600,
+            seconds % 3600 / 60
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::{Language, speaking};
 
     #[test]
     fn html_shows_text_literally() {
@@ -64,5 +89,20 @@ mod tests {
         let numbers = [0, 999, 1000, 41806, 1234567];
         let written: Vec<String> = numbers.into_iter().map(with_commas).collect();
         assert_eq!(written, ["0", "999", "1,000", "41,806", "1,234,567"]);
+    }
+
+    #[test]
+    fn durations_are_spoken() {
+        let said = |seconds| spoken(Duration::from_secs_f64(seconds));
+        assert_eq!(
+            [said(0.4), said(59.4), said(125.0), said(4020.0)],
+            ["0 s", "59 s", "2 min 05 s", "1 h 07 min"]
+        );
+    }
+
+    #[test]
+    fn durations_are_spoken_in_japanese() {
+        let said = |seconds| speaking(Language::Japanese, || spoken(Duration::from_secs(seconds)));
+        assert_eq!([said(125), said(4020)], ["2 分 05 秒", "1 時間 07 分"]);
     }
 }

@@ -3,6 +3,7 @@
 import os
 import queue
 import time
+import unittest
 from pathlib import Path
 
 from jupyter_client import KernelManager
@@ -12,7 +13,7 @@ NOTEBOOKS = ROOT / "notebooks" / "en"
 HOME = ROOT / "target" / "kernel"
 LAUNCHER = ROOT / ".venv" / "bin" / "evcxr-prewarm"
 # For what must come sooner or later; no test relies on how soon.
-PATIENCE = 120
+PATIENCE = 300
 LOAD = ':dep gasshuku = { path = "../../crate" }\nuse gasshuku::prelude::*;'
 
 
@@ -119,6 +120,24 @@ class Kernel:
         except queue.Empty:
             return True
         return False
+
+
+class OneKernel(unittest.TestCase):
+    """Tests that share a kernel with the workshop's crate."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = Kernel()
+        assert cls.kernel.run(LOAD).ok
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kernel.__exit__()
+
+    def run_ok(self, code, **options):
+        cell = self.kernel.run(code, **options)
+        self.assertTrue(cell.ok, cell.reply)
+        return cell
 
 
 def until(what, is_so):

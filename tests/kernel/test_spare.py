@@ -1,11 +1,15 @@
 """Kernels that are ready before they are asked for, and what is left when processes are killed."""
 
+import contextlib
 import glob
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 from support import HOME, LAUNCHER, LOAD, NOTEBOOKS, Kernel, children, command, until
 
@@ -112,6 +116,62 @@ def environment(process):
             return file.read().decode(errors="replace")
     except OSError:
         return ""
+
+
+class Taken(unittest.TestCase):
+    """A kernel that was ready. Its folder for side channels is private: nobody else's is in it."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="kt-", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        own = {"XDG_RUNTIME_DIR": str(self.folder), "GASSHUKU_SPARE": "1"}
+        self.keeper = subprocess.Popen(
+            [LAUNCHER, "--home", HOME, "spare"], cwd=NOTEBOOKS, env=os.environ | own,
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end_keeper)
+        until("a kernel is ready", self.offers)
+        [self.holder] = [p for p in children(self.keeper.pid) if command(p).endswith("spare-kernel ")]
+        self.own = own
+
+    def end_keeper(self):
+        self.keeper.kill()
+        self.keeper.wait()
+
+    def offers(self):
+        found = []
+        for path in (HOME / "spare").glob("*.json"):
+            with contextlib.suppress(OSError):
+                if str(self.folder) in path.read_text():
+                    found.append(path)
+        return found
+
+    def take(self):
+        kernel = Kernel(**self.own)
+        self.addCleanup(kernel.manager.cleanup_resources)
+        self.addCleanup(kernel.client.stop_channels)
+        self.assertEqual(children(kernel.launcher), [])
+        self.end_keeper()
+        self.assertEqual(kernel.run("1 + 1").result, "2")
+        return kernel
+
+    def assert_nothing_stays(self):
+        until("nothing is left", lambda: not [*self.folder.iterdir()])
+        until("its directory goes", lambda: not [*(HOME / "running").glob(f"{self.holder}-*")])
+
+    def test_its_launcher_is_killed(self):
+        os.kill(self.take().launcher, signal.SIGKILL)
+        self.assert_nothing_stays()
+
+    def test_its_holder_is_killed(self):
+        kernel = self.take()
+        os.kill(self.holder, signal.SIGKILL)
+        until("the launcher ends", lambda: not kernel.manager.is_alive())
+        self.assert_nothing_stays()
+
+    def test_the_keepers_end_takes_the_offer_back(self):
+        self.end_keeper()
+        self.assert_nothing_stays()
+        self.assertEqual(self.offers(), [])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Prints "ready", then answers each line on stdin with one line of JSON, and ends 
 start           a new kernel shows a tensor: {"seconds", "steps"}
 cells NOTEBOOK  a new kernel runs a notebook: {"cells"}, for each the seconds until its work begins
 mistakes        new kernels get a first wrong cell each: {"seconds"}
+long            a new kernel runs many cells, each with a new variable: {"seconds"}, and after the first
+                twenty and the last {"memory"} in bytes and {"files"}
 memory          a new kernel trains: {"memory", "disk"} in bytes
 """
 
@@ -182,6 +184,21 @@ class Side:
                 seconds.append(kernel.run(mistake, wrong=True)[0])
         return {"seconds": seconds}
 
+    def long(self, count):
+        with self.kernel() as kernel:
+            kernel.run(IN_RUST[0])
+            answer = {"seconds": [], "memory": [], "files": []}
+            for number in range(int(count)):
+                answer["seconds"].append(kernel.run(f"let v{number} = vec![{number}, 2];")[0])
+                if number in (19, int(count) - 1):
+                    answer["memory"].append(sum(map(resident, descendants(kernel.process))))
+                    answer["files"].append(sum(path.is_file() for own in self.own(kernel) for path in own.rglob("*")))
+            return answer
+
+    def own(self, kernel):
+        """The kernel's own directory."""
+        return list((self.told.root / "target/kernel/running").glob(f"{kernel.process}-*"))
+
     def memory(self):
         with self.kernel() as kernel:
             if self.told.kernel == "ipykernel":
@@ -192,10 +209,9 @@ class Side:
                 for cell in notebook["cells"]:
                     if cell["cell_type"] == "code":
                         kernel.run("".join(cell["source"]))
-            own = list((self.told.root / "target/kernel/running").glob(f"{kernel.process}-*"))
             return {
                 "memory": sum(map(resident, descendants(kernel.process))),
-                "disk": sum(map(own_bytes, own)),
+                "disk": sum(map(own_bytes, self.own(kernel))),
             }
 
 
@@ -265,6 +281,7 @@ def main():
         "start": side.start,
         "cells": side.run_cells,
         "mistakes": side.mistakes,
+        "long": side.long,
         "memory": side.memory,
     }
     print("ready", file=answers, flush=True)

@@ -34,6 +34,8 @@ pub(crate) enum Measure {
     Cells,
     /// The first wrong cell of a kernel, beside evcxr as it comes
     Mistakes,
+    /// The five hundredth cell of a kernel, its memory and files
+    Long,
     /// An epoch of training, beside three ways to do it with PyTorch
     Train,
     /// Training in larger batches and with more images
@@ -106,6 +108,7 @@ pub(crate) fn bench(
             Measure::Start => kernel::start(&bench)?,
             Measure::Cells => kernel::cells(&bench)?,
             Measure::Mistakes => kernel::mistakes(&bench)?,
+            Measure::Long => kernel::long(&bench)?,
             Measure::Train => train::train(&bench)?,
             Measure::Scale => scale::scale(&bench)?,
             Measure::Predict => predict::predict(&bench)?,

@@ -5,7 +5,12 @@ use tch::{Device, Kind, Tensor};
 use super::{Explanation, check_normalised};
 use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};
-use crate::notebook::interrupt::go_on;
+use crate::notebook::progress::{IMAGES, Progress, Word};
+
+const WORK: Word = Word {
+    english: "the deletion of pixels",
+    japanese: "画素の削除",
+};
 
 /// The Gaussian with which insertion begins: 11×11 pixels, standard deviation 5, as in the authors'
 /// own code.
@@ -107,10 +112,11 @@ pub fn faithfulness(
     let pixels = heat_maps.numel() / explanation.len();
     let counts = steps(pixels, settings.pixels_per_step);
 
+    let mut progress = Progress::of(WORK, explanation.len(), IMAGES);
     let mut deletion = Vec::new();
     let mut insertion = Vec::new();
     for (index, &class) in explanation.classes.iter().enumerate() {
-        go_on("the deletion of pixels", index, explanation.len(), "images")?;
+        progress.done(index)?;
         let index = index as i64;
         let changed = changed_pixels(&heat_maps.f_get(index)?, &counts)?.f_to(device)?;
         let one = |images: &Tensor| images.f_narrow(0, index, 1);

@@ -43,8 +43,13 @@ pub use sanity_check::{SanityCheck, Stage, sanity_check};
 
 use crate::define::Model;
 use crate::error::{Error, Result};
-use crate::notebook::interrupt::go_on;
+use crate::notebook::progress::{IMAGES, Progress, Word};
 use crate::predict::Classifier;
+
+const WORK: Word = Word {
+    english: "the explanation",
+    japanese: "説明",
+};
 
 /// So many images are explained at once: more take longer each, since they leave the cache.
 const BATCH: i64 = 250;
@@ -139,10 +144,11 @@ pub fn explain(
     let image = check_normalised(images)?;
     let count = images.size()[0];
     let images = images.f_to(model.variables().device())?;
+    let mut progress = Progress::of(WORK, count as usize, IMAGES);
     let mut attributions = Vec::new();
     let mut classes = Vec::new();
     for start in (0..count).step_by(BATCH as usize) {
-        go_on("the explanation", start as usize, count as usize, "images")?;
+        progress.done(start as usize)?;
         let batch = images.f_narrow(0, start, BATCH.min(count - start))?;
         let target = target.part(start as usize, batch.size()[0] as usize, count as usize)?;
         let question = Question::new(model, &batch, target);

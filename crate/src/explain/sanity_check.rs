@@ -9,7 +9,12 @@ use tch::{Tensor, nn};
 use super::{Method, Target, explain, rank_correlation};
 use crate::define::{Model, summary};
 use crate::error::Result;
-use crate::notebook::interrupt::go_on;
+use crate::notebook::progress::{LAYERS, Progress, Word};
+
+const WORK: Word = Word {
+    english: "the sanity check",
+    japanese: "健全性の検査",
+};
 
 /// Maps that are less alike than this have changed. The paper draws curves and names no number.
 const ALIKE: f64 = 0.5;
@@ -74,9 +79,9 @@ pub fn sanity_check(
     let layers = layers_from_the_last(model, images)?;
     let mut random = StdRng::seed_from_u64(seed);
     let weights = KeptWeights::of(model.variables())?;
-    let count = layers.len();
+    let mut progress = Progress::of(WORK, layers.len(), LAYERS);
     for (done, layer) in layers.into_iter().enumerate() {
-        go_on("the sanity check", done, count, "layers")?;
+        progress.done(done)?;
         weights.forget(&layer, &mut random)?;
         let heat_maps = explain(model, method, images, &target)?.heat_maps()?;
         stages.push(Stage {

@@ -11,9 +11,14 @@ use super::Dataset;
 use super::image_file::read_image;
 use crate::error::{Error, Result};
 use crate::language::{said, say};
-use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::progress::{FILES, Progress, Word};
 use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
+
+const READING: Word = Word {
+    english: "reading the folder",
+    japanese: "フォルダの読み込み",
+};
 
 /// Below it, a table says how many more there are.
 const MOST_SKIPPED_SHOWN: usize = 20;
@@ -65,9 +70,14 @@ pub fn load_folder(path: impl AsRef<Path>, image: [i64; 3]) -> Result<ImageFolde
 
 fn load_classes(path: &Path, image: [i64; 3]) -> Result<ImageFolder> {
     let (classes, mut skipped) = class_folders(path)?;
-    let mut read = ReadImages::default();
-    for (label, class) in classes.iter().enumerate() {
-        read.class(class, label as i64, image, &mut skipped)?;
+    let entries = classes
+        .iter()
+        .map(|class| visible_entries(class))
+        .collect::<Result<Vec<_>>>()?;
+    let count = entries.iter().map(Vec::len).sum();
+    let mut read = ReadImages::of(Progress::of(READING, count, FILES));
+    for (label, (class, entries)) in classes.iter().zip(entries).enumerate() {
+        read.class(class, entries, label as i64, image, &mut skipped)?;
     }
     let names = classes.iter().map(|class| name_of(class)).collect();
     let images = Tensor::f_cat(&read.images, 0)?;
@@ -78,35 +88,38 @@ fn load_classes(path: &Path, image: [i64; 3]) -> Result<ImageFolder> {
     })
 }
 
-#[derive(Default)]
 struct ReadImages {
     images: Vec<Tensor>,
     labels: Vec<i64>,
     files: Vec<PathBuf>,
+    /// Files that were looked at, those that are no images too.
+    seen: usize,
+    progress: Progress,
 }
 
 impl ReadImages {
-    fn go_on(&self) -> Result<()> {
-        if !is_to_stop() {
-            return Ok(());
+    fn of(progress: Progress) -> ReadImages {
+        ReadImages {
+            images: Vec::new(),
+            labels: Vec::new(),
+            files: Vec::new(),
+            seen: 0,
+            progress,
         }
-        Err(Error::Interrupted {
-            work: "reading the folder",
-            done: format!("{} images", self.files.len()),
-            left: "nothing is lost",
-        })
     }
 
     fn class(
         &mut self,
         folder: &Path,
+        entries: Vec<PathBuf>,
         label: i64,
         image: [i64; 3],
         skipped: &mut Vec<SkippedFile>,
     ) -> Result<()> {
         let (read_before, skipped_before) = (self.files.len(), skipped.len());
-        for path in visible_entries(folder)? {
-            self.go_on()?;
+        for path in entries {
+            self.progress.done(self.seen)?;
+            self.seen += 1;
             match read_entry(&path, image)? {
                 Ok(pixels) => {
                     self.images.push(pixels);
@@ -464,6 +477,6 @@ mod tests {
         stage.interrupt();
         let read = stage.cell(|| load_folder(root.path(), [1, 1, 1]));
         let message = read.expect_err("interrupted").to_string();
-        assert!(message.starts_with("reading the folder was stopped after 0 images"));
+        assert!(message.starts_with("reading the folder was stopped after 0 of "));
     }
 }

@@ -30,6 +30,8 @@ pub use source::{Source, Split, fashion_mnist, kmnist, mnist};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::live::LiveDisplay;
+use crate::notebook::progress::Bar;
 use crate::text::with_commas;
 use idx::{Idx, read_idx};
 
@@ -104,8 +106,9 @@ pub fn load(source: &Source, root: impl AsRef<Path>, split: Split) -> Result<Dat
 // Each cell that calls a generic function compiles all that is in it, so those of this crate hand on
 // to one that is not: `load_model` took 0.7 s of its cell before, `load` 0.3 s.
 fn load_below(source: &Source, root: &Path, split: Split) -> Result<Dataset> {
-    let mut report = |progress: &download::Progress| println!("{progress}");
-    let files = download::download_missing(source, root, split, &mut report)?;
+    let mut report = Report::default();
+    let files =
+        download::download_missing(source, root, split, &mut |progress| report.tell(progress))?;
     let images = read_idx(&files.images, 3)?;
     let labels = read_idx(&files.labels, 1)?;
     Dataset::from_idx(
@@ -113,6 +116,30 @@ fn load_below(source: &Source, root: &Path, split: Split) -> Result<Dataset> {
         labels,
         source.classes.iter().map(ToString::to_string).collect(),
     )
+}
+
+/// A download as a bar, which leaves a sentence; lines where nothing can be replaced.
+#[derive(Default)]
+struct Report {
+    display: Option<LiveDisplay>,
+}
+
+impl Report {
+    fn tell(&mut self, progress: &download::Progress) {
+        let share = progress.received as f64 / progress.total.max(1) as f64;
+        let bar = Bar::of(share, progress.to_string());
+        if progress.received == 0 {
+            self.display = LiveDisplay::start(&bar.representations());
+        }
+        match self.display.take() {
+            None => println!("{}", bar.text),
+            Some(display) if share >= 1.0 => display.end(Ok(bar.sentence())),
+            Some(display) => {
+                display.draw(move || Ok(bar.representations()));
+                self.display = Some(display);
+            }
+        }
+    }
 }
 
 impl Dataset {

@@ -3,6 +3,8 @@
 //! - [`show`]: values show themselves, anywhere in a cell, and are replaced in place
 //! - [`mod@input`]: a question to whoever sits before the notebook
 //! - [`interrupt`]: whether ■ was pressed, and how loops end then
+//! - [`progress`]: how far some work is
+//! - `live`: a display that follows some work, drawn beside it
 //! - `tensor`: how a tensor shows itself
 //! - `front`: the way to the process between Jupyter and the kernel
 //!
@@ -13,9 +15,12 @@
 pub(crate) mod front;
 pub mod input;
 pub mod interrupt;
+pub(crate) mod live;
+pub mod progress;
 pub mod show;
 mod tensor;
 
 pub use input::input;
 pub use interrupt::interrupted;
+pub use progress::{ProgressBar, progress_bar};
 pub use show::{DisplayHandle, Show, display};

@@ -115,14 +115,19 @@ impl DisplayHandle {
 
 /// What later updates call a place in the notebook.
 #[derive(Clone, Debug)]
-struct Identity(String);
+pub(super) struct Identity(String);
 
 impl Identity {
-    fn new() -> Identity {
+    pub(super) fn new() -> Identity {
         Identity(format!("gasshuku-{}-{}", std::process::id(), unique()))
     }
 
-    fn message(&self, values: &Representations, number: Option<u64>, is_update: bool) -> Value {
+    pub(super) fn message(
+        &self,
+        values: &Representations,
+        number: Option<u64>,
+        is_update: bool,
+    ) -> Value {
         let data: Map<String, Value> = values
             .iter()
             .map(|(mime, content)| (mime.to_string(), content.as_str().into()))
@@ -149,7 +154,7 @@ fn present(values: Result<Representations>, identity: &Identity) {
 }
 
 /// What is printed for a value to appear here.
-fn place(front: Option<Front>, values: &Representations, identity: &Identity) -> String {
+pub(super) fn place(front: Option<Front>, values: &Representations, identity: &Identity) -> String {
     let Some(front) = front else {
         return blocks(values);
     };

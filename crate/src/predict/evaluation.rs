@@ -7,10 +7,15 @@ use crate::define::{Model, logits};
 use crate::error::{Error, Result};
 use crate::language::{said, say};
 use crate::load::Dataset;
-use crate::notebook::interrupt::go_on;
+use crate::notebook::progress::{IMAGES, Progress, Word};
 use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
 use crate::train::check_fit;
+
+const WORK: Word = Word {
+    english: "the evaluation",
+    japanese: "評価",
+};
 
 /// What a model got right and wrong on a data set. Shows itself as a table of classes.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +61,10 @@ pub fn evaluate(model: &dyn Model, dataset: &Dataset) -> Result<Evaluation> {
 fn all_logits(model: &dyn Model, dataset: &Dataset) -> Result<Tensor> {
     let dataset = dataset.to_device(model.variables().device())?;
     let mut batches = dataset.batches(BATCH)?;
+    let mut progress = Progress::of(WORK, dataset.len(), IMAGES);
     let mut all = Vec::new();
     while let Some((images, _)) = batches.next_batch() {
-        go_on("the evaluation", BATCH * all.len(), dataset.len(), "images")?;
+        progress.done(BATCH * all.len())?;
         all.push(logits(model, &images)?.f_to(Device::Cpu)?);
     }
     Ok(Tensor::f_cat(&all, 0)?)

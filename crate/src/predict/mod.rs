@@ -15,7 +15,12 @@ use crate::define::{Model, probabilities};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::load::{Dataset, DatasetInfo, read_image};
-use crate::notebook::interrupt::go_on;
+use crate::notebook::progress::{IMAGES, Progress, Word};
+
+const SEARCH: Word = Word {
+    english: "the search for mistakes",
+    japanese: "間違いの検索",
+};
 
 /// Without gradients there is room for larger batches.
 const BATCH: usize = 1000;
@@ -128,8 +133,9 @@ impl Classifier {
     pub fn mistakes(&self, dataset: &Dataset) -> Result<Vec<usize>> {
         let mut mistakes = Vec::new();
         let count = dataset.len();
+        let mut progress = Progress::of(SEARCH, count, IMAGES);
         for start in (0..count).step_by(BATCH) {
-            go_on("the search for mistakes", start, count, "images")?;
+            progress.done(start)?;
             let size = BATCH.min(count - start);
             let batch = dataset.images.f_narrow(0, start as i64, size as i64)?;
             for (index, prediction) in (start..).zip(self.predict_batch(&batch)?) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, Tensor};
 
-use super::history::{EpochRecord, History, spoken};
+use super::history::{EpochRecord, History};
 use super::settings::TrainingSettings;
 use super::watcher::{EpochSoFar, StoppedAt, Watcher, log_heading, log_line};
 use super::{Training, check_fit, parts};
@@ -21,6 +21,7 @@ use crate::language::said;
 use crate::load::Dataset;
 use crate::notebook::interrupt::is_to_stop;
 use crate::panics::catch;
+use crate::text::spoken;
 
 /// ■ is seen this soon by a cell that waits.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -392,8 +393,6 @@ impl Reporter {
 }
 
 impl Watcher for Reporter {
-    fn begins(&mut self, _announcement: &str) {}
-
     fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>> {
         let mut state = self.0.state();
         let progress = &mut state.progress;
@@ -420,6 +419,8 @@ impl Watcher for Reporter {
         state.progress.left = left;
         self.0.changed.notify_all();
     }
+
+    fn ends(&mut self, _settings: &TrainingSettings) {}
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What happened during training, epoch by epoch.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +104,19 @@ pub(crate) fn first_columns(epoch: usize, epochs: usize, training: &Score) -> St
 }
 
 fn columns(score: &Score, width: usize) -> String {
-    format!("{:>width$.4}{:>8.2} %", score.loss, 100.0 * score.accuracy)
+    format!(
+        "{:>width$}{:>8.2} %",
+        number(score.loss),
+        100.0 * score.accuracy
+    )
+}
+
+/// A loss with four decimals, or a large one with a power of ten, so that columns hold any.
+pub(crate) fn number(loss: f64) -> String {
+    match loss.abs() {
+        0.0..1e6 => format!("{loss:.4}"),
+        _ => format!("{loss:.3e}"),
+    }
 }
 
 impl fmt::Display for Score {
@@ -116,26 +127,6 @@ impl fmt::Display for Score {
             self.loss,
             100.0 * self.accuracy
         ))
-    }
-}
-
-/// A duration as one says it: `8 s`, `2 min 05 s`, `1 h 07 min`.
-pub(crate) fn spoken(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64().round() as u64;
-    match seconds {
-        0..60 => said!("{seconds} s", "{seconds} 秒"),
-        60..3600 => said!(
-            "{} min {:02} s",
-            "{} 分 {:02} 秒",
-            seconds / 60,
-            seconds % 60
-        ),
-        _ => said!(
-            "{} h {:02} min",
-            "{} 時間 {:02} 分",
-            seconds / 3600,
-            seconds % 3600 / 60
-        ),
     }
 }
 
@@ -197,17 +188,24 @@ mod tests {
             record.validation = None;
             assert_eq!(crate::text::columns(&record.line(12)), width);
             assert_eq!(score.to_string(), "損失 0.5123 正解率 81.21 %");
-            assert_eq!(spoken(Duration::from_secs(125)), "2 分 05 秒");
-            assert_eq!(spoken(Duration::from_secs(4020)), "1 時間 07 分");
         });
     }
 
     #[test]
-    fn durations_are_spoken() {
-        let said = |seconds| spoken(Duration::from_secs_f64(seconds));
-        assert_eq!(
-            [said(0.4), said(59.4), said(125.0), said(4020.0)],
-            ["0 s", "59 s", "2 min 05 s", "1 h 07 min"]
-        );
+    fn columns_hold_any_number() {
+        let width = |loss| {
+            columns(
+                &Score {
+                    loss,
+                    accuracy: 0.1,
+                },
+                16,
+            )
+            .len()
+        };
+        for loss in [0.0, 999_999.4, 1.234e12, f64::MAX, f64::INFINITY, f64::NAN] {
+            assert_eq!(width(loss), 26, "{loss}");
+        }
+        assert_eq!(number(1.234e12), "1.234e12");
     }
 }

@@ -6,6 +6,7 @@
 //! - [`history`]: what happened
 //! - [`checkpoint`]: how an interrupted training goes on
 //! - [`background`]: training while other cells run
+//! - `live`: what the notebook shows meanwhile
 //! - `watcher`: who hears how it goes, and may end it
 //! - here: the loop itself
 
@@ -13,6 +14,7 @@ pub mod background;
 pub mod checkpoint;
 pub mod history;
 mod learner;
+mod live;
 pub mod optimizer;
 pub mod schedule;
 pub mod settings;
@@ -36,12 +38,18 @@ use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::load::{Dataset, shuffled};
-use crate::notebook::interrupt::go_on;
+use crate::notebook::progress::{IMAGES, Progress, Word};
 use crate::state_dict::StateDict;
 use crate::text::with_commas;
-use checkpoint::{Checkpoint, Progress};
+use checkpoint::Checkpoint;
 use learner::{Learner, mean_gradient};
+use live::Live;
 use watcher::{EpochSoFar, Log, StoppedAt, Watcher};
+
+const EVALUATION: Word = Word {
+    english: "the evaluation",
+    japanese: "評価",
+};
 
 /// Without gradients there is room for larger batches.
 const EVALUATION_BATCH: usize = 1000;
@@ -63,7 +71,7 @@ pub fn train(
     training_set: &Dataset,
     settings: &TrainingSettings,
 ) -> Result<History> {
-    Training::new(model, training_set, settings)?.run(&mut Log::default())
+    Training::new(model, training_set, settings)?.show()
 }
 
 /// Goes on with a training from its checkpoint, to the weights an uninterrupted one reaches.
@@ -83,7 +91,7 @@ pub fn resume(
 
 fn resume_from(model: &dyn Model, training_set: &Dataset, path: &Path) -> Result<History> {
     let checkpoint = Checkpoint::read(path)?;
-    let Progress {
+    let checkpoint::Progress {
         mut settings,
         history,
         images,
@@ -105,7 +113,7 @@ fn resume_from(model: &dyn Model, training_set: &Dataset, path: &Path) -> Result
         .restore(&checkpoint.optimizer)
         .map_err(|error| Error::file(path, error.to_string()))?;
     training.history = history;
-    training.run(&mut Log::default())
+    training.show()
 }
 
 /// Mean loss and accuracy of a model on a data set.
@@ -122,16 +130,12 @@ fn examine(model: &dyn Model, dataset: &Dataset) -> Result<(Score, Tensor)> {
     check_fit(model, dataset)?;
     let _no_gradients = tch::no_grad_guard();
     let dataset = dataset.to_device(model.variables().device())?;
+    let mut progress = Progress::of(EVALUATION, dataset.len(), IMAGES);
     let mut meter = Meter::default();
     let mut all = Vec::new();
     let mut batches = dataset.batches(EVALUATION_BATCH)?;
     while let Some((images, labels)) = batches.next_batch() {
-        go_on(
-            "the evaluation",
-            meter.images() as usize,
-            dataset.len(),
-            "images",
-        )?;
+        progress.done(meter.images() as usize)?;
         let logits = forward(model, &images, &mut ForwardPass::inference())?;
         let loss = logits.cross_entropy_for_logits(&labels);
         let right = logits.argmax(-1, false).eq_tensor(&labels).sum(Kind::Int64);
@@ -178,8 +182,25 @@ impl<'a> Training<'a> {
         })
     }
 
+    /// Runs, and shows how it goes: in place in a notebook, line by line elsewhere.
+    fn show(self) -> Result<History> {
+        let (epochs, steps) = (self.settings.epochs, self.steps_per_epoch());
+        let guessing = (self.training_set.info.classes.len() as f64).ln();
+        let announcement = self.announcement();
+        match Live::start(&announcement, &self.history, epochs, steps, guessing) {
+            Some(mut live) => self.run(&mut live),
+            None => self.run(&mut Log::begin(&announcement, guessing)),
+        }
+    }
+
     fn run(mut self, watcher: &mut dyn Watcher) -> Result<History> {
-        watcher.begins(&self.announcement());
+        let ended = self.all_epochs(watcher);
+        watcher.ends(&self.settings);
+        ended?;
+        Ok(self.history)
+    }
+
+    fn all_epochs(&mut self, watcher: &mut dyn Watcher) -> Result<()> {
         let start = Instant::now();
         let already = self.history.epochs.len();
         for epoch in already + 1..=self.settings.epochs {
@@ -196,7 +217,7 @@ impl<'a> Training<'a> {
             self.history.epochs.push(record);
             self.save()?;
         }
-        Ok(self.history)
+        Ok(())
     }
 
     fn stopped_at(&self, epoch: usize, seen: usize) -> StoppedAt {
@@ -306,6 +327,7 @@ impl<'a> Training<'a> {
             for lesson in lessons {
                 meter.add(lesson.loss, lesson.right, lesson.images);
             }
+            meter.end_step();
             let so_far = EpochSoFar {
                 epoch,
                 epochs: self.settings.epochs,
@@ -347,7 +369,7 @@ impl<'a> Training<'a> {
             return Ok(());
         };
         let checkpoint = Checkpoint {
-            progress: Progress {
+            progress: checkpoint::Progress {
                 settings: self.settings.clone(),
                 history: self.history.clone(),
                 images: self.images.clone(),
@@ -365,6 +387,8 @@ struct Meter {
     losses: Vec<Tensor>,
     right: Vec<Tensor>,
     counts: Vec<i64>,
+    /// How many of them there were at the end of each step.
+    step_ends: Vec<usize>,
 }
 
 impl Meter {
@@ -372,6 +396,32 @@ impl Meter {
         self.losses.push(loss);
         self.right.push(right);
         self.counts.push(images);
+    }
+
+    fn end_step(&mut self) {
+        self.step_ends.push(self.counts.len());
+    }
+
+    /// The mean loss of each step after the first so many.
+    fn step_losses(&self, after: usize) -> Result<Vec<f64>> {
+        let Some(ends) = self.step_ends.get(after..).filter(|ends| !ends.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let mut begin = after.checked_sub(1).map_or(0, |last| self.step_ends[last]);
+        let losses = Tensor::f_stack(&self.losses[begin..], 0)?;
+        let losses = losses.f_to(Device::Cpu)?.f_to_kind(Kind::Float)?;
+        let mut losses = Vec::<f32>::try_from(losses)?.into_iter();
+        let mean = |&end: &usize| {
+            let counts = &self.counts[begin..end];
+            begin = end;
+            let sum: f64 = counts
+                .iter()
+                .zip(&mut losses)
+                .map(|(&n, loss)| n as f64 * f64::from(loss))
+                .sum();
+            sum / counts.iter().sum::<i64>() as f64
+        };
+        Ok(ends.iter().map(mean).collect())
     }
 
     fn images(&self) -> i64 {
@@ -534,11 +584,9 @@ mod tests {
     }
 
     impl Watcher for Witness {
-        fn begins(&mut self, _announcement: &str) {}
-
         fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>> {
             match self.is_to_end {
-                true => Log::default().batch(so_far),
+                true => Log::begin("", 1.0).batch(so_far),
                 false => Ok(ControlFlow::Continue(())),
             }
         }
@@ -550,6 +598,8 @@ mod tests {
         fn validated(&mut self, _logits: &Tensor) {}
 
         fn epoch(&mut self, _record: &EpochRecord, _epochs: usize, _left: std::time::Duration) {}
+
+        fn ends(&mut self, _settings: &TrainingSettings) {}
     }
 
     /// 28 images to train on, in 4 batches, and 12 held back.
@@ -588,7 +638,8 @@ mod tests {
         assert_eq!((epochs, model.batches.get()), (1, 6));
         assert_eq!(
             stopped.unwrap().to_string(),
-            "stopped in epoch 2 of 3, after 14 of 28 images; the model keeps what it has learned"
+            "stopped in epoch 2 of 3, after 14 of 28 images; the model keeps what it has learned, \
+             and training it again goes on from there"
         );
     }
 
@@ -631,5 +682,68 @@ mod tests {
             "the evaluation was stopped after 0 of 40 images; nothing is lost"
         );
         assert!(score(&model, &images()).is_ok(), "the next cell begins");
+    }
+
+    #[test]
+    fn a_training_is_the_same_whether_anybody_watches_it() {
+        let (stage, nobody) = (Stage::attentive(), Stage::deserted());
+        let watched = Impatient::new(&stage, usize::MAX);
+        let history = stage
+            .cell(|| train(&watched, &images(), &settings()))
+            .unwrap();
+        let alone = Impatient::new(&nobody, usize::MAX);
+        let same = train(&alone, &images(), &settings()).unwrap();
+        assert_eq!(watched.weights(), alone.weights());
+        let losses = |history: &History| -> Vec<f64> {
+            let epochs = history.epochs.iter();
+            epochs.map(|epoch| epoch.training.loss).collect()
+        };
+        assert_eq!(losses(&history), losses(&same));
+    }
+
+    #[test]
+    fn a_notebook_keeps_the_picture_and_the_table() {
+        let stage = Stage::attentive();
+        let model = Impatient::new(&stage, usize::MAX);
+        stage
+            .cell(|| train(&model, &images(), &settings()))
+            .unwrap();
+        let messages = stage.messages();
+        let (first, last) = (&messages[0]["data"], &messages[messages.len() - 1]["data"]);
+        let announcement = "training on 28 images, 12 held back for validation, 4 steps an epoch";
+        let text = |data: &serde_json::Value, kind: &str| data[kind].as_str().unwrap().to_owned();
+        assert!(text(first, "text/html").contains("progressbar"));
+        assert!(text(first, "text/plain").starts_with(announcement));
+        let (html, plain) = (text(last, "text/html"), text(last, "text/plain"));
+        assert!(!html.contains("progressbar") && html.contains("data:image/png"));
+        assert!(
+            html.contains(announcement) && html.contains("3/3"),
+            "{html}"
+        );
+        assert!(
+            plain.starts_with(announcement) && plain.contains("\n  3/3 "),
+            "{plain}"
+        );
+        assert!(plain.contains("Learning curves over 3 epochs."), "{plain}");
+        assert!(
+            messages
+                .iter()
+                .all(|message| message["id"] == messages[0]["id"])
+        );
+    }
+
+    #[test]
+    fn the_losses_of_steps_are_means_over_their_parts() {
+        let mut meter = Meter::default();
+        // Two parts of 3 images and 1, then one of 2.
+        for (loss, images, ends) in [(1.0, 3, false), (5.0, 1, true), (4.0, 2, true)] {
+            meter.add(Tensor::from(loss), Tensor::from(0i64), images);
+            if ends {
+                meter.end_step();
+            }
+        }
+        assert_eq!(meter.step_losses(0).unwrap(), [2.0, 4.0]);
+        assert_eq!(meter.step_losses(1).unwrap(), [4.0]);
+        assert_eq!(meter.step_losses(2).unwrap(), [0.0; 0]);
     }
 }

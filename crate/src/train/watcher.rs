@@ -7,20 +7,18 @@ use std::time::{Duration, Instant};
 use tch::Tensor;
 
 use super::Meter;
-use super::history::{EpochRecord, first_columns, heading, spoken};
+use super::history::{EpochRecord, first_columns, heading, number};
+use super::settings::TrainingSettings;
 use crate::error::Result;
 use crate::language::{said, say};
 use crate::notebook::interrupt::is_to_stop;
-use crate::text::with_commas;
+use crate::text::{spoken, with_commas};
 
 /// A line comes this often in an epoch that takes longer.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Hears of every batch and every epoch.
 pub(super) trait Watcher {
-    /// Before the first step: what is going to be done, in a sentence.
-    fn begins(&mut self, announcement: &str);
-
     /// After each batch, whose weights are in the model already. A break ends the training.
     fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>>;
 
@@ -32,6 +30,9 @@ pub(super) trait Watcher {
 
     /// After each epoch, and how long the others will take.
     fn epoch(&mut self, record: &EpochRecord, epochs: usize, left: Duration);
+
+    /// The training is over, by whatever way.
+    fn ends(&mut self, settings: &TrainingSettings);
 }
 
 /// Where an epoch stands.
@@ -68,8 +69,10 @@ impl fmt::Display for StoppedAt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StoppedAt { epoch, epochs, .. } = self;
         formatter.write_str(&said!(
-            "stopped in epoch {epoch} of {epochs}, after {} of {} images; the model keeps what it has learned",
-            "エポック {epoch}/{epochs} で停止しました ({} / {} 枚まで終了)。モデルはここまでに学んだことを保っています",
+            "stopped in epoch {epoch} of {epochs}, after {} of {} images; the model keeps what it has learned, \
+             and training it again goes on from there",
+            "エポック {epoch}/{epochs} で停止しました ({} / {} 枚まで終了)。モデルはここまでに学んだことを保っていて、\
+             もう一度訓練すると、そこから続けます",
             with_commas(self.seen),
             with_commas(self.images)
         ))
@@ -77,17 +80,27 @@ impl fmt::Display for StoppedAt {
 }
 
 /// Prints a line for each epoch, and some within epochs that take long. Ends the training at ■.
-#[derive(Default)]
 pub(super) struct Log {
+    guessing: f64,
+    /// The highest mean loss of an epoch.
+    highest: f64,
     /// The epoch that the last line within an epoch was about, and when it came.
     last_line: Option<(usize, Duration)>,
 }
 
-impl Watcher for Log {
-    fn begins(&mut self, announcement: &str) {
+impl Log {
+    /// Prints what is going to be done, in a sentence. `guessing` is the loss of a network that guesses.
+    pub(super) fn begin(announcement: &str, guessing: f64) -> Log {
         println!("{announcement}\n{}", log_heading());
+        Log {
+            guessing,
+            highest: 0.0,
+            last_line: None,
+        }
     }
+}
 
+impl Watcher for Log {
     fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>> {
         let elapsed = so_far.start.elapsed();
         let next_line = match self.last_line {
@@ -112,7 +125,40 @@ impl Watcher for Log {
 
     fn epoch(&mut self, record: &EpochRecord, epochs: usize, left: Duration) {
         println!("{}", log_line(record, epochs, left));
+        self.highest = self.highest.max(record.training.loss);
     }
+
+    fn ends(&mut self, settings: &TrainingSettings) {
+        if is_explosion(self.highest, self.guessing) {
+            println!(
+                "{}",
+                explosion_advice(self.highest, self.guessing, settings)
+            );
+        }
+    }
+}
+
+/// Whether a loss is a number, but no training: ten times that of guessing.
+pub(super) fn is_explosion(loss: f64, guessing: f64) -> bool {
+    loss > 10.0 * guessing
+}
+
+/// What to change after a loss has exploded.
+pub(super) fn explosion_advice(loss: f64, guessing: f64, settings: &TrainingSettings) -> String {
+    let (loss, rate) = (number(loss), settings.learning_rate);
+    let smaller = rate / 10.0;
+    // 2e-3 below, 0.2 above, as one writes them.
+    let written = |rate: f64| match rate >= 0.1 {
+        true => format!("{rate}"),
+        false => format!("{rate:e}"),
+    };
+    let (rate, smaller) = (written(rate), written(smaller));
+    said!(
+        "the loss exploded to {loss}, where guessing has {guessing:.2}: the steps are too long. Make a new \
+         model, and try learning_rate: {smaller} instead of {rate}",
+        "損失が {loss} まで爆発しました (当てずっぽうなら {guessing:.2})。1 歩が大きすぎます。モデルを作り直して、\
+         learning_rate: {rate} の代わりに {smaller} を試してください"
+    )
 }
 
 /// The heading above the lines of [`log_line`].
@@ -135,4 +181,32 @@ fn within_epoch(so_far: &EpochSoFar, elapsed: Duration) -> Result<String> {
         100.0 * share,
         spoken(left)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_times_the_loss_of_guessing_is_no_training() {
+        let guessing = 10f64.ln();
+        assert!(!is_explosion(22.9, guessing) && is_explosion(23.1, guessing));
+        assert!(is_explosion(1e12, guessing) && is_explosion(f64::INFINITY, guessing));
+        // What is no number is an error: `Error::Diverged`.
+        assert!(!is_explosion(f64::NAN, guessing));
+    }
+
+    #[test]
+    fn the_advice_is_a_tenth_of_the_learning_rate() {
+        let settings = TrainingSettings {
+            learning_rate: 2.0,
+            ..Default::default()
+        };
+        let advice = explosion_advice(1.234e12, 10f64.ln(), &settings);
+        assert_eq!(
+            advice,
+            "the loss exploded to 1.234e12, where guessing has 2.30: the steps are too long. Make a new \
+             model, and try learning_rate: 0.2 instead of 2"
+        );
+    }
 }

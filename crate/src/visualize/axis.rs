@@ -57,6 +57,12 @@ impl Axis {
         axis
     }
 
+    /// The numbers 0 to `last`, at least 1, with ticks at whole numbers only.
+    pub(super) fn whole_numbers(last: usize, target: usize) -> Axis {
+        let last = last.max(1) as f64;
+        Axis::linear(0.0, last, round_step(last / target as f64).max(1.0))
+    }
+
     /// A logarithmic axis; both values are greater than 0.
     pub(super) fn logarithmic(low: f64, high: f64) -> Axis {
         let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);

@@ -83,6 +83,26 @@ impl Figure {
         })
     }
 
+    /// The picture as an HTML image, as notebooks show it.
+    pub(crate) fn image(&self) -> Result<String> {
+        Ok(self.html("image/png", &self.png()?))
+    }
+
+    /// The same as an SVG: a tenth of the time to make, and of the bytes, for pictures that are shown for
+    /// a moment.
+    pub(crate) fn svg_image(&self) -> Result<String> {
+        Ok(self.html("image/svg+xml", self.svg()?.as_bytes()))
+    }
+
+    fn html(&self, kind: &str, file: &[u8]) -> String {
+        let (data, width) = (render::base64(file), self.width());
+        let alt_text = escape(&self.alt_text);
+        format!(
+            "<img src=\"data:{kind};base64,{data}\" width=\"{width}\" \
+             style=\"max-width:100%;height:auto\" alt=\"{alt_text}\">"
+        )
+    }
+
     /// What evcxr reads of the picture: one block of HTML and one of plain text.
     pub fn evcxr_blocks(&self) -> Result<String> {
         Ok(blocks(&self.representations()?))
@@ -92,15 +112,8 @@ impl Figure {
 /// The picture as HTML, and what it shows in words.
 impl Show for Figure {
     fn representations(&self) -> Result<Representations> {
-        let alt_text = escape(&self.alt_text);
-        let data = render::base64(&self.png()?);
-        let width = self.width();
-        let html = format!(
-            "<img src=\"data:image/png;base64,{data}\" width=\"{width}\" \
-             style=\"max-width:100%;height:auto\" alt=\"{alt_text}\">"
-        );
         Ok(vec![
-            ("text/html", html),
+            ("text/html", self.image()?),
             ("text/plain", self.alt_text.clone()),
         ])
     }

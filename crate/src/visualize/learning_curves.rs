@@ -5,8 +5,9 @@ use super::canvas::{Area, CHART_WIDTH, Canvas, Heading, MARGIN, Point};
 use super::check::{ensure, ensure_finite};
 use super::colour::{BLUE, GRID};
 use super::figure::Figure;
-use super::line_chart::{Line, LineChart};
+use super::line_chart::{Line, LineChart, Manner};
 use super::numerals::{counted, percent, significant};
+use super::steps::{line, smoothed};
 use crate::error::Result;
 use crate::language::{said, say};
 
@@ -29,6 +30,21 @@ pub struct EpochMetrics {
     pub validation_accuracy: Option<f64>,
 }
 
+/// The losses of a training's steps, for [`training_curves`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepLosses {
+    /// The loss of each step; what is not finite is left out.
+    pub losses: Vec<f64>,
+    /// How many steps an epoch has; at least 1.
+    pub steps_per_epoch: usize,
+    /// How many epochs were over before the first of these steps.
+    pub epochs_before: usize,
+    /// How many epochs the training is to have.
+    pub epochs: usize,
+    /// An epoch, with its fraction, at which something happened, and what.
+    pub mark: Option<(f64, String)>,
+}
+
 /// How far a training is, for [`training_progress`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProgressBar {
@@ -43,7 +59,16 @@ pub fn learning_curves(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
     ensure(!epochs.is_empty(), FUNCTION, || {
         "there are no epochs; train at least one".to_owned()
     })?;
-    figure(title, None, epochs)
+    figure(title, None, epochs, None)
+}
+
+/// The same with the losses of the steps behind the loss, as they are and smoothed; for a training that
+/// goes on, so that there may be no epoch yet.
+pub fn training_curves(title: &str, epochs: &[EpochMetrics], steps: &StepLosses) -> Result<Figure> {
+    ensure(steps.steps_per_epoch > 0, FUNCTION, || {
+        "steps_per_epoch is 0; an epoch has at least 1".to_owned()
+    })?;
+    figure(title, None, epochs, Some(steps))
 }
 
 /// A bar with the share that is done, and below it the learning curves of the epochs that are over, if
@@ -56,15 +81,21 @@ pub fn training_progress(
     ensure((0.0..=1.0).contains(&progress.share), FUNCTION, || {
         format!("{} of the training cannot be done", progress.share)
     })?;
-    figure(title, Some(progress), epochs)
+    figure(title, Some(progress), epochs, None)
 }
 
-fn figure(title: &str, progress: Option<&ProgressBar>, epochs: &[EpochMetrics]) -> Result<Figure> {
+fn figure(
+    title: &str,
+    progress: Option<&ProgressBar>,
+    epochs: &[EpochMetrics],
+    steps: Option<&StepLosses>,
+) -> Result<Figure> {
     check(epochs)?;
     let subtitle = progress.map_or("", |progress| &progress.text);
     let heading = Heading::new(title, subtitle, CHART_WIDTH);
     let top = heading.bottom() + progress.map_or(0.0, |_| BAR_HEIGHT + BAR_GAP);
-    let panels = if epochs.is_empty() { 0.0 } else { PANEL_HEIGHT };
+    let has_panels = !epochs.is_empty() || steps.is_some();
+    let panels = if has_panels { PANEL_HEIGHT } else { 0.0 };
     let mut canvas = Canvas::new(FUNCTION, CHART_WIDTH, top + panels + MARGIN)?;
     canvas.heading(&heading);
     let width = CHART_WIDTH - 2.0 * MARGIN;
@@ -74,9 +105,9 @@ fn figure(title: &str, progress: Option<&ProgressBar>, epochs: &[EpochMetrics]) 
         draw_bar(&mut canvas, area, progress.share);
         words.push(sentence(&progress.text));
     }
-    if !epochs.is_empty() {
+    if has_panels {
         let area = Area::new(MARGIN, top, width, panels);
-        words.push(draw_panels(&mut canvas, area, epochs));
+        words.push(draw_panels(&mut canvas, area, epochs, steps));
     }
     canvas.finish(words.join(say(" ", "")))
 }
@@ -92,7 +123,12 @@ fn draw_bar(canvas: &mut Canvas, area: Area, share: f64) {
 }
 
 /// Draws both panels, and says in words what they show.
-fn draw_panels(canvas: &mut Canvas, area: Area, epochs: &[EpochMetrics]) -> String {
+fn draw_panels(
+    canvas: &mut Canvas,
+    area: Area,
+    epochs: &[EpochMetrics],
+    steps: Option<&StepLosses>,
+) -> String {
     let loss = curves(
         epochs,
         |epoch| Some(epoch.training_loss),
@@ -106,9 +142,13 @@ fn draw_panels(canvas: &mut Canvas, area: Area, epochs: &[EpochMetrics]) -> Stri
     let words = in_words(epochs.len(), &loss, &accuracy);
     let width = (area.width - PANEL_GAP) / 2.0;
     let left = Area::new(area.x, area.y, width, area.height);
-    loss_panel(epochs.len(), loss).draw(canvas, left);
+    let x = match steps {
+        Some(steps) => Axis::whole_numbers(steps.epochs.max(epochs.len()), 8),
+        None => Axis::numbering(epochs.len(), 8),
+    };
+    loss_panel(x.clone(), loss, steps).draw(canvas, left);
     let right = Area::new(area.x + width + PANEL_GAP, area.y, width, area.height);
-    accuracy_panel(epochs.len(), accuracy).draw(canvas, right);
+    accuracy_panel(x, accuracy).draw(canvas, right);
     words
 }
 
@@ -152,20 +192,65 @@ fn curves(
         .collect()
 }
 
-fn loss_panel(epochs: usize, curves: Vec<(&str, Vec<Point>)>) -> LineChart {
-    let (low, high) = range(&curves);
-    // From zero, so that a loss that hardly falls looks like one.
-    let low = low.min(0.0);
-    panel(
-        epochs,
-        (say("Loss", "損失"), say("mean loss", "平均損失")),
-        Axis::round(low, high, 5),
-        curves,
-        |loss| significant(loss, 3),
-    )
+fn loss_panel(x: Axis, curves: Vec<(&str, Vec<Point>)>, steps: Option<&StepLosses>) -> LineChart {
+    let behind = steps.map(step_lines).unwrap_or_default();
+    let values = || {
+        let series = curves.iter().map(|(_, points)| points);
+        let points = series.chain(behind.iter().map(|line| &line.points));
+        points.flatten().map(|point| point.1)
+    };
+    let y = loss_axis(values);
+    let titles = (say("Loss", "損失"), say("mean loss", "平均損失"));
+    let mut panel = panel(x, titles, y, curves, |loss| significant(loss, 3));
+    panel.lines.extend(behind);
+    panel.mark = steps.and_then(|steps| steps.mark.clone());
+    panel
 }
 
-fn accuracy_panel(epochs: usize, curves: Vec<(&str, Vec<Point>)>) -> LineChart {
+/// From zero, so that a loss that hardly falls looks like one. Losses that grow a thousandfold have a
+/// logarithmic scale: on another one, all but the largest would lie on the axis.
+fn loss_axis<I: Iterator<Item = f64>>(values: impl Fn() -> I) -> Axis {
+    let low = values().fold(f64::INFINITY, f64::min);
+    let high = values().fold(f64::NEG_INFINITY, f64::max);
+    match (
+        low.is_finite(),
+        low > 0.0 && high / low > 1000.0 && high > 100.0,
+    ) {
+        (false, _) => Axis::round(0.0, 1.0, 5),
+        (true, true) => Axis::logarithmic(low.max(1e-100), high),
+        (true, false) => Axis::round(low.min(0.0), high, 5),
+    }
+}
+
+/// The losses of the steps, raw and smoothed.
+fn step_lines(steps: &StepLosses) -> Vec<Line> {
+    let per_epoch = steps.steps_per_epoch as f64;
+    let shifted = |values: &[f64]| -> Vec<Point> {
+        let points = line(values, per_epoch).into_iter();
+        points
+            .map(|(x, y)| (x + steps.epochs_before as f64, y))
+            .collect()
+    };
+    let lines = [
+        (Manner::Raw, "", shifted(&steps.losses)),
+        (
+            Manner::Smoothed,
+            say("steps, smoothed", "各ステップ (平滑化)"),
+            shifted(&smoothed(&steps.losses)),
+        ),
+    ];
+    lines
+        .into_iter()
+        .map(|(manner, name, points)| Line {
+            manner,
+            name: name.to_owned(),
+            points,
+            end_label: None,
+        })
+        .collect()
+}
+
+fn accuracy_panel(x: Axis, curves: Vec<(&str, Vec<Point>)>) -> LineChart {
     let in_percent: Vec<_> = curves
         .into_iter()
         .map(|(name, points)| {
@@ -173,11 +258,14 @@ fn accuracy_panel(epochs: usize, curves: Vec<(&str, Vec<Point>)>) -> LineChart {
             (name, points)
         })
         .collect();
-    let (low, high) = range(&in_percent);
+    let (low, high) = match in_percent.is_empty() {
+        true => (0.0, 100.0),
+        false => range(&in_percent),
+    };
     let mut axis = Axis::round((low - 1.0).max(0.0), (high + 1.0).min(100.0), 5);
     axis.high = axis.high.min(100.0);
     panel(
-        epochs,
+        x,
         (
             say("Accuracy", "正解率"),
             say("accuracy in %", "正解率 (%)"),
@@ -189,25 +277,27 @@ fn accuracy_panel(epochs: usize, curves: Vec<(&str, Vec<Point>)>) -> LineChart {
 }
 
 fn panel(
-    epochs: usize,
+    x: Axis,
     (title, y_title): (&str, &str),
     y: Axis,
     curves: Vec<(&str, Vec<Point>)>,
     end_label: impl Fn(f64) -> String,
 ) -> LineChart {
     let lines = curves.into_iter().map(|(name, points)| Line {
+        manner: Manner::Series,
         name: name.to_owned(),
         end_label: points.last().map(|&(_, value)| end_label(value)),
         points,
     });
     LineChart {
         title: title.to_owned(),
-        x: Axis::numbering(epochs, 8),
+        x,
         y,
         x_title: say("epoch", "エポック").to_owned(),
         y_title: y_title.to_owned(),
         lines: lines.collect(),
         shaded: false,
+        mark: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Area, Canvas, LABEL, Point, SMALL, Stroke};
-use super::colour::{AXIS, Colour, GRID, INK, MUTED, darkened, series};
+use super::colour::{AXIS, Colour, GRID, INK, MUTED, PALE, VERMILLION, darkened, series};
 use super::text::{self, Align, Text};
 
 /// More markers than this would hide the line.
@@ -19,8 +19,20 @@ const LEGEND_GAP: f64 = 18.0;
 const DASHES: [Option<(f64, f64)>; 4] =
     [None, Some((7.0, 4.0)), Some((2.5, 3.0)), Some((11.0, 4.0))];
 
-/// One line; its index among the lines decides colour, dash and marker.
+/// How a line is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// In the colour, dash and marker of its index among the lines.
+    Series,
+    /// Faint, without markers, behind the others.
+    Raw,
+    /// Thin, without markers, behind the series.
+    Smoothed,
+}
+
+/// One line.
 pub(super) struct Line {
+    pub(super) manner: Manner,
     pub(super) name: String,
     pub(super) points: Vec<Point>,
     /// Stands at the right of the last point.
@@ -37,6 +49,8 @@ pub(super) struct LineChart {
     pub(super) lines: Vec<Line>,
     /// Whether the area between each line and y = 0 is shaded.
     pub(super) shaded: bool,
+    /// An x at which something happened, in words.
+    pub(super) mark: Option<(f64, String)>,
 }
 
 impl LineChart {
@@ -48,10 +62,14 @@ impl LineChart {
         if self.shaded {
             self.draw_areas(canvas, plot);
         }
-        for (index, line) in self.lines.iter().enumerate() {
-            let points = self.positions(line, plot);
-            draw_line(canvas, &points, index);
+        for manner in [Manner::Raw, Manner::Smoothed, Manner::Series] {
+            for (index, line) in self.lines.iter().enumerate() {
+                if line.manner == manner {
+                    draw_line(canvas, &self.positions(line, plot), index, manner);
+                }
+            }
         }
+        self.draw_mark(canvas, plot);
         self.draw_end_labels(canvas, plot);
         self.draw_legend(canvas, area);
     }
@@ -162,6 +180,30 @@ impl LineChart {
         );
     }
 
+    fn draw_mark(&self, canvas: &mut Canvas, plot: Area) {
+        let Some((x, words)) = &self.mark else {
+            return;
+        };
+        let x = plot.x + self.x.position(*x) * plot.width;
+        let stroke = Stroke {
+            dash: Some((4.0, 3.0)),
+            ..Stroke::solid(VERMILLION, 1.5)
+        };
+        canvas.line(vec![(x, plot.y), (x, plot.bottom())], stroke);
+        // Where there is more room.
+        let (at, align) = match x > plot.centre().0 {
+            true => (x - 6.0, Align::Right),
+            false => (x + 6.0, Align::Left),
+        };
+        canvas.text(
+            Text::new(words, (at, plot.y + 10.0), SMALL)
+                .colour(darkened(VERMILLION))
+                .bold(true)
+                .align(align)
+                .middle(),
+        );
+    }
+
     fn draw_end_labels(&self, canvas: &mut Canvas, plot: Area) {
         let mut labels: Vec<(f64, f64, &str, Colour)> = Vec::new();
         for (index, line) in self.lines.iter().enumerate() {
@@ -208,8 +250,11 @@ impl LineChart {
         for ((index, line), (row, x)) in named.zip(self.legend_rows(area.width)) {
             let y = top + row as f64 * LEGEND_ROW + LEGEND_ROW / 2.0;
             let x = area.x + x;
-            canvas.line(vec![(x, y), (x + LEGEND_SAMPLE, y)], stroke(index));
-            draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
+            let sample = vec![(x, y), (x + LEGEND_SAMPLE, y)];
+            canvas.line(sample, stroke(index, line.manner));
+            if line.manner == Manner::Series {
+                draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
+            }
             let limit = area.width - LEGEND_SAMPLE - 6.0;
             let name = text::shortened(&line.name, SMALL, false, limit);
             canvas.text(
@@ -237,25 +282,29 @@ fn apart(heights: &[f64], lowest: f64) -> Vec<f64> {
     placed
 }
 
-fn stroke(index: usize) -> Stroke {
-    Stroke {
-        colour: series(index),
-        width: 2.0,
-        dash: DASHES[index % DASHES.len()],
+fn stroke(index: usize, manner: Manner) -> Stroke {
+    match manner {
+        Manner::Series => Stroke {
+            colour: series(index),
+            width: 2.0,
+            dash: DASHES[index % DASHES.len()],
+        },
+        Manner::Raw => Stroke::solid(PALE, 1.0),
+        Manner::Smoothed => Stroke::solid(MUTED, 1.5),
     }
 }
 
-fn draw_line(canvas: &mut Canvas, points: &[Point], index: usize) {
+fn draw_line(canvas: &mut Canvas, points: &[Point], index: usize, manner: Manner) {
     if points.len() > 1 {
-        let mut stroke = stroke(index);
+        let mut stroke = stroke(index, manner);
         let line = reduced(points);
-        if is_jagged(&line) {
+        if manner == Manner::Series && is_jagged(&line) {
             stroke.dash = None;
             stroke.width = 1.0;
         }
         canvas.line(line, stroke);
     }
-    if points.len() <= MOST_MARKERS {
+    if manner == Manner::Series && points.len() <= MOST_MARKERS {
         for &point in points {
             draw_marker(canvas, point, index);
         }

@@ -4,7 +4,7 @@ use super::axis::Axis;
 use super::canvas::{Area, CHART_WIDTH, Canvas, Heading, MARGIN, Point};
 use super::check::{ensure, ensure_finite, invalid};
 use super::figure::Figure;
-use super::line_chart::{Line, LineChart};
+use super::line_chart::{Line, LineChart, Manner};
 use super::numerals::{counted, significant};
 use crate::error::Result;
 use crate::language::{said, say};
@@ -54,6 +54,7 @@ pub fn line_plot(
         y_title: settings.y_title.clone(),
         lines: series.iter().map(line).collect(),
         shaded: settings.shaded,
+        mark: None,
     };
     let heading = Heading::new(title, "", CHART_WIDTH);
     let width = CHART_WIDTH - 2.0 * MARGIN;
@@ -146,6 +147,7 @@ fn check_y_axis(settings: &LinePlotSettings) -> Result<()> {
 
 fn line(series: &LineSeries) -> Line {
     Line {
+        manner: Manner::Series,
         name: series.name.clone(),
         points: series.points.clone(),
         end_label: None,

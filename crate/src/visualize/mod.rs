@@ -31,6 +31,8 @@ mod picture;
 mod pixel_values;
 mod prediction_bars;
 mod render;
+mod step_curve;
+mod steps;
 mod stroke;
 mod text;
 mod viridis;
@@ -42,10 +44,13 @@ pub use figure::Figure;
 pub use heat_map::{HeatMapSettings, heat_map};
 pub use image_grid::{GridSettings, image_grid};
 pub use kernel_grid::{KernelGridSettings, KernelGroup, kernel_grid};
-pub use learning_curves::{EpochMetrics, ProgressBar, learning_curves, training_progress};
+pub use learning_curves::{
+    EpochMetrics, ProgressBar, StepLosses, learning_curves, training_curves, training_progress,
+};
 pub use line_plot::{LinePlotSettings, LineSeries, line_plot};
 pub use matrix::Matrix;
 pub use overlay::Overlay;
 pub use picture::Picture;
 pub use pixel_values::pixel_values;
 pub use prediction_bars::{Prediction, prediction_bars};
+pub use step_curve::step_curve;

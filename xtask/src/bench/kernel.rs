@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::Bench;
@@ -147,6 +147,54 @@ pub(super) fn mistakes(bench: &Bench) -> Result<()> {
         sides: &["gasshuku", "evcxr as it comes"],
         cases,
         notes: vec![STOCK.to_owned()],
+    }
+    .publish(bench, versions(bench)?)
+}
+
+/// A kernel that is used for an afternoon: every cell keeps one more variable.
+pub(super) fn long(bench: &Bench) -> Result<()> {
+    const CELLS: usize = 500;
+    let mut workers = workers(bench, &["gasshuku"])?;
+    let mut groups = [
+        ("the first 20 cells", 0..20),
+        ("20 around the hundredth", 90..110),
+        ("the last 20 of 500", CELLS - 20..CELLS),
+    ]
+    .map(|(name, cells)| (empty(name, Unit::Seconds, 1), cells));
+    let mut memory =
+        ["memory after 20 cells", "memory after 500"].map(|name| empty(name, Unit::Megabytes, 1));
+    let mut files = Vec::new();
+    for run in 0..bench.runs {
+        println!("long: run {} of {}", run + 1, bench.runs);
+        let answer = workers[0].ask(&format!("long {CELLS}"))?;
+        let seconds = numbers(&answer, "seconds")?;
+        ensure!(
+            seconds.len() == CELLS,
+            "a worker has run {} cells",
+            seconds.len()
+        );
+        for (case, cells) in &mut groups {
+            case.sides[0].push(median(&seconds[cells.clone()]));
+        }
+        for (case, bytes) in memory.iter_mut().zip(numbers(&answer, "memory")?) {
+            case.sides[0].push(bytes / 1e6);
+        }
+        files = numbers(&answer, "files")?;
+    }
+    let files: Vec<String> = files.iter().map(|count| format!("{count:.0}")).collect();
+    Report {
+        name: "long",
+        what: "500 cells of a kernel, each of which keeps a new variable",
+        sides: &["gasshuku"],
+        cases: groups
+            .map(|(case, _)| case)
+            .into_iter()
+            .chain(memory)
+            .collect(),
+        notes: vec![format!(
+            "Files of the kernel after 20 and after 500 cells: {}.",
+            files.join(", ")
+        )],
     }
     .publish(bench, versions(bench)?)
 }

@@ -1,0 +1,162 @@
+//! A curve that grows while a loop runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::Result;
+use crate::notebook::live::LiveDisplay;
+use crate::notebook::show::{Representations, Show};
+use crate::visualize;
+
+/// Where nothing can be replaced, a line comes this often.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// A curve in the notebook that grows as values are pushed to it, such as the loss of each step. The
+/// values are drawn faintly, and their running mean over about fifty steps above them.
+///
+/// ```
+/// use gasshuku::prelude::*;
+/// let mut curve = LiveCurve::new("loss");
+/// for step in 1..=100 {
+///     curve.push(1.0 / f64::from(step));
+/// }
+/// assert_eq!(curve.values().len(), 100);
+/// ```
+///
+/// It appears where the first value is pushed, and is drawn anew at most five times a second. In a
+/// terminal there is a line every five seconds.
+pub struct LiveCurve {
+    quantity: String,
+    values: Arc<Mutex<Vec<f64>>>,
+    display: Option<LiveDisplay>,
+    last_line: Instant,
+}
+
+impl LiveCurve {
+    /// A curve of this quantity.
+    pub fn new(quantity: &str) -> LiveCurve {
+        LiveCurve {
+            quantity: quantity.to_owned(),
+            values: Arc::default(),
+            display: None,
+            last_line: Instant::now(),
+        }
+    }
+
+    /// The value of the next step.
+    pub fn push(&mut self, value: f64) {
+        let count = {
+            let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+            values.push(value);
+            values.len()
+        };
+        if count == 1 {
+            self.display = self.drawing()()
+                .ok()
+                .and_then(|first| LiveDisplay::start(&first));
+        }
+        match &self.display {
+            Some(display) if display.wants() => display.draw(self.drawing()),
+            None if self.last_line.elapsed() >= LINE_EVERY => {
+                self.last_line = Instant::now();
+                println!("{count}: {} {value:.4}", self.quantity);
+            }
+            _ => {}
+        }
+    }
+
+    /// All values so far.
+    pub fn values(&self) -> Vec<f64> {
+        let values = self.values.lock();
+        values.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn drawing(&self) -> impl FnOnce() -> Result<Representations> + Send + 'static {
+        let (quantity, values) = (self.quantity.clone(), self.values.clone());
+        move || {
+            // Copied, so that the loop waits for no drawing.
+            let values = values
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            let figure = visualize::step_curve(&quantity, &values)?;
+            let words = figure.alt_text().to_owned();
+            Ok(vec![
+                ("text/html", figure.svg_image()?),
+                ("text/plain", words),
+            ])
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(display) = self.display.take() {
+            display.end(self.representations());
+        }
+    }
+}
+
+/// The curve as it is.
+impl Show for LiveCurve {
+    fn representations(&self) -> Result<Representations> {
+        visualize::step_curve(&self.quantity, &self.values())?.representations()
+    }
+}
+
+impl LiveCurve {
+    /// As the last expression of the cell in which it grows, the curve is drawn there for the last time;
+    /// in another cell it shows itself.
+    pub fn evcxr_display(&mut self) {
+        match self.display {
+            Some(_) => self.end(),
+            None => Show::evcxr_display(self),
+        }
+    }
+}
+
+impl Drop for LiveCurve {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notebook::front::tests::Stage;
+
+    #[test]
+    fn a_curve_appears_with_its_first_value_and_ends_with_its_last() {
+        let stage = Stage::attentive();
+        stage.cell(|| {
+            let mut curve = LiveCurve::new("loss");
+            assert!(stage.messages().is_empty());
+            curve.push(4.0);
+            curve.push(4.0);
+            curve.evcxr_display();
+        });
+        let messages = stage.messages();
+        let words = |index: usize| messages[index]["data"]["text/plain"].as_str().unwrap();
+        assert_eq!(words(0), "loss over 1 step, at last 4.00, smoothed.");
+        let last = messages.len() - 1;
+        assert_eq!(words(last), "loss over 2 steps, at last 4.00, smoothed.");
+        let html = messages[last]["data"]["text/html"].as_str().unwrap();
+        assert!(html.contains("data:image/png"), "what stays is no SVG");
+        assert!(
+            messages
+                .iter()
+                .all(|message| message["id"] == messages[0]["id"])
+        );
+    }
+
+    #[test]
+    fn a_curve_that_cannot_be_drawn_yet_is_silent() {
+        let stage = Stage::attentive();
+        stage.cell(|| {
+            let mut curve = LiveCurve::new("loss");
+            curve.push(f64::NAN);
+            curve.push(1.0);
+            assert_eq!(curve.values().len(), 2);
+        });
+        assert!(stage.messages().is_empty());
+    }
+}

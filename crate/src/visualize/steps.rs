@@ -1,0 +1,85 @@
+//! A value that is measured at every step, such as the loss: as it is, and smoothed.
+
+use super::canvas::Point;
+
+/// The weight of what was before in the running mean, as fastai has it.
+const BETA: f64 = 0.98;
+
+/// A drawing has no more points than this of either line.
+const MOST_POINTS: usize = 300;
+
+/// The exponentially weighted running mean m ← β m + (1 − β) v with β = 0.98, divided by 1 − βᵗ so that
+/// it does not begin at zero (Kingma, Ba, arXiv 1412.6980, section 3). Values that are not finite are
+/// passed over.
+pub(super) fn smoothed(values: &[f64]) -> Vec<f64> {
+    let (mut mean, mut weight) = (0.0, 0.0);
+    let running = values.iter().map(|&value| {
+        if value.is_finite() {
+            mean = BETA * mean + (1.0 - BETA) * value;
+            weight = BETA * weight + (1.0 - BETA);
+        }
+        mean / weight
+    });
+    running.collect()
+}
+
+/// The points of a line with one value a step, `steps_per_x` of them to each unit of x: all of them, or
+/// the lowest and the highest of groups of steps, which look the same in a picture.
+pub(super) fn line(values: &[f64], steps_per_x: f64) -> Vec<Point> {
+    let points: Vec<Point> = (1..)
+        .zip(values)
+        .filter(|(_, value)| value.is_finite())
+        .map(|(step, &value)| (f64::from(step) / steps_per_x, value))
+        .collect();
+    if points.len() <= MOST_POINTS {
+        return points;
+    }
+    let group = (2 * points.len()).div_ceil(MOST_POINTS);
+    points.chunks(group).flat_map(extremes).collect()
+}
+
+/// The lowest and the highest of some points, in their order.
+fn extremes(points: &[Point]) -> Vec<Point> {
+    let by_value = |one: &&Point, other: &&Point| one.1.total_cmp(&other.1);
+    let lowest = points.iter().min_by(by_value);
+    let highest = points.iter().max_by(by_value);
+    let mut found: Vec<Point> = lowest.into_iter().chain(highest).copied().collect();
+    found.sort_by(|one, other| one.0.total_cmp(&other.0));
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_mean_begins_with_the_first_value() {
+        assert_eq!(smoothed(&[]), [0.0; 0]);
+        let mean = smoothed(&[2.0, 4.0, f64::NAN, 4.0]);
+        assert!((mean[0] - 2.0).abs() < 1e-12);
+        // (0.98 × 0.02 × 2 + 0.02 × 4) / (1 − 0.98²)
+        assert!((mean[1] - 0.1192 / 0.0396).abs() < 1e-12, "{mean:?}");
+        assert_eq!(mean[2], mean[1]);
+        // (0.98 × 0.1192 + 0.02 × 4) / (1 − 0.98³)
+        assert!((mean[3] - 0.196_816 / 0.058_808).abs() < 1e-12, "{mean:?}");
+    }
+
+    #[test]
+    fn steps_are_shares_of_x() {
+        assert_eq!(
+            line(&[5.0, f64::INFINITY, 7.0], 2.0),
+            [(0.5, 5.0), (1.5, 7.0)]
+        );
+    }
+
+    #[test]
+    fn a_long_line_keeps_its_extremes() {
+        let mut values = vec![1.0; 10_000];
+        (values[1234], values[8765]) = (-3.0, 9.0);
+        let line = line(&values, 1000.0);
+        assert!(line.len() <= MOST_POINTS, "{}", line.len());
+        assert!(line.contains(&(1.235, -3.0)) && line.contains(&(8.766, 9.0)));
+        assert!(line.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+}
