@@ -26,8 +26,8 @@ pub use crate::show::{
 };
 pub use crate::state_dict::StateDict;
 pub use crate::train::{
-    BackgroundTraining, History, Optimizer, Schedule, StepRates, TrainingSettings, load_checkpoint,
-    resume, score, train, train_in_background,
+    BackgroundTraining, History, Optimizer, Run, Runs, Schedule, StepRates, TrainingSettings,
+    load_checkpoint, resume, score, train, train_in_background,
 };
 pub use crate::visualize::{self, Figure};
 pub use tch::{self, Device, IndexOp, Kind, Tensor, nn, nn::Module};

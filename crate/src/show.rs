@@ -5,6 +5,7 @@
 
 mod explanation;
 mod live_curve;
+mod runs;
 
 use tch::{Device, Kind, Tensor};
 

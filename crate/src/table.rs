@@ -26,7 +26,12 @@ impl Table {
 
     /// Adds a row; cells beyond the last column are not shown.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.into());
+        self.line(cells.into());
+    }
+
+    /// The same for as many cells as there are.
+    pub(crate) fn line(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
     }
 
     pub(crate) fn html(&self) -> String {

@@ -98,17 +98,18 @@ impl Live {
         });
     }
 
-    /// Where the loss grew far beyond guessing, if it did.
+    /// Marks where the loss grew far beyond guessing, if it did. Gives back its highest value, where it
+    /// stayed a number: else the training ends in an error, which says the same.
     fn mark_explosion(&mut self) -> Option<f64> {
         let losses = &self.steps.losses;
-        let step = losses
-            .iter()
-            .position(|&loss| is_explosion(loss, self.guessing))?;
+        let is_one = |&loss: &f64| !loss.is_finite() || is_explosion(loss, self.guessing);
+        let step = losses.iter().position(is_one)?;
         let highest = losses.iter().copied().fold(losses[step], f64::max);
+        let is_number = losses.iter().all(|loss| loss.is_finite());
         let at = (step + 1) as f64 / self.steps.steps_per_epoch as f64;
         let words = say("the loss explodes", "損失が爆発").to_owned();
         self.steps.mark = Some((self.steps.epochs_before as f64 + at, words));
-        Some(highest)
+        is_number.then_some(highest)
     }
 
     /// What stays: the picture, and the table below it.

@@ -4,6 +4,7 @@
 //! - [`schedule`], [`optimizer`]: how far and which way a step goes
 //! - `learner`: what the weights have to learn from a batch
 //! - [`history`]: what happened
+//! - [`runs`]: trainings side by side
 //! - [`checkpoint`]: how an interrupted training goes on
 //! - [`background`]: training while other cells run
 //! - `live`: what the notebook shows meanwhile
@@ -16,6 +17,7 @@ pub mod history;
 mod learner;
 mod live;
 pub mod optimizer;
+pub mod runs;
 pub mod schedule;
 pub mod settings;
 mod watcher;
@@ -30,6 +32,7 @@ pub use background::{BackgroundTraining, train_in_background};
 pub use checkpoint::load_checkpoint;
 pub use history::{EpochRecord, History, Score};
 pub use optimizer::{Optimizer, OptimizerState};
+pub use runs::{Run, Runs};
 pub use schedule::{Schedule, StepRates};
 pub use settings::TrainingSettings;
 

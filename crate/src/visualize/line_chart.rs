@@ -196,7 +196,7 @@ impl LineChart {
             false => (x + 6.0, Align::Left),
         };
         canvas.text(
-            Text::new(words, (at, plot.y + 10.0), SMALL)
+            Text::new(words, (at, plot.centre().1), SMALL)
                 .colour(darkened(VERMILLION))
                 .bold(true)
                 .align(align)

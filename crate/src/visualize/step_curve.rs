@@ -21,7 +21,8 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
         "there is no finite value; push one".to_owned()
     })?;
     let running = smoothed(values);
-    let last = running.last().copied().unwrap_or(f64::NAN);
+    let finite = running.iter().rev().find(|mean| mean.is_finite());
+    let last = finite.copied().unwrap_or_default();
     let (low, high) = raw
         .iter()
         .fold((0.0, f64::NEG_INFINITY), |(low, high), point| {
