@@ -38,9 +38,7 @@ def test_a_training_in_the_background_is_watched_and_stopped(open_notebook):
     start.run()
     watch = notebook.cell("training.follow(2)").run()
     expect(watch.output).to_contain_text("2/1000000")
-    expect(watch.picture).to_have_attribute("alt", re.compile(r"epoch \d+ of 1000000, .* left\."))
-    mistakes = notebook.cell("training.show_mistakes").run()
-    expect(mistakes.picture).to_have_attribute("alt", re.compile("of 6,000 validation images"))
+    expect(watch.picture).to_have_attribute("alt", re.compile("of 6,000 validation images"))
     notebook.screenshot("background")
     stopped = notebook.cell("training.stop()").run()
     epochs = int(re.search(r"(\d+) whole epochs", stopped.output.inner_text()).group(1))
@@ -49,27 +47,71 @@ def test_a_training_in_the_background_is_watched_and_stopped(open_notebook):
     assert notebook.failures() == []
 
 
-def test_a_training_stops_and_everything_is_kept(open_notebook):
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_a_training_is_watched_and_stopped_and_everything_is_kept(open_notebook, settings, theme):
+    write_settings(settings, f"JupyterLab {theme}")
+    try:
+        notebook = open_notebook("en/04_train")
+        for part in ["let training_set", "let choice", "let model"]:
+            notebook.cell(part).run()
+        hyperparameters = notebook.cell("let settings = TrainingSettings")
+        # So many that no machine is done before it is stopped.
+        hyperparameters.replace("epochs: 5,", "    epochs: 1_000_000,")
+        hyperparameters.replace("checkpoint: Some", "    checkpoint: None,")
+        hyperparameters.run()
+        training = notebook.cell("train(&model, &training_set, &settings)").start()
+        bar = training.output.locator("[role=progressbar]")
+
+        # Within an epoch: the bar moves, the curve grows, and the first epoch is not over.
+        expect(bar).to_contain_text("epoch 1 of 1000000")
+        share, curve = bar.get_attribute("aria-valuenow"), training.picture.get_attribute("src")
+        expect(bar).not_to_have_attribute("aria-valuenow", share)
+        expect(training.picture).not_to_have_attribute("src", curve)
+        expect(bar).to_contain_text("epoch 2 of 1000000")
+        expect(training.picture).to_have_attribute("alt", re.compile("over 1 epoch"))
+        expect(training.prompt).to_have_text("[*]:")
+        expect(training.output.locator(".jp-OutputArea-output")).to_have_count(1)
+        training.picture.scroll_into_view_if_needed()
+        notebook.screenshot(f"watched-{theme.lower()}")
+
+        notebook.interrupt()
+        training.wait()
+        expect(bar).to_have_count(0)
+        stopped = re.compile(
+            r"stopped in epoch \d+ of 1000000, .* the model keeps what it has learned, and training it again goes on from there"
+        )
+        assert len([line for line in training.lines() if stopped.fullmatch(line)]) == 1
+        # The picture and the table stay.
+        expect(training.picture).to_have_attribute("alt", re.compile(r"over \d+ epochs?"))
+        expect(training.output).to_contain_text("1/1000000")
+        training.picture.scroll_into_view_if_needed()
+        notebook.screenshot(f"stopped-{theme.lower()}")
+        score = notebook.cell("let result = score(&model, &test_set)").run()
+        expect(score.output).to_contain_text("accuracy")
+        assert notebook.failures() == []
+    finally:
+        write_settings(settings, "JupyterLab Light")
+
+
+def test_a_loop_of_ones_own_shows_its_progress(open_notebook):
     notebook = open_notebook("en/04_train")
-    for part in ["let training_set", "let choice", "let model"]:
+    for part in ["let training_set", "let choice", "let model", "fn training_step", "let student"]:
         notebook.cell(part).run()
-    settings = notebook.cell("let settings = TrainingSettings")
-    # So many that no machine is done before it is stopped.
-    settings.replace("epochs: 5,", "    epochs: 1_000_000,")
-    settings.replace("checkpoint: Some", "    checkpoint: None,")
-    settings.run()
-    training = notebook.cell("train(&model, &training_set, &settings)").start()
-    expect(training.output).to_contain_text("1/1000000")
+    loop = notebook.cell("LiveCurve::new")
+    # So often that no machine is done before it is stopped.
+    loop.replace("for (images, labels)", "for (images, labels) in progress_bar((0..100_000).flat_map(|_| training_set.shuffled_batches(100, 1)).flatten()) {")
+    loop.start()
+    bar = loop.output.locator("[role=progressbar]")
+    expect(bar).to_contain_text("the loop")
+    curve = loop.picture.get_attribute("alt")
+    expect(loop.picture).not_to_have_attribute("alt", curve)
+    loop.picture.scroll_into_view_if_needed()
+    notebook.screenshot("own-loop")
     notebook.interrupt()
-    training.wait()
-    stopped = re.compile(r"stopped in epoch \d+ of 1000000, .* the model keeps what it has learned")
-    assert len([line for line in training.lines() if stopped.fullmatch(line)]) == 1
-    # It goes on with what it has: this is the history.
-    expect(training.picture).to_have_attribute("alt", re.compile(r"over \d+ epochs?"))
-    notebook.screenshot("interrupted")
-    assert notebook.failures() == []
-    score = notebook.cell("let result = score(&model, &test_set)").run()
-    expect(score.output).to_contain_text("accuracy")
+    loop.wait()
+    expect(loop.output).to_contain_text("stopped after")
+    expect(bar).to_have_count(0)
+    expect(loop.picture).to_have_attribute("alt", re.compile(r"loss over [\d,]+ steps, at last"))
     assert notebook.failures() == []
 
 

@@ -4,7 +4,7 @@
 //!
 //! - [`images_of_class`]: notebook 2, look at one class
 //! - [`lenet_layers`], [`lenet`]: notebook 3, LeNet from the table
-//! - [`training_step`]: notebook 4
+//! - [`training_step`], [`learning_rate`]: notebook 4
 //! - [`save_and_load`]: notebook 5
 //! - [`photograph`]: notebook 6, predict an image of one's own
 //! - [`grad_cam`]: notebook 7, Grad-CAM by hand
@@ -16,6 +16,7 @@
 
 mod grad_cam;
 mod images_of_class;
+mod learning_rate;
 mod lenet;
 mod lenet_layers;
 mod photograph;
@@ -28,6 +29,7 @@ use tch::{Kind, Tensor};
 
 pub use grad_cam::grad_cam;
 pub use images_of_class::images_of_class;
+pub use learning_rate::learning_rate;
 pub use lenet::lenet;
 pub use lenet_layers::lenet_layers;
 pub use photograph::photograph;

@@ -59,7 +59,8 @@ const STEPS: Word = Word {
 /// dropped.
 pub(crate) struct Progress {
     work: Word,
-    total: usize,
+    /// `None` where nobody knows.
+    total: Option<usize>,
     things: Word,
     start: Instant,
     /// Whether this is the outermost work of its thread.
@@ -71,6 +72,10 @@ pub(crate) struct Progress {
 impl Progress {
     /// Work on so many things begins.
     pub(crate) fn of(work: Word, total: usize, things: Word) -> Progress {
+        Progress::begin_of(work, Some(total), things)
+    }
+
+    fn begin_of(work: Word, total: Option<usize>, things: Word) -> Progress {
         Progress {
             work,
             total,
@@ -87,7 +92,8 @@ impl Progress {
     /// # Errors
     /// [`Error::Interrupted`](crate::Error::Interrupted) if the work is to end.
     pub(crate) fn done(&mut self, done: usize) -> Result<()> {
-        go_on(self.work.english, done, self.total, self.things.english)?;
+        let total = self.total.unwrap_or(done);
+        go_on(self.work.english, done, total, self.things.english)?;
         self.show(done);
         Ok(())
     }
@@ -117,18 +123,23 @@ impl Progress {
         }
     }
 
+    /// 0 while that is unknown.
     fn share(&self, done: usize) -> f64 {
-        done as f64 / self.total.max(1) as f64
+        let share = |total: usize| done as f64 / total.max(1) as f64;
+        self.total.map_or(0.0, share)
     }
 
     fn sentence(&self, done: usize, elapsed: Duration) -> String {
         let (work, things) = (self.work.said(), self.things.said());
-        let (done_text, total) = (with_commas(done), with_commas(self.total));
+        let done_text = with_commas(done);
         let left = left(elapsed, self.share(done));
-        said!(
-            "{work}: {done_text} of {total} {things}{left}",
-            "{work}: {done_text} / {total} {things}{left}"
-        )
+        match self.total.map(with_commas) {
+            Some(total) => said!(
+                "{work}: {done_text} of {total} {things}{left}",
+                "{work}: {done_text} / {total} {things}{left}"
+            ),
+            None => format!("{work}: {done_text} {things}"),
+        }
     }
 }
 
@@ -214,10 +225,10 @@ impl Bar {
 /// a line every five seconds.
 pub fn progress_bar<I: IntoIterator>(items: I) -> ProgressBar<I::IntoIter> {
     let items = items.into_iter();
-    let (least, most) = items.size_hint();
+    let (_, most) = items.size_hint();
     ProgressBar {
         items,
-        counter: Counter::of(most.unwrap_or(least)),
+        counter: Counter::of(most),
     }
 }
 
@@ -247,18 +258,18 @@ impl<I: Iterator> Iterator for ProgressBar<I> {
 
 struct Counter {
     progress: Option<Progress>,
-    total: usize,
+    total: Option<usize>,
     given: usize,
 }
 
 impl Counter {
-    fn of(total: usize) -> Counter {
+    fn of(total: Option<usize>) -> Counter {
         let work = Word {
             english: "the loop",
             japanese: "ループ",
         };
         Counter {
-            progress: Some(Progress::of(work, total, STEPS)),
+            progress: Some(Progress::begin_of(work, total, STEPS)),
             total,
             given: 0,
         }
@@ -266,15 +277,25 @@ impl Counter {
 
     /// Whether another item may be asked for.
     fn goes_on(&mut self) -> bool {
-        if is_to_stop() && self.progress.take().is_some() && self.given < self.total {
-            let (given, total) = (with_commas(self.given), with_commas(self.total));
-            let line = said!(
-                "stopped after {given} of {total} steps of this loop",
-                "{total} ステップのうち {given} まで進んだところで、ループを停止しました"
-            );
-            println!("{line}");
+        let is_over = self.total.is_some_and(|total| self.given >= total);
+        if is_to_stop() && self.progress.take().is_some() && !is_over {
+            println!("{}", self.stopped());
         }
         self.progress.is_some()
+    }
+
+    fn stopped(&self) -> String {
+        let given = with_commas(self.given);
+        match self.total.map(with_commas) {
+            Some(total) => said!(
+                "stopped after {given} of {total} steps of this loop",
+                "{total} ステップのうち {given} まで進んだところで、ループを停止しました"
+            ),
+            None => said!(
+                "stopped after {given} steps of this loop",
+                "{given} ステップまで進んだところで、ループを停止しました"
+            ),
+        }
     }
 
     fn count(&mut self, is_another: bool) {
@@ -387,6 +408,20 @@ mod tests {
             seen
         });
         assert_eq!(seen, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_loop_may_have_no_known_end() {
+        let mut counter = Counter::of((0..).filter(|number| number % 2 == 0).size_hint().1);
+        counter.given = 1234;
+        assert_eq!(counter.stopped(), "stopped after 1,234 steps of this loop");
+        let progress = counter.progress.take().unwrap();
+        let text = progress.sentence(5, Duration::from_secs(3));
+        assert_eq!(text, "the loop: 5 steps");
+        assert_eq!(
+            Counter::of(Some(9)).stopped(),
+            "stopped after 0 of 9 steps of this loop"
+        );
     }
 
     #[test]

@@ -156,7 +156,7 @@ pub(super) fn explosion_advice(loss: f64, guessing: f64, settings: &TrainingSett
     said!(
         "the loss exploded to {loss}, where guessing has {guessing:.2}: the steps are too long. Make a new \
          model, and try learning_rate: {smaller} instead of {rate}",
-        "損失が {loss} まで爆発しました (当てずっぽうなら {guessing:.2})。1 歩が大きすぎます。モデルを作り直して、\
+        "損失が {loss} まで爆発しました (当てずっぽうなら {guessing:.2})。ステップが長すぎます。モデルを作り直して、\
          learning_rate: {rate} の代わりに {smaller} を試してください"
     )
 }
