@@ -171,8 +171,12 @@ class Side:
         """Only evcxr's first kernel waits for the crates to be compiled."""
         if self.told.kernel.startswith("stock"):
             kept = self.told.root / "target/bench" / self.told.kernel
+            is_new = not kept.exists()
             kept.mkdir(exist_ok=True)
             self.environment = {"EVCXR_TMPDIR": str(kept)}
+            if is_new:
+                with self.kernel() as kernel:
+                    kernel.run(IN_RUST[0])
 
     def mistakes(self):
         """The first wrong cell of a kernel, after one that loads the crate."""

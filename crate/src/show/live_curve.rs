@@ -1,5 +1,6 @@
 //! A curve that grows while a loop runs.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 pub struct LiveCurve {
     quantity: String,
     values: Arc<Mutex<Vec<f64>>>,
-    display: Option<LiveDisplay>,
+    // Behind a cell, for evcxr shows what it is given by reference.
+    display: RefCell<Option<LiveDisplay>>,
     last_line: Instant,
 }
 
@@ -38,7 +40,7 @@ impl LiveCurve {
         LiveCurve {
             quantity: quantity.to_owned(),
             values: Arc::default(),
-            display: None,
+            display: RefCell::default(),
             last_line: Instant::now(),
         }
     }
@@ -50,13 +52,15 @@ impl LiveCurve {
             values.push(value);
             values.len()
         };
+        let display = self.display.get_mut();
         if count == 1 {
-            self.display = self.drawing()()
-                .ok()
-                .and_then(|first| LiveDisplay::start(&first));
+            let first = drawing(&self.quantity, &self.values)();
+            *display = first.ok().and_then(|first| LiveDisplay::start(&first));
         }
-        match &self.display {
-            Some(display) if display.wants() => display.draw(self.drawing()),
+        match display {
+            Some(display) if display.wants() => {
+                display.draw(drawing(&self.quantity, &self.values));
+            }
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
                 println!("{count}: {} {value:.4}", self.quantity);
@@ -71,27 +75,43 @@ impl LiveCurve {
         values.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn drawing(&self) -> impl FnOnce() -> Result<Representations> + Send + 'static {
-        let (quantity, values) = (self.quantity.clone(), self.values.clone());
-        move || {
-            // Copied, so that the loop waits for no drawing.
-            let values = values
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
-            let figure = visualize::step_curve(&quantity, &values)?;
-            let words = figure.alt_text().to_owned();
-            Ok(vec![
-                ("text/html", figure.svg_image()?),
-                ("text/plain", words),
-            ])
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some(display) = self.display.take() {
+    /// Whether there was a display to end.
+    fn end(&self) -> bool {
+        let display = self.display.take();
+        let is_one = display.is_some();
+        if let Some(display) = display {
             display.end(self.representations());
         }
+        is_one
+    }
+
+    /// As the last expression of the cell in which it grows, the curve is drawn there for the last time;
+    /// in another cell it shows itself.
+    pub fn evcxr_display(&self) {
+        if !self.end() {
+            Show::evcxr_display(self);
+        }
+    }
+}
+
+/// The curve of the values so far, still to be drawn.
+fn drawing(
+    quantity: &str,
+    values: &Arc<Mutex<Vec<f64>>>,
+) -> impl FnOnce() -> Result<Representations> + Send + 'static {
+    let (quantity, values) = (quantity.to_owned(), values.clone());
+    move || {
+        // Copied, so that the loop waits for no drawing.
+        let values = values
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let figure = visualize::step_curve(&quantity, &values)?;
+        let words = figure.alt_text().to_owned();
+        Ok(vec![
+            ("text/html", figure.svg_image()?),
+            ("text/plain", words),
+        ])
     }
 }
 
@@ -99,17 +119,6 @@ impl LiveCurve {
 impl Show for LiveCurve {
     fn representations(&self) -> Result<Representations> {
         visualize::step_curve(&self.quantity, &self.values())?.representations()
-    }
-}
-
-impl LiveCurve {
-    /// As the last expression of the cell in which it grows, the curve is drawn there for the last time;
-    /// in another cell it shows itself.
-    pub fn evcxr_display(&mut self) {
-        match self.display {
-            Some(_) => self.end(),
-            None => Show::evcxr_display(self),
-        }
     }
 }
 

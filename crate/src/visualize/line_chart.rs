@@ -209,7 +209,11 @@ impl LineChart {
         for (index, line) in self.lines.iter().enumerate() {
             let end = self.positions(line, plot).last().copied();
             if let (Some((x, y)), Some(label)) = (end, line.end_label.as_deref()) {
-                labels.push((x, y, label, darkened(series(index))));
+                let colour = match line.manner {
+                    Manner::Series => darkened(series(index)),
+                    Manner::Raw | Manner::Smoothed => MUTED,
+                };
+                labels.push((x, y, label, colour));
             }
         }
         labels.sort_by(|one, other| one.1.total_cmp(&other.1));
