@@ -34,6 +34,7 @@ impl Runs {
             .collect();
         let axes = LinePlotSettings {
             x_title: say("epoch", "エポック").into(),
+            counted_x: true,
             y_title: say("validation accuracy in %", "検証データの正解率 (%)").into(),
             ..LinePlotSettings::default()
         };

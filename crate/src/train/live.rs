@@ -119,8 +119,12 @@ impl Live {
         if !self.lines.is_empty() {
             table += &format!("\n{}\n{}", log_heading(), self.lines.join("\n"));
         }
-        let html =
-            figure.image()? + &format!("<pre style=\"line-height:1.4\">{}</pre>", escape(&table));
+        let html = figure.image()?
+            + &format!(
+                "<pre style=\"line-height:1.4;\
+             font-family:var(--jp-code-font-family,monospace)\">{}</pre>",
+                escape(&table)
+            );
         let plain = format!("{table}\n{}", figure.alt_text());
         Ok(vec![("text/html", html), ("text/plain", plain)])
     }

@@ -28,6 +28,8 @@ pub struct LinePlotSettings {
     pub x_title: String,
     /// What y is, with its unit.
     pub y_title: String,
+    /// Whether x counts something, 1, 2, 3 …, so that there is nothing to be said between the numbers.
+    pub counted_x: bool,
     /// Whether y has a logarithmic scale; all y must be greater than 0 then.
     pub logarithmic_y: bool,
     /// The ends of a linear y axis, such as `(0.0, 1.0)` for probabilities; all y must lie in between.
@@ -48,7 +50,10 @@ pub fn line_plot(
     let (x_low, x_high) = range(series, |point| point.0);
     let chart = LineChart {
         title: String::new(),
-        x: Axis::exact(x_low, x_high, 8),
+        x: match settings.counted_x {
+            true => Axis::numbering(x_high.max(1.0) as usize, 8),
+            false => Axis::exact(x_low, x_high, 8),
+        },
         y: y_axis(series, settings),
         x_title: settings.x_title.clone(),
         y_title: settings.y_title.clone(),
