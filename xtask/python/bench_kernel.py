@@ -7,6 +7,7 @@ cells NOTEBOOK  a new kernel runs a notebook: {"cells"}, for each the seconds un
 mistakes        new kernels get a first wrong cell each: {"seconds"}
 long            a new kernel runs many cells, each with a new variable: {"seconds"}, and after the first
                 twenty and the last {"memory"} in bytes and {"files"}
+watch           a kernel trains a new network: {"images_per_second"} of the epochs after the first
 memory          a new kernel trains: {"memory", "disk"} in bytes
 """
 
@@ -15,6 +16,7 @@ import gzip
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import time
@@ -35,6 +37,16 @@ IN_PYTHON = [
     "training_set = torchvision.datasets.FashionMNIST({images!r})",
     "training_set.data[:1].shape",
 ]
+IN_RUST_TRAINING = """{{ {before}
+let model = LeNet::new(&LeNetSettings::default(), Device::Cpu)?;
+let settings = TrainingSettings {{ epochs: 5, ..Default::default() }};
+let history = train(&model, &training_set, &settings)?;
+let rest = &history.epochs[1..];
+let images: f64 = rest.iter().map(|epoch| epoch.images_per_second * epoch.seconds).sum();
+let seconds: f64 = rest.iter().map(|epoch| epoch.seconds).sum();
+println!("PACE {{}}", images / seconds); }}"""
+# Without the front there is nobody to show pictures to: lines are printed.
+WITHOUT_FRONT = 'unsafe { std::env::remove_var("EVCXR_FRONT") };'
 MISTAKES = ["let f = |x: i32| x + 1;", "let a = Tensor::", "let a: u8 = String::new();"]
 TRAINING_IN_PYTHON = """
 from torch import nn
@@ -111,7 +123,7 @@ class Side:
             packages = Path(told.python).parent.parent.glob("lib/python*/site-packages")
             self.environment = {"PYTHONPATH": os.pathsep.join(map(str, packages))}
             self.images = decompressed(told.root)
-        if told.kernel == "gasshuku":
+        if told.kernel in ("gasshuku", "unwatched"):
             self.environment = {"GASSHUKU_SPARE": "0"}
         if told.kernel == "spare":
             self.keep_a_kernel_ready()
@@ -203,6 +215,17 @@ class Side:
         """The kernel's own directory."""
         return list((self.told.root / "target/kernel/running").glob(f"{kernel.process}-*"))
 
+    def watch(self):
+        before = WITHOUT_FRONT if self.told.kernel == "unwatched" else ""
+        with self.kernel() as kernel:
+            for cell in IN_RUST[:2]:
+                kernel.run(cell)
+            _, outputs = kernel.run(IN_RUST_TRAINING.format(before=before))
+            pace = re.search(r"PACE ([0-9.]+)", str(outputs))
+            if not pace:
+                sys.exit(f"instead of a pace came: {outputs}")
+            return {"images_per_second": float(pace[1])}
+
     def memory(self):
         with self.kernel() as kernel:
             if self.told.kernel == "ipykernel":
@@ -273,7 +296,7 @@ def own_bytes(folder):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--kernel", choices=["gasshuku", "spare", "ipykernel", "stock", "stock-cache"], required=True)
+    parser.add_argument("--kernel", choices=["gasshuku", "unwatched", "spare", "ipykernel", "stock", "stock-cache"], required=True)
     parser.add_argument("--root", type=Path, required=True, help="the workshop's folder")
     parser.add_argument("--python", required=True, help="the Python with PyTorch and torchvision")
     parser.add_argument("--threads", type=int, required=True)
@@ -286,6 +309,7 @@ def main():
         "cells": side.run_cells,
         "mistakes": side.mistakes,
         "long": side.long,
+        "watch": side.watch,
         "memory": side.memory,
     }
     print("ready", file=answers, flush=True)

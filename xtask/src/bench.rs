@@ -36,6 +36,8 @@ pub(crate) enum Measure {
     Mistakes,
     /// The five hundredth cell of a kernel, its memory and files
     Long,
+    /// What it costs to watch a training in a notebook
+    Watch,
     /// An epoch of training, beside three ways to do it with PyTorch
     Train,
     /// Training in larger batches and with more images
@@ -109,6 +111,7 @@ pub(crate) fn bench(
             Measure::Cells => kernel::cells(&bench)?,
             Measure::Mistakes => kernel::mistakes(&bench)?,
             Measure::Long => kernel::long(&bench)?,
+            Measure::Watch => kernel::watch(&bench)?,
             Measure::Train => train::train(&bench)?,
             Measure::Scale => scale::scale(&bench)?,
             Measure::Predict => predict::predict(&bench)?,

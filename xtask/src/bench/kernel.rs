@@ -199,6 +199,27 @@ pub(super) fn long(bench: &Bench) -> Result<()> {
     .publish(bench, versions(bench)?)
 }
 
+/// What it costs that a notebook shows a training while it goes on.
+pub(super) fn watch(bench: &Bench) -> Result<()> {
+    let mut workers = workers(bench, &["gasshuku", "unwatched"])?;
+    let mut pace = empty("training, batches of 100", Unit::ImagesPerSecond, 2);
+    for run in 0..bench.runs {
+        println!("watch: run {} of {}", run + 1, bench.runs);
+        for side in turns(run, workers.len()) {
+            let answer = workers[side].ask("watch")?;
+            pace.sides[side].push(number(&answer, "images_per_second")?);
+        }
+    }
+    Report {
+        name: "watch",
+        what: "LeNet's epochs 2 to 5 in a notebook's cell, with a bar and curves or with a line an epoch",
+        sides: &["watched", "not watched"],
+        cases: vec![pace],
+        notes: Vec::new(),
+    }
+    .publish(bench, versions(bench)?)
+}
+
 /// Memory after the training notebook, and room on the disk.
 pub(super) fn memory(bench: &Bench) -> Result<()> {
     let mut workers = workers(bench, &["gasshuku", "ipykernel"])?;
