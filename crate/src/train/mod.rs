@@ -736,6 +736,29 @@ mod tests {
     }
 
     #[test]
+    fn a_training_that_explodes_keeps_its_picture_with_a_mark() {
+        let stage = Stage::attentive();
+        let model = Impatient::new(&stage, usize::MAX);
+        let settings = TrainingSettings {
+            learning_rate: 1e30,
+            optimizer: Optimizer::Sgd,
+            schedule: Schedule::None,
+            ..settings()
+        };
+        let ended = stage.cell(|| train(&model, &images(), &settings));
+        assert!(matches!(ended, Err(Error::Diverged { .. })), "{ended:?}");
+        let messages = stage.messages();
+        let last = messages[messages.len() - 1]["data"]["text/plain"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            last.contains("Marked: the loss explodes, at epoch 0."),
+            "{last}"
+        );
+    }
+
+    #[test]
     fn the_losses_of_steps_are_means_over_their_parts() {
         let mut meter = Meter::default();
         // Two parts of 3 images and 1, then one of 2.

@@ -139,7 +139,13 @@ fn draw_panels(
         |epoch| Some(epoch.training_accuracy),
         |epoch| epoch.validation_accuracy,
     );
-    let words = in_words(epochs.len(), &loss, &accuracy);
+    let mut words = in_words(epochs.len(), &loss, &accuracy);
+    if let Some((x, what)) = steps.and_then(|steps| steps.mark.as_ref()) {
+        words += &said!(
+            " Marked: {what}, at epoch {x:.1}.",
+            "印: {what} (エポック {x:.1})。"
+        );
+    }
     let width = (area.width - PANEL_GAP) / 2.0;
     let left = Area::new(area.x, area.y, width, area.height);
     let x = match steps {
@@ -342,6 +348,67 @@ fn in_words(epochs: usize, loss: &[(&str, Vec<Point>)], accuracy: &[(&str, Vec<P
 mod tests {
     use super::*;
 
+    fn epoch(loss: f64) -> EpochMetrics {
+        EpochMetrics {
+            training_loss: loss,
+            training_accuracy: 0.5,
+            ..Default::default()
+        }
+    }
+
+    fn steps(losses: Vec<f64>, epochs: usize) -> StepLosses {
+        StepLosses {
+            steps_per_epoch: (losses.len() / epochs).max(1),
+            losses,
+            epochs,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_long_training_is_a_small_picture() {
+        let losses = (0..540 * 100).map(|step| f64::from(step * 7919 % 1000) / 1000.0);
+        let epochs = vec![epoch(0.25); 100];
+        let figure = training_curves("Training", &epochs, &steps(losses.collect(), 100));
+        let image = figure.unwrap().svg_image().unwrap();
+        assert!(image.len() < 60_000, "{} bytes", image.len());
+    }
+
+    #[test]
+    fn a_training_can_be_drawn_before_its_first_step_and_epoch() {
+        let figure = training_curves("Training", &[], &steps(Vec::new(), 5)).unwrap();
+        assert!(figure.alt_text().contains("Learning curves over 0 epochs."));
+        let none = StepLosses::default();
+        assert!(
+            training_curves("Training", &[], &none).is_err(),
+            "0 steps an epoch"
+        );
+    }
+
+    #[test]
+    fn a_loss_that_explodes_has_another_scale_and_a_mark() {
+        let mut exploded = steps(vec![2.0, 2.0, 1e12, f64::NAN], 2);
+        exploded.mark = Some((1.5, "the loss explodes".into()));
+        let figure = training_curves("Training", &[epoch(2.0)], &exploded).unwrap();
+        let (words, svg) = (figure.alt_text(), figure.svg().unwrap());
+        assert!(
+            words.ends_with("Marked: the loss explodes, at epoch 1.5."),
+            "{words}"
+        );
+        assert!(
+            svg.contains("10¹²") && svg.contains("the loss explodes"),
+            "{svg}"
+        );
+        assert!(
+            loss_axis(|| [1.0, 900.0].into_iter()).position(450.0) > 0.4,
+            "linear"
+        );
+        assert!(
+            loss_axis(|| [1.0, 1e12].into_iter()).position(1e6) < 0.6,
+            "logarithmic"
+        );
+    }
+
     #[test]
     fn progress_is_a_bar_above_the_curves() {
         let progress = |share| ProgressBar {
@@ -350,12 +417,7 @@ mod tests {
         };
         let before = training_progress("Training", &progress(0.1), &[]).unwrap();
         assert_eq!(before.alt_text(), "Training. epoch 1 of 4, 5 s left.");
-        let epoch = EpochMetrics {
-            training_loss: 1.0,
-            training_accuracy: 0.5,
-            ..Default::default()
-        };
-        let after = training_progress("Training", &progress(0.25), &[epoch]).unwrap();
+        let after = training_progress("Training", &progress(0.25), &[epoch(1.0)]).unwrap();
         assert_eq!(f64::from(after.height() - before.height()), PANEL_HEIGHT);
         assert!(after.alt_text().contains("Learning curves over 1 epoch."));
         for share in [-0.1, 1.1, f64::NAN] {
