@@ -21,6 +21,28 @@ thread_local! {
     static IS_SHOWN: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Work that shows how far it is, until this is dropped.
+pub(crate) struct Shown {
+    is_outer: bool,
+}
+
+impl Shown {
+    /// Work within this one shows nothing.
+    pub(crate) fn begin() -> Shown {
+        Shown {
+            is_outer: !IS_SHOWN.replace(true),
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if self.is_outer {
+            IS_SHOWN.set(false);
+        }
+    }
+}
+
 /// A word for errors, which are English in every notebook, and for what a notebook shows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Word {
@@ -63,8 +85,7 @@ pub(crate) struct Progress {
     total: Option<usize>,
     things: Word,
     start: Instant,
-    /// Whether this is the outermost work of its thread.
-    is_outer: bool,
+    shown: Shown,
     display: Option<LiveDisplay>,
     last_line: Duration,
 }
@@ -81,7 +102,7 @@ impl Progress {
             total,
             things,
             start: Instant::now(),
-            is_outer: !IS_SHOWN.replace(true),
+            shown: Shown::begin(),
             display: None,
             last_line: Duration::ZERO,
         }
@@ -101,7 +122,7 @@ impl Progress {
     /// Shows how much is done, if it is time to.
     pub(crate) fn show(&mut self, done: usize) {
         let elapsed = self.start.elapsed();
-        if !self.is_outer || elapsed < PATIENCE {
+        if !self.shown.is_outer || elapsed < PATIENCE {
             return;
         }
         match &self.display {
@@ -145,9 +166,6 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.is_outer {
-            IS_SHOWN.set(false);
-        }
         if let Some(display) = self.display.take() {
             display.end(Ok(nothing()));
         }

@@ -41,7 +41,7 @@ use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::load::{Dataset, shuffled};
-use crate::notebook::progress::{IMAGES, Progress, Word};
+use crate::notebook::progress::{IMAGES, Progress, Shown, Word};
 use crate::state_dict::StateDict;
 use crate::text::with_commas;
 use checkpoint::Checkpoint;
@@ -190,6 +190,7 @@ impl<'a> Training<'a> {
         let (epochs, steps) = (self.settings.epochs, self.steps_per_epoch());
         let guessing = (self.training_set.info.classes.len() as f64).ln();
         let announcement = self.announcement();
+        let _validation_shows_nothing = Shown::begin();
         match Live::start(&announcement, &self.history, epochs, steps, guessing) {
             Some(mut live) => self.run(&mut live),
             None => self.run(&mut Log::begin(&announcement, guessing)),
