@@ -71,7 +71,8 @@ def test_a_training_is_watched_and_stopped_and_everything_is_kept(open_notebook,
         expect(training.picture).to_have_attribute("alt", re.compile("over 1 epoch"))
         expect(training.prompt).to_have_text("[*]:")
         expect(training.output.locator(".jp-OutputArea-output")).to_have_count(1)
-        training.picture.scroll_into_view_if_needed()
+        # Not to the picture: the next one may take its place meanwhile.
+        training.output.scroll_into_view_if_needed()
         notebook.screenshot(f"watched-{theme.lower()}")
 
         notebook.interrupt()
@@ -105,7 +106,7 @@ def test_a_loop_of_ones_own_shows_its_progress(open_notebook):
     expect(bar).to_contain_text("the loop")
     curve = loop.picture.get_attribute("alt")
     expect(loop.picture).not_to_have_attribute("alt", curve)
-    loop.picture.scroll_into_view_if_needed()
+    loop.output.scroll_into_view_if_needed()
     notebook.screenshot("own-loop")
     notebook.interrupt()
     loop.wait()
