@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jupyter_zmq_client::ConnectionInfo;
@@ -16,6 +17,9 @@ use crate::settings::{Home, Settings};
 use crate::spare;
 use crate::start::{self, How, Kernel};
 use crate::template::State;
+
+/// A kernel that was asked to end is waited for so long; then the guard ends it.
+const END_OF_KERNEL: Duration = Duration::from_millis(500);
 
 /// Runs a kernel to its end.
 ///
@@ -57,12 +61,17 @@ async fn with_front(home: &Home, settings: &Settings, connection_file: &Path) ->
     let options = Options {
         message_end: settings.notebook.message_end.clone(),
     };
-    let (back, ended) = behind(home, settings);
+    let (back, mut ended) = behind(home, settings);
     tokio::select! {
         served = front::serve(connection, back, options) => {
+            // The kernel's end removes its folder for the front, which otherwise only the guard does,
+            // if it lives.
+            if !ended.is_terminated() {
+                let _ = tokio::time::timeout(END_OF_KERNEL, &mut ended).await;
+            }
             served.map(|()| ExitCode::SUCCESS)
         }
-        Ok(code) = ended => Ok(code),
+        Ok(code) = &mut ended => Ok(code),
     }
 }
 
