@@ -2,7 +2,7 @@
 
 use super::{Checked, Findings, Problem, Report, ensure};
 use crate::language::{said, say};
-use crate::train::{Run, Runs, TrainingSettings};
+use crate::train::{Runs, TrainingSettings};
 
 /// Checks that trainings were compared in which nothing but the learning rate differs, the one with the
 /// `given` rate among them, and that one of the others has a higher validation accuracy.
@@ -12,18 +12,22 @@ pub fn learning_rate(runs: &Runs, given: f64) -> Report {
 }
 
 fn check(runs: &Runs, given: f64, findings: &mut Findings) -> Checked {
-    let (first, first_accuracy) = rated(runs, |rate| rate == given).ok_or_else(|| {
-        Problem(said!(
-            "no training had the learning rate {given}; leave it in the list, to compare with",
-            "学習率 {given} の訓練がありません。比べるために、リストに残しておきます"
-        ))
-    })?;
-    let (best, accuracy) = rated(runs, |rate| rate != given).ok_or_else(|| {
-        Problem(said!(
-            "all trainings had the learning rate {given}; add another one to the list",
-            "どの訓練も学習率が {given} です。リストにほかの値を加えます"
-        ))
-    })?;
+    let (first, first_accuracy) = runs
+        .best_of(|run| run.settings.learning_rate == given)
+        .ok_or_else(|| {
+            Problem(said!(
+                "no training had the learning rate {given}; leave it in the list, to compare with",
+                "学習率 {given} の訓練がありません。比べるために、リストに残しておきます"
+            ))
+        })?;
+    let (best, accuracy) = runs
+        .best_of(|run| run.settings.learning_rate != given)
+        .ok_or_else(|| {
+            Problem(said!(
+                "all trainings had the learning rate {given}; add another one to the list",
+                "どの訓練も学習率が {given} です。リストにほかの値を加えます"
+            ))
+        })?;
     findings.right(say(
         "several learning rates were tried",
         "いくつかの学習率を試しました",
@@ -64,15 +68,6 @@ fn check(runs: &Runs, given: f64, findings: &mut Findings) -> Checked {
         "検証データの正解率は {rate} で {percent:.1} %、{given} では {before:.1} % でした"
     ));
     Ok(())
-}
-
-/// The training with the highest validation accuracy among those with such a learning rate.
-fn rated(runs: &Runs, is_it: impl Fn(f64) -> bool) -> Option<(&Run, f64)> {
-    runs.all()
-        .iter()
-        .filter(|run| is_it(run.settings.learning_rate))
-        .filter_map(|run| Some((run, run.validation_accuracy()?)))
-        .max_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
 /// What must be the same.

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::front::Front;
-use super::show::{Identity, Representations, place};
+use super::show::{Identity, Representations, place, replace};
 use crate::error::Result;
 use crate::language::{Language, speaking};
 
@@ -48,7 +48,7 @@ impl LiveDisplay {
         let work = move || {
             for drawing in to_draw {
                 let start = Instant::now();
-                show(&screen, &place, speaking(language, drawing));
+                replace(&screen, &place, speaking(language, drawing));
                 let rest = EVERY.max(start.elapsed() * REST);
                 next.store(millis(begun.elapsed() + rest), Ordering::Relaxed);
             }
@@ -81,7 +81,7 @@ impl LiveDisplay {
     /// Shows the last value, and returns when it is on its way.
     pub(crate) fn end(mut self, last: Result<Representations>) {
         self.wait();
-        show(&self.front, &self.identity, last);
+        replace(&self.front, &self.identity, last);
     }
 
     fn wait(&mut self) {
@@ -95,14 +95,6 @@ impl LiveDisplay {
 impl Drop for LiveDisplay {
     fn drop(&mut self) {
         self.wait();
-    }
-}
-
-fn show(front: &Front, identity: &Identity, value: Result<Representations>) {
-    match value {
-        // It may be gone, and what was shown stays.
-        Ok(values) => drop(front.send(&identity.message(&values, None, true))),
-        Err(error) => eprintln!("{error}"),
     }
 }
 

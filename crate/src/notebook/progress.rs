@@ -7,14 +7,14 @@ use super::interrupt::{go_on, is_to_stop};
 use super::live::LiveDisplay;
 use super::show::Representations;
 use crate::error::Result;
-use crate::language::{Language, said};
+use crate::language::{said, say};
 use crate::text::{escape, spoken, with_commas};
 
 /// Work that takes no longer than this shows nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where nothing can be replaced, a line comes this often.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const LINE_EVERY: Duration = Duration::from_secs(5);
 
 thread_local! {
     /// Work within work shows nothing: the outer one says how far it is.
@@ -52,10 +52,7 @@ pub(crate) struct Word {
 
 impl Word {
     fn said(self) -> &'static str {
-        match Language::current() {
-            Language::English => self.english,
-            Language::Japanese => self.japanese,
-        }
+        say(self.english, self.japanese)
     }
 }
 
@@ -87,7 +84,8 @@ pub(crate) struct Progress {
     start: Instant,
     shown: Shown,
     display: Option<LiveDisplay>,
-    last_line: Duration,
+    /// Without a display: when to look whether there can be one, or else to write a line.
+    next_look: Duration,
 }
 
 impl Progress {
@@ -104,7 +102,7 @@ impl Progress {
             start: Instant::now(),
             shown: Shown::begin(),
             display: None,
-            last_line: Duration::ZERO,
+            next_look: PATIENCE,
         }
     }
 
@@ -122,24 +120,28 @@ impl Progress {
     /// Shows how much is done, if it is time to.
     pub(crate) fn show(&mut self, done: usize) {
         let elapsed = self.start.elapsed();
-        if !self.shown.is_outer || elapsed < PATIENCE {
+        let is_due = match &self.display {
+            Some(display) => display.wants(),
+            None => elapsed >= self.next_look,
+        };
+        if !self.shown.is_outer || !is_due {
             return;
         }
+        let bar = Bar::of(self.share(done), self.sentence(done, elapsed));
         match &self.display {
-            Some(display) if display.wants() => {
-                let bar = Bar::of(self.share(done), self.sentence(done, elapsed));
-                display.draw(move || Ok(bar.representations()));
-            }
-            Some(_) => {}
-            None => self.begin(done, elapsed),
+            Some(display) => display.draw(move || Ok(bar.representations())),
+            None => self.begin(&bar, elapsed),
         }
     }
 
-    fn begin(&mut self, done: usize, elapsed: Duration) {
-        let bar = Bar::of(self.share(done), self.sentence(done, elapsed));
+    fn begin(&mut self, bar: &Bar, elapsed: Duration) {
         self.display = LiveDisplay::start(&bar.representations());
-        if self.display.is_none() && elapsed >= self.last_line + LINE_EVERY {
-            self.last_line = elapsed;
+        if self.display.is_some() {
+            return;
+        }
+        self.next_look = LINE_EVERY;
+        if elapsed >= LINE_EVERY {
+            self.next_look += elapsed;
             println!("{}", bar.text);
         }
     }
@@ -331,7 +333,7 @@ impl Counter {
 mod tests {
     use super::super::front::tests::Stage;
     use super::*;
-    use crate::language::speaking;
+    use crate::language::{Language, speaking};
 
     const WORK: Word = Word {
         english: "the evaluation",

@@ -99,13 +99,8 @@ impl DisplayHandle {
     /// Shows another value in the place of the last one, from any cell or thread. A picture takes
     /// some milliseconds: a few times a second is as often as anybody can see.
     pub fn update(&self, value: &dyn Show) {
-        let Some(front) = Front::current() else {
-            return;
-        };
-        match value.representations() {
-            // It may be gone, and what was shown stays.
-            Ok(values) => drop(front.send(&self.identity.message(&values, None, true))),
-            Err(error) => eprintln!("{error}"),
+        if let Some(front) = Front::current() {
+            replace(&front, &self.identity, value.representations());
         }
     }
 
@@ -122,12 +117,7 @@ impl Identity {
         Identity(format!("gasshuku-{}-{}", std::process::id(), unique()))
     }
 
-    pub(super) fn message(
-        &self,
-        values: &Representations,
-        number: Option<u64>,
-        is_update: bool,
-    ) -> Value {
+    fn message(&self, values: &Representations, number: Option<u64>, is_update: bool) -> Value {
         let data: Map<String, Value> = values
             .iter()
             .map(|(mime, content)| (mime.to_string(), content.as_str().into()))
@@ -143,6 +133,15 @@ impl Identity {
             message["number"] = number.into();
         }
         message
+    }
+}
+
+/// Shows another value in the place of the last one.
+pub(super) fn replace(front: &Front, identity: &Identity, values: Result<Representations>) {
+    match values {
+        // It may be gone, and what was shown stays.
+        Ok(values) => drop(front.send(&identity.message(&values, None, true))),
+        Err(error) => eprintln!("{error}"),
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::Result;
 use crate::notebook::live::LiveDisplay;
+use crate::notebook::progress::LINE_EVERY;
 use crate::notebook::show::{Representations, Show};
 use crate::visualize;
-
-/// Where nothing can be replaced, a line comes this often.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// A curve in the notebook that grows as values are pushed to it, such as the loss of each step. The
 /// values are drawn faintly, and their running mean over about fifty steps above them.

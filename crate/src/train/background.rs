@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::history::{EpochRecord, History};
 use super::settings::TrainingSettings;
-use super::watcher::{EpochSoFar, StoppedAt, Watcher, log_heading, log_line};
+use super::watcher::{EpochSoFar, StoppedAt, Watcher, break_if, log_heading, log_line};
 use super::{Training, check_fit, parts};
 use crate::define::Model;
 use crate::error::{Error, Result};
@@ -400,10 +400,7 @@ impl Watcher for Reporter {
         progress.share = ((so_far.epoch - 1) as f64 + so_far.share()) / so_far.epochs as f64;
         let elapsed = self.0.start.elapsed();
         progress.left = elapsed.mul_f64((1.0 - progress.share) / progress.share);
-        Ok(match state.is_to_stop {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })
+        Ok(break_if(state.is_to_stop))
     }
 
     // The state says so when the thread has ended.
@@ -419,8 +416,6 @@ impl Watcher for Reporter {
         state.progress.left = left;
         self.0.changed.notify_all();
     }
-
-    fn ends(&mut self, _settings: &TrainingSettings) {}
 }
 
 #[cfg(test)]

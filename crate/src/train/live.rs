@@ -3,12 +3,10 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use tch::Tensor;
-
 use super::history::{EpochRecord, History};
 use super::settings::TrainingSettings;
 use super::watcher::{
-    EpochSoFar, StoppedAt, Watcher, explosion_advice, is_explosion, log_heading, log_line,
+    EpochSoFar, StoppedAt, Watcher, break_if, explosion_advice, is_explosion, log_heading, log_line,
 };
 use crate::error::Result;
 use crate::language::{said, say};
@@ -144,17 +142,12 @@ impl Watcher for Live {
         if is_last {
             self.steps_before = self.steps.losses.len();
         }
-        Ok(match stops {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })
+        Ok(break_if(stops))
     }
 
     fn stopped(&mut self, at: &StoppedAt) {
         println!("{at}");
     }
-
-    fn validated(&mut self, _logits: &Tensor) {}
 
     fn epoch(&mut self, record: &EpochRecord, epochs: usize, left: Duration) {
         self.history.epochs.push(record.clone());

@@ -599,11 +599,7 @@ mod tests {
             self.stopped = Some(*at);
         }
 
-        fn validated(&mut self, _logits: &Tensor) {}
-
         fn epoch(&mut self, _record: &EpochRecord, _epochs: usize, _left: std::time::Duration) {}
-
-        fn ends(&mut self, _settings: &TrainingSettings) {}
     }
 
     /// 28 images to train on, in 4 batches, and 12 held back.

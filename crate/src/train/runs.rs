@@ -62,14 +62,14 @@ impl Runs {
 
     /// The training with the highest validation accuracy; `None` before one with validation images.
     pub fn best(&self) -> Option<&Run> {
-        let rated = self
-            .runs
-            .iter()
-            .filter(|run| run.validation_accuracy().is_some());
-        rated.max_by(|one, other| {
-            let accuracy = |run: &Run| run.validation_accuracy().unwrap_or_default();
-            accuracy(one).total_cmp(&accuracy(other))
-        })
+        self.best_of(|_| true).map(|(run, _)| run)
+    }
+
+    /// The same among some of the trainings, with that accuracy.
+    pub(crate) fn best_of(&self, is_one: impl Fn(&Run) -> bool) -> Option<(&Run, f64)> {
+        let some = self.runs.iter().filter(|run| is_one(run));
+        let rated = some.filter_map(|run| Some((run, run.validation_accuracy()?)));
+        rated.max_by(|(_, one), (_, other)| one.total_cmp(other))
     }
 
     /// The settings in which the trainings differ: the name of each with its value in every training.

@@ -12,10 +12,8 @@ use super::settings::TrainingSettings;
 use crate::error::Result;
 use crate::language::{said, say};
 use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::progress::LINE_EVERY;
 use crate::text::{spoken, with_commas};
-
-/// A line comes this often in an epoch that takes longer.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Hears of every batch and every epoch.
 pub(super) trait Watcher {
@@ -26,13 +24,21 @@ pub(super) trait Watcher {
     fn stopped(&mut self, at: &StoppedAt);
 
     /// After the validation: the logits `[N, classes]` of the images held back.
-    fn validated(&mut self, logits: &Tensor);
+    fn validated(&mut self, _logits: &Tensor) {}
 
     /// After each epoch, and how long the others will take.
     fn epoch(&mut self, record: &EpochRecord, epochs: usize, left: Duration);
 
     /// The training is over, by whatever way.
-    fn ends(&mut self, settings: &TrainingSettings);
+    fn ends(&mut self, _settings: &TrainingSettings) {}
+}
+
+/// What a watcher answers after a batch.
+pub(super) fn break_if(is_to_stop: bool) -> ControlFlow<()> {
+    match is_to_stop {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }
 
 /// Where an epoch stands.
@@ -111,17 +117,12 @@ impl Watcher for Log {
             println!("{}", within_epoch(so_far, elapsed)?);
             self.last_line = Some((so_far.epoch, elapsed));
         }
-        Ok(match is_to_stop() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })
+        Ok(break_if(is_to_stop()))
     }
 
     fn stopped(&mut self, at: &StoppedAt) {
         println!("{at}");
     }
-
-    fn validated(&mut self, _logits: &Tensor) {}
 
     fn epoch(&mut self, record: &EpochRecord, epochs: usize, left: Duration) {
         println!("{}", log_line(record, epochs, left));
