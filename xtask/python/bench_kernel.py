@@ -5,8 +5,8 @@ Prints "ready", then answers each line on stdin with one line of JSON, and ends 
 start           a new kernel shows a tensor: {"seconds", "steps"}
 cells NOTEBOOK  a new kernel runs a notebook: {"cells"}, for each the seconds until its work begins
 mistakes        new kernels get a first wrong cell each: {"seconds"}
-long            a new kernel runs many cells, each with a new variable: {"seconds"}, and after the first
-                twenty and the last {"memory"} in bytes and {"files"}
+long N M        a new kernel runs N cells, each of which keeps one of M variables: {"seconds"}, and after the
+                first twenty and the last {"memory"} in bytes and {"files"}
 watch           a kernel trains a new network: {"images_per_second"} of the epochs after the first
 memory          a new kernel trains: {"memory", "disk"} in bytes
 """
@@ -200,12 +200,14 @@ class Side:
                 seconds.append(kernel.run(mistake, wrong=True)[0])
         return {"seconds": seconds}
 
-    def long(self, count):
+    def long(self, count, variables):
+        """Cells after the first ones give variables that are there a new value."""
         with self.kernel() as kernel:
             kernel.run(IN_RUST[0])
             answer = {"seconds": [], "memory": [], "files": []}
             for number in range(int(count)):
-                answer["seconds"].append(kernel.run(f"let v{number} = vec![{number}, 2];")[0])
+                cell = f"let v{number % int(variables)} = vec![{number}, 2];"
+                answer["seconds"].append(kernel.run(cell)[0])
                 if number in (19, int(count) - 1):
                     answer["memory"].append(sum(map(resident, descendants(kernel.process))))
                     answer["files"].append(sum(path.is_file() for own in self.own(kernel) for path in own.rglob("*")))
