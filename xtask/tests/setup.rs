@@ -97,14 +97,8 @@ fn a_killed_step_is_repaired() {
 fn a_missing_mark_is_a_step_to_do() {
     let machine = Machine::new();
     assert_done(&machine, &machine.setup());
-    // A new .venv has its libtorch where the old one had it: the kernel's crate stays.
-    let all_but_the_template = [
-        "cargo build",
-        "cargo install",
-        "pip jupyter",
-        "pip torch-small",
-        "venv",
-    ];
+    // A new .venv has its libtorch where the old one had it: the kernel's crate stays, evcxr_jupyter too.
+    let all_but_the_template = ["cargo build", "pip jupyter", "pip torch-small", "venv"];
     let marks: [(&str, &[&str]); 7] = [
         (".venv/gasshuku/venv", &all_but_the_template),
         (".venv/gasshuku/packages", &["pip jupyter"]),
@@ -129,6 +123,53 @@ fn half_a_venv_is_replaced() {
     machine.write(".venv/left/over", "");
     assert_done(&machine, &machine.setup());
     assert!(!machine.root.join(".venv/left").exists());
+}
+
+#[test]
+fn a_venv_whose_python_has_gone_keeps_its_packages() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    fs::remove_file(machine.root.join(".venv/bin/python")).unwrap();
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["venv repaired"]);
+}
+
+#[test]
+fn another_python_needs_other_packages_and_no_other_evcxr() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    fs::remove_file(machine.root.join(".venv/bin/python")).unwrap();
+    let mut setup = machine.xtask(&["setup"]);
+    assert_done(
+        &machine,
+        &setup.env("FAKE_PYTHON", "3.12.1").output().unwrap(),
+    );
+    let done = machine.done();
+    assert!(done.contains(&"pip jupyter".to_owned()), "{done:?}");
+    assert!(!done.contains(&"cargo install".to_owned()), "{done:?}");
+}
+
+/// What was compiled knows the old place by its whole path; the rest stays.
+#[test]
+fn a_clone_that_was_moved_downloads_nothing() {
+    let mut machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    let script = format!("#!{}/.venv/bin/python\nprint()\n", machine.root.display());
+    machine.write(".venv/bin/jupyter", &script);
+    let there = machine.root.with_file_name("moved");
+    fs::rename(&machine.root, &there).unwrap();
+    machine.root = there;
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["template", "venv repaired"]);
+    let read = |path: &str| fs::read_to_string(machine.root.join(path)).unwrap();
+    let script = read(".venv/bin/jupyter");
+    let python = format!("#!{}/.venv/bin/python\n", machine.root.display());
+    assert_eq!(script, format!("{python}print()\n"));
+    let root = machine.root.display().to_string();
+    assert!(read(".venv/share/jupyter/kernels/rust/kernel.json").contains(&root));
 }
 
 #[test]
