@@ -29,5 +29,7 @@ pub use crate::train::{
     BackgroundTraining, History, Optimizer, Run, Runs, Schedule, StepRates, TrainingSettings,
     load_checkpoint, resume, score, train, train_in_background,
 };
-pub use crate::visualize::{self, Figure};
+pub use crate::visualize::{self, ColourScale, Figure, bars};
+pub use image;
+pub use plotters;
 pub use tch::{self, Device, IndexOp, Kind, Tensor, nn, nn::Module};

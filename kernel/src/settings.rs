@@ -200,6 +200,11 @@ impl Home {
             .join(if loaded { "loaded" } else { "bare" })
     }
 
+    /// What cargo reads, wherever below this folder it works.
+    pub fn cargo_config(&self) -> PathBuf {
+        self.path.join(".cargo/config.toml")
+    }
+
     /// The sources of the standard library, as rust-analyzer is shown them.
     pub fn sysroot(&self) -> PathBuf {
         self.path.join("sysroot")

@@ -12,7 +12,7 @@ use crate::cell::Call;
 use crate::settings::{Home, Settings};
 use crate::stamp::{self, Stamp};
 use crate::toolchain::Toolchain;
-use crate::{analyzer, content, copy, directory, library, note, program};
+use crate::{analyzer, content, copy, directory, library, note, program, start};
 
 /// Stamps within the template, and within the folder where it is built.
 pub const MADE_FROM: &str = "made-from";
@@ -133,9 +133,11 @@ pub fn state(home: &Home, settings: &Settings) -> Result<State> {
 }
 
 fn stamps(home: &Home, settings: &Settings, folder: &Path) -> Result<[Stamp; 2]> {
+    let configuration = start::cargo_configuration(settings);
+    let sources = [&content::of(home, settings)?, &configuration];
     Ok([
         Stamp::new(folder.join(MADE_BY), &[&base(settings)?]),
-        Stamp::new(folder.join(MADE_FROM), &[&content::of(home, settings)?]),
+        Stamp::new(folder.join(MADE_FROM), &sources.map(String::as_str)),
     ])
 }
 

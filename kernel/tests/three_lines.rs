@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -12,7 +13,7 @@ use evcxr_prewarm::front::back_connection;
 use evcxr_prewarm::front::client::{Client, Outcome};
 use evcxr_prewarm::settings::{Home, Settings};
 use evcxr_prewarm::template::{self, State};
-use evcxr_prewarm::{start, toolchain};
+use evcxr_prewarm::{directory, start, toolchain};
 use support::{launcher, program};
 
 const LIBRARY: &str = "pub fn twice(x: i32) -> i32 {\n    2 * x\n}\n";
@@ -30,8 +31,31 @@ fn evcxr() -> PathBuf {
     path.canonicalize().unwrap()
 }
 
+/// The Linux manual, flock(2): "to place a shared lock, the file must be open for reading; to place an
+/// exclusive lock, for writing". Each call is written down, with whether it was refused.
+const NETWORK_LOCKS: &str = r#"
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <stdlib.h>
+    #include <sys/file.h>
+    #include <unistd.h>
+    int flock(int file, int operation) {
+        int mode = fcntl(file, F_GETFL) & O_ACCMODE, kind = operation & ~LOCK_NB;
+        int refused = (kind == LOCK_SH && mode == O_WRONLY) || (kind == LOCK_EX && mode == O_RDONLY);
+        int log = open(getenv("LOCKS_LOG"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        if (write(log, refused ? "refused\n" : "granted\n", 8) != 8) abort();
+        close(log);
+        if (refused) { errno = EBADF; return -1; }
+        return ((int (*)(int, int)) dlsym(RTLD_NEXT, "flock"))(file, operation);
+    }
+"#;
+
 struct Machine {
     _folder: tempfile::TempDir,
+    /// Its path has no space: LD_PRELOAD would be cut there.
+    locks: tempfile::TempDir,
     root: PathBuf,
     home: Home,
     settings: Settings,
@@ -68,10 +92,34 @@ impl Machine {
         toolchain::write_programs(&home, Path::new(launcher())).unwrap();
         Self {
             _folder: folder,
+            locks: tempfile::tempdir().unwrap(),
             root,
             home,
             settings,
         }
+    }
+
+    /// A C compiler that was not there when the template was made, first on PATH.
+    fn install_another_cc(&self) {
+        let cc = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|folder| folder.join("cc"))
+            .find(|program| program.is_file())
+            .unwrap();
+        let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", cc.display());
+        program(&self.root.join("bin/cc"), &script);
+    }
+
+    /// flock as NFS has it, for programs that are started with it in LD_PRELOAD.
+    fn network_locks(&self) -> PathBuf {
+        let source = self.locks.path().join("locks.c");
+        let library = self.locks.path().join("locks.so");
+        fs::write(&source, NETWORK_LOCKS).unwrap();
+        let made = Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .args([&library, &source])
+            .status();
+        assert!(made.unwrap().success());
+        library
     }
 
     /// The launcher, where the user's environment has what would compile everything anew.
@@ -114,12 +162,16 @@ struct Kernel {
 
 impl Kernel {
     async fn start(machine: &Machine, plain: bool) -> Self {
-        let (connection, file) = back_connection(&machine.root).unwrap();
         let mut launcher = machine.launcher();
-        launcher.arg("kernel").arg(file).stderr(Stdio::inherit());
         if plain {
             launcher.env("THREE_PLAIN", "1");
         }
+        Self::start_by(machine, launcher).await
+    }
+
+    async fn start_by(machine: &Machine, mut launcher: Command) -> Self {
+        let (connection, file) = back_connection(&machine.root).unwrap();
+        launcher.arg("kernel").arg(file).stderr(Stdio::inherit());
         let process = launcher.spawn().unwrap();
         let client = Client::connect(&connection).await.unwrap();
         Self { process, client }
@@ -139,6 +191,13 @@ impl Kernel {
         self.client.shutdown().await.unwrap();
         self.process.wait().unwrap();
     }
+}
+
+/// Directories of kernels at work.
+fn running(home: &Home) -> Vec<PathBuf> {
+    let entries = fs::read_dir(home.running()).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| directory::is_taken(path)).collect()
 }
 
 /// All in one: the template takes half a minute to make.
@@ -201,6 +260,45 @@ async fn another_crate_has_all_that_the_workshop_has() {
     let cell = format!("{}\nthree_lines::twice(4)", settings.dependency());
     assert_eq!(plain.text(&cell).await, "8\n");
     plain.end().await;
+
+    let files = |folder: &Path| {
+        let folder = folder.join("target/debug/deps");
+        let library = |path: &PathBuf| path.to_string_lossy().ends_with(".rlib");
+        let mut identities: Vec<u64> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(library)
+            .map(|path| fs::metadata(path).unwrap().ino())
+            .collect();
+        identities.sort_unstable();
+        identities
+    };
+    machine.install_another_cc();
+    let mut kernel = Kernel::start(&machine, false).await;
+    assert_eq!(kernel.text("twice(5)").await, "10\n");
+    let [directory] = &running(home)[..] else {
+        panic!("one kernel has one directory")
+    };
+    assert_eq!(
+        files(directory),
+        files(&home.template()),
+        "nothing is compiled anew for another cc"
+    );
+    kernel.end().await;
+
+    if cfg!(target_os = "linux") {
+        let log = machine.root.join("locks");
+        let mut launcher = machine.launcher();
+        launcher
+            .env("LD_PRELOAD", machine.network_locks())
+            .env("LOCKS_LOG", &log);
+        let mut kernel = Kernel::start_by(&machine, launcher).await;
+        assert_eq!(kernel.text("twice(6)").await, "12\n");
+        kernel.end().await;
+        let calls = fs::read_to_string(log).unwrap();
+        assert!(calls.contains("granted"), "{calls}");
+        assert!(!calls.contains("refused"), "{calls}");
+    }
 
     // The crate has changed: a kernel that starts now says so, and works.
     fs::write(

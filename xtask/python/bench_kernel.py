@@ -5,6 +5,7 @@ Prints "ready", then answers each line on stdin with one line of JSON, and ends 
 start           a new kernel shows a tensor: {"seconds", "steps"}
 cells NOTEBOOK  a new kernel runs a notebook: {"cells"}, for each the seconds until its work begins
 mistakes        new kernels get a first wrong cell each: {"seconds"}
+figures         a new kernel draws a line chart with plotters, and then another: {"seconds"}
 long N M        a new kernel runs N cells, each of which keeps one of M variables: {"seconds"}, and after the
                 first twenty and the last {"memory"} in bytes and {"files"}
 watch           a kernel trains a new network: {"images_per_second"} of the epochs after the first
@@ -47,6 +48,25 @@ let seconds: f64 = rest.iter().map(|epoch| epoch.seconds).sum();
 println!("PACE {{}}", images / seconds); }}"""
 # Without the front there is nobody to show pictures to: lines are printed.
 WITHOUT_FRONT = 'unsafe { std::env::remove_var("EVCXR_FRONT") };'
+# As plotters' documentation has it.
+FIGURE = """use plotters::prelude::*;
+evcxr_figure((WIDTH, 480), |root| {
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .caption("y = x²", ("sans-serif", 30))
+        .margin(5)
+        .x_label_area_size(30)
+        .y_label_area_size(30)
+        .build_cartesian_2d(-1.0..1.0, -0.1..1.0)?;
+    chart.configure_mesh().draw()?;
+    let points = (-50..=50).map(|x| f64::from(x) / 50.0).map(|x| (x, x * x));
+    chart.draw_series(LineSeries::new(points, &RED))?
+        .label("y = x²")
+        .legend(|(x, y)| PathElement::new(vec![(x, y), (x + 20, y)], RED));
+    chart.configure_series_labels().border_style(&BLACK).draw()?;
+    Ok(())
+})"""
+
 MISTAKES = ["let f = |x: i32| x + 1;", "let a = Tensor::", "let a: u8 = String::new();"]
 TRAINING_IN_PYTHON = """
 from torch import nn
@@ -200,6 +220,12 @@ class Side:
                 seconds.append(kernel.run(mistake, wrong=True)[0])
         return {"seconds": seconds}
 
+    def figures(self):
+        self.keep_what_is_compiled()
+        with self.kernel() as kernel:
+            kernel.run(IN_RUST[0])
+            return {"seconds": [kernel.run(FIGURE.replace("WIDTH", width))[0] for width in ("640", "641")]}
+
     def long(self, count, variables):
         """Cells after the first ones give variables that are there a new value."""
         with self.kernel() as kernel:
@@ -310,6 +336,7 @@ def main():
         "start": side.start,
         "cells": side.run_cells,
         "mistakes": side.mistakes,
+        "figures": side.figures,
         "long": side.long,
         "watch": side.watch,
         "memory": side.memory,

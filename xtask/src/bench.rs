@@ -34,6 +34,8 @@ pub(crate) enum Measure {
     Cells,
     /// The first wrong cell of a kernel, beside evcxr as it comes
     Mistakes,
+    /// The first chart that a cell draws with plotters, beside evcxr as it comes
+    Figures,
     /// The five hundredth cell of a kernel, its memory and files
     Long,
     /// What it costs to watch a training in a notebook
@@ -110,6 +112,7 @@ pub(crate) fn bench(
             Measure::Start => kernel::start(&bench)?,
             Measure::Cells => kernel::cells(&bench)?,
             Measure::Mistakes => kernel::mistakes(&bench)?,
+            Measure::Figures => kernel::figures(&bench)?,
             Measure::Long => kernel::long(&bench)?,
             Measure::Watch => kernel::watch(&bench)?,
             Measure::Train => train::train(&bench)?,

@@ -2,7 +2,7 @@
 //!
 //! One exercise, one file, named as the function that a notebook calls:
 //!
-//! - [`images_of_class`]: notebook 2, look at one class
+//! - [`images_of_class`], [`pixel_histogram`]: notebook 2
 //! - [`lenet_layers`], [`lenet`]: notebook 3, LeNet from the table
 //! - [`training_step`], [`learning_rate`]: notebook 4
 //! - [`save_and_load`]: notebook 5
@@ -20,6 +20,7 @@ mod learning_rate;
 mod lenet;
 mod lenet_layers;
 mod photograph;
+mod pixel_histogram;
 mod save_and_load;
 mod training_step;
 
@@ -33,6 +34,7 @@ pub use learning_rate::learning_rate;
 pub use lenet::lenet;
 pub use lenet_layers::lenet_layers;
 pub use photograph::photograph;
+pub use pixel_histogram::pixel_histogram;
 pub use save_and_load::save_and_load;
 pub use training_step::training_step;
 

@@ -46,6 +46,31 @@ impl History {
         self.epochs.last()
     }
 
+    /// The points of a curve: the number of each epoch, from 1, and the mean training loss in it.
+    pub fn training_losses(&self) -> Vec<(f64, f64)> {
+        self.points(|epoch| Some(epoch.training.loss))
+    }
+
+    /// The number of each epoch, and the accuracy in [0, 1] on the images it trained with.
+    pub fn training_accuracies(&self) -> Vec<(f64, f64)> {
+        self.points(|epoch| Some(epoch.training.accuracy))
+    }
+
+    /// The number of each epoch that was validated, and its validation loss.
+    pub fn validation_losses(&self) -> Vec<(f64, f64)> {
+        self.points(|epoch| Some(epoch.validation?.loss))
+    }
+
+    /// The number of each epoch that was validated, and its validation accuracy in [0, 1].
+    pub fn validation_accuracies(&self) -> Vec<(f64, f64)> {
+        self.points(|epoch| Some(epoch.validation?.accuracy))
+    }
+
+    fn points(&self, value: fn(&EpochRecord) -> Option<f64>) -> Vec<(f64, f64)> {
+        let point = |epoch: &EpochRecord| Some((epoch.epoch as f64, value(epoch)?));
+        self.epochs.iter().filter_map(point).collect()
+    }
+
     /// Training time in seconds.
     pub fn seconds(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).sum()
@@ -161,6 +186,31 @@ mod tests {
             record.line(12),
             " 3/12          0.5123   81.21 %                 –         –     2.5 s     21,234"
         );
+    }
+
+    #[test]
+    fn curves_are_points() {
+        let epoch = |epoch, loss, validation: Option<f64>| EpochRecord {
+            epoch,
+            training: Score {
+                loss,
+                accuracy: 0.5,
+            },
+            validation: validation.map(|accuracy| Score {
+                loss: 2.0,
+                accuracy,
+            }),
+            learning_rate: 1e-3,
+            seconds: 1.0,
+            images_per_second: 1.0,
+        };
+        let history = History {
+            epochs: vec![epoch(1, 0.75, None), epoch(2, 0.25, Some(0.9))],
+        };
+        assert_eq!(history.training_losses(), [(1.0, 0.75), (2.0, 0.25)]);
+        assert_eq!(history.training_accuracies(), [(1.0, 0.5), (2.0, 0.5)]);
+        assert_eq!(history.validation_losses(), [(2.0, 2.0)]);
+        assert_eq!(history.validation_accuracies(), [(2.0, 0.9)]);
     }
 
     #[test]

@@ -3,9 +3,13 @@
 use super::check::ensure;
 use super::colour::{Colour, MUTED};
 use super::figure::Figure;
+use super::font;
 use super::stroke;
 use super::text::{self, Text};
 use crate::error::Result;
+use crate::language::said;
+use std::collections::BTreeSet;
+
 use plotters::style::RGBColor;
 
 /// The space at the edges of every picture.
@@ -19,6 +23,9 @@ pub(super) const GRID_WIDTH: f64 = 820.0;
 pub(super) const TITLE: f64 = 16.0;
 pub(super) const LABEL: f64 = 12.5;
 pub(super) const SMALL: f64 = 11.5;
+
+/// The height of a line below the picture.
+const NOTE: f64 = 20.0;
 
 /// Device pixels per CSS pixel.
 pub(super) const DEVICE_SCALE: f64 = 2.0;
@@ -149,6 +156,15 @@ impl PlacedImage {
         }
     }
 
+    /// The colours of the device pixels that the image covers, row by row.
+    pub(super) fn device_pixels(&self) -> impl Iterator<Item = Colour> + '_ {
+        let (width, height) = self.area.device_size();
+        (0..height).flat_map(move |y| {
+            let row = nearest(y, height, self.rows);
+            (0..width).map(move |x| self.colour(nearest(x, width, self.columns), row))
+        })
+    }
+
     /// The colour of one pixel of the image.
     pub(super) fn colour(&self, column: usize, row: usize) -> Colour {
         let start = 3 * (row * self.columns + column);
@@ -240,14 +256,38 @@ impl Canvas {
         }
     }
 
-    /// The figure; an error if its texts are in a font that cannot be read.
-    pub(super) fn finish(self, alt_text: String) -> Result<Figure> {
-        for shape in &self.shapes {
-            if let Shape::Text(text) = shape {
-                text.check_font()?;
-            }
+    /// The figure, with a line that names the characters for which the font has no letter.
+    pub(super) fn finish(mut self, alt_text: String) -> Figure {
+        if let Some(line) = self.without_letters() {
+            self.height += NOTE;
+            let at = (MARGIN, self.height - MARGIN);
+            self.text(Text::new(&line, at, SMALL).colour(MUTED));
         }
-        Ok(Figure::new(self, alt_text))
+        Figure::new(self, alt_text)
+    }
+
+    fn without_letters(&self) -> Option<String> {
+        const MOST: usize = 6;
+        let texts = self.shapes.iter().filter_map(|shape| match shape {
+            Shape::Text(text) => Some(text),
+            _ => None,
+        });
+        let missing: BTreeSet<char> = texts
+            .flat_map(|text| font::missing(&text.content, text.bold))
+            .collect();
+        let codes: Vec<String> = missing
+            .iter()
+            .take(MOST)
+            .map(|sign| format!("U+{:04X}", u32::from(*sign)))
+            .collect();
+        let more = if missing.len() > MOST { " …" } else { "" };
+        let codes = codes.join(", ") + more;
+        (!missing.is_empty()).then(|| {
+            said!(
+                "The picture's font has no letter for {codes}.",
+                "この図のフォントには {codes} の文字がありません。"
+            )
+        })
     }
 }
 

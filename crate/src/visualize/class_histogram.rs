@@ -136,7 +136,7 @@ impl Histogram<'_> {
                 .colour(MUTED)
                 .align(Align::Centre),
         );
-        canvas.finish(self.alt_text)
+        Ok(canvas.finish(self.alt_text))
     }
 
     fn lying(self) -> Result<Figure> {
@@ -185,7 +185,7 @@ impl Histogram<'_> {
         let below = (plot.centre().0, plot.bottom() + 39.0);
         let x_title = Text::new(number_title(), below, LABEL);
         canvas.text(x_title.colour(MUTED).align(Align::Centre));
-        canvas.finish(self.alt_text)
+        Ok(canvas.finish(self.alt_text))
     }
 
     fn legend_height(&self) -> f64 {

@@ -4,6 +4,8 @@ use super::axis::Axis;
 use super::colour::{Colour, diverging, sequential};
 use super::colour_bar::ColourBar;
 use super::viridis::viridis;
+use plotters::style::RGBColor;
+use plotters::style::colors::colormaps::ColorMap;
 
 /// Which colours stand for which values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,14 @@ impl ColourScale {
             ColourScale::Sequential => sequential(position),
             ColourScale::Viridis => viridis(position),
         }
+    }
+}
+
+/// As one of plotters' colour maps: `ColourScale::Viridis.get_color(0.7)`. What lies outside `min` to `max`
+/// has the colour of that end.
+impl ColorMap<RGBColor, f64> for ColourScale {
+    fn get_color_normalized(&self, value: f64, min: f64, max: f64) -> RGBColor {
+        self.at(((value - min) / (max - min)).clamp(0.0, 1.0))
     }
 }
 
@@ -77,5 +87,25 @@ impl Scale {
         let ticks = axis.ticks.iter();
         let ticks = ticks.map(|tick| (axis.position(tick.value), tick.label.clone()));
         ColourBar::new(self.colours, ticks.collect(), title, height)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plotters_takes_it_for_a_colour_map() {
+        let viridis = ColourScale::Viridis;
+        assert_eq!(viridis.get_color(0.0), RGBColor(0x44, 0x01, 0x54));
+        assert_eq!(
+            viridis.get_color_normalized(9.0, 5.0, 7.0),
+            viridis.get_color(1.0)
+        );
+        let diverging = ColourScale::Diverging.get_color_normalized(0.0, -3.0, 3.0);
+        assert_eq!(diverging, RGBColor(255, 255, 255));
+        // Plotters' own map has eight colours, and straight lines in between.
+        let own = plotters::style::colors::colormaps::ViridisRGB.get_color(0.5_f64);
+        assert!(viridis.get_color(0.5).1.abs_diff(own.1) < 20);
     }
 }

@@ -59,7 +59,7 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
         side.min(320.0),
     );
     bar.draw(&mut canvas, (matrix.right() + ColourBar::GAP, matrix.y));
-    canvas.finish(alt_text(title, &accuracy, &names, counts))
+    Ok(canvas.finish(alt_text(title, &accuracy, &names, counts)))
 }
 
 fn check(names: &[String], counts: &[Vec<usize>]) -> Result<()> {

@@ -1,118 +1,104 @@
-//! The fonts of the pictures, and which of them has a character.
+//! The fonts of the pictures, embedded: letters of Lato, kana and kanji of Noto Sans JP (`fonts/README.md`).
 //!
-//! Latin text is in the font that the crate embeds, Japanese text in one that it reads from its
-//! folder: forty times as large, it would be part of every cell of a notebook.
+//! plotters gets them, too, under the names that its documentation uses, so that a cell can draw text on
+//! a machine without fonts.
 
-use crate::error::{Error, Result};
-use ab_glyph::{Font as _, FontArc, GlyphId};
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// A font, or why it cannot be read.
-type Read = std::result::Result<FontArc, String>;
+use ab_glyph::{Font as _, FontRef, GlyphId};
+use plotters::style::{FontStyle, register_font};
 
-/// The glyph of a character: the Latin font's where it has one, else the Japanese font's.
-///
-/// What neither has is the Latin font's empty box; `None` if the embedded font cannot be read.
-pub(super) fn glyph(sign: char, bold: bool) -> Option<(&'static FontArc, GlyphId)> {
-    let latin = latin(bold)?;
-    let in_latin = latin.glyph_id(sign);
-    if is_missing(in_latin)
-        && let Ok(japanese) = japanese(bold)
-    {
-        let in_japanese = japanese.glyph_id(sign);
-        if !is_missing(in_japanese) {
-            return Some((japanese, in_japanese));
-        }
-    }
-    Some((latin, in_latin))
-}
+/// The names by which plotters' examples ask for a font.
+const NAMES: [&str; 9] = [
+    "sans-serif",
+    "serif",
+    "monospace",
+    "Arial",
+    "Calibri",
+    "Helvetica",
+    "Times New Roman",
+    "Courier New",
+    "Lato",
+];
 
-/// Whether the Latin font has every character of a text.
-pub(super) fn is_latin(text: &str, bold: bool) -> bool {
-    latin(bold).is_none_or(|font| !text.chars().any(|sign| is_missing(font.glyph_id(sign))))
-}
-
-/// An error if a text needs the Japanese font and that cannot be read.
-pub(super) fn ensure_readable(text: &str, bold: bool) -> Result<()> {
-    if is_latin(text, bold) {
-        Ok(())
-    } else {
-        usable(japanese(bold), &japanese_path(bold))
-    }
-}
-
-fn usable(font: &Read, path: &Path) -> Result<()> {
-    match font {
-        Ok(_) => Ok(()),
-        Err(reason) => Err(Error::file(
-            path,
-            format!("the font for Japanese text cannot be read; bring it back with git ({reason})"),
-        )),
-    }
-}
-
-/// The glyph that stands for characters a font does not have.
-fn is_missing(glyph: GlyphId) -> bool {
-    glyph.0 == 0
-}
-
-// Each cell of a notebook is a library of its own with its own statics, so fonts are read on first
-// use in each.
-
-/// The embedded font; `None` if it cannot be read.
-fn latin(bold: bool) -> Option<&'static FontArc> {
-    static FONTS: [OnceLock<Option<FontArc>>; 2] = [const { OnceLock::new() }; 2];
-    let bytes: &'static [u8] = if bold {
+fn file(bold: bool) -> &'static [u8] {
+    if bold {
         include_bytes!("../../fonts/WorkshopSans-Bold.ttf")
     } else {
         include_bytes!("../../fonts/WorkshopSans-Regular.ttf")
-    };
+    }
+}
+
+/// The font; `None` if it cannot be read.
+pub(super) fn font(bold: bool) -> Option<&'static FontRef<'static>> {
+    static FONTS: [OnceLock<Option<FontRef<'static>>>; 2] = [const { OnceLock::new() }; 2];
     FONTS[usize::from(bold)]
-        .get_or_init(|| FontArc::try_from_slice(bytes).ok())
+        .get_or_init(|| FontRef::try_from_slice(file(bold)).ok())
         .as_ref()
 }
 
-/// The font with kana and kanji.
-fn japanese(bold: bool) -> &'static Read {
-    static FONTS: [OnceLock<Read>; 2] = [const { OnceLock::new() }; 2];
-    FONTS[usize::from(bold)].get_or_init(|| read(&japanese_path(bold)))
+/// The characters of a text that the font does not have; its glyph for them is an empty box.
+pub(super) fn missing(text: &str, bold: bool) -> Vec<char> {
+    let is_missing = |sign: &char| font(bold).is_some_and(|font| is_box(font.glyph_id(*sign)));
+    let mut missing: Vec<char> = text.chars().filter(is_missing).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    missing
 }
 
-fn japanese_path(bold: bool) -> PathBuf {
-    let style = if bold { "Bold" } else { "Regular" };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fonts");
-    folder.join(format!("WorkshopSansJP-{style}.ttf"))
+/// Whether a character needs the Japanese half of the font.
+pub(super) fn is_japanese(sign: char) -> bool {
+    /// CJK radicals: what is before them is in the Latin half, or in neither.
+    const FIRST: char = '\u{2E80}';
+    sign >= FIRST
 }
 
-fn read(path: &Path) -> Read {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    FontArc::try_from_vec(bytes).map_err(|error| error.to_string())
+/// The glyph that stands for characters a font does not have.
+pub(super) fn is_box(glyph: GlyphId) -> bool {
+    glyph.0 == 0
+}
+
+// SAFETY: this runs while the crate is loaded, when the standard library is ready. It writes into
+// plotters' table of fonts, which has a lock.
+#[ctor::ctor(unsafe)]
+fn register() {
+    for (bold, style) in [(false, FontStyle::Normal), (true, FontStyle::Bold)] {
+        for name in NAMES {
+            // Without it, plotters says itself that there is no font.
+            let _ = register_font(name, style, file(bold));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
+    use plotters::style::IntoFont as _;
+
     use super::*;
 
-    fn file_name(sign: char, bold: bool) -> &'static str {
-        let (font, glyph) = glyph(sign, bold).unwrap();
-        assert!(!is_missing(glyph), "{sign} is missing");
-        match latin(bold).unwrap().units_per_em() == font.units_per_em() {
-            true => "Latin",
-            false => "Japanese",
+    #[test]
+    fn one_font_has_letters_and_kanji() {
+        for bold in [false, true] {
+            let signs = "aé1 …×→“あアｱ亜熙髙、。「」（）ー〜・Ａ１㎜①";
+            assert_eq!(missing(signs, bold), []);
+            assert_eq!(missing("ネコ🐈🐈", bold), ['🐈']);
         }
+        assert!(is_japanese('、') && is_japanese('Ａ') && !is_japanese('→'));
     }
 
     #[test]
-    fn each_character_comes_from_the_font_that_has_it() {
-        for bold in [false, true] {
-            for sign in "aé1 …×→“".chars() {
-                assert_eq!(file_name(sign, bold), "Latin", "{sign}");
-            }
-            for sign in "あアｱ亜熙髙、。「」（）ー〜・Ａ１㎜①".chars() {
-                assert_eq!(file_name(sign, bold), "Japanese", "{sign}");
-            }
+    fn plotters_finds_them_by_its_usual_names() {
+        for name in NAMES {
+            let (width, _) = (name, 20.0).into_font().box_size("靴 Bag").unwrap();
+            assert!(width > 40, "{name}: {width}");
         }
+        let bold = ("sans-serif", 20.0, FontStyle::Bold).into_font();
+        let normal = ("sans-serif", 20.0).into_font();
+        let width = |font: plotters::style::FontDesc<'static>| font.box_size("Bag").unwrap().0;
+        assert!(width(bold) > width(normal));
+        assert!(("no such font", 20.0).into_font().box_size("Bag").is_err());
     }
 
     /// The characters of the texts in `say(…)` and `said!(…)` of a source file.
@@ -170,37 +156,12 @@ mod tests {
             let source = std::fs::read_to_string(&path).unwrap();
             for sign in spoken(&source).into_iter().filter(|sign| !sign.is_ascii()) {
                 for bold in [false, true] {
-                    let found = glyph(sign, bold).is_some_and(|(_, glyph)| !is_missing(glyph));
-                    assert!(found, "{sign} of {} is in no font", path.display());
+                    let missing = missing(&sign.to_string(), bold);
+                    assert_eq!(missing, [], "{}", path.display());
                 }
                 checked += 1;
             }
         }
         assert!(checked > 1_000, "{checked} characters");
-    }
-
-    #[test]
-    fn what_no_font_has_is_the_empty_box() {
-        assert_eq!(glyph('🥾', false).unwrap().1.0, 0);
-        assert!(!is_latin("🥾", false) && ensure_readable("🥾", false).is_ok());
-    }
-
-    #[test]
-    fn a_font_that_cannot_be_read_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("Japanese.ttf");
-        let message = || {
-            usable(&read(&path), &path)
-                .expect_err("no font")
-                .to_string()
-        };
-        assert!(message().contains("Japanese.ttf: the font for Japanese text cannot be read"));
-        std::fs::write(&path, "not a font").unwrap();
-        assert!(
-            message().contains("bring it back with git"),
-            "{}",
-            message()
-        );
-        assert!(usable(&read(&japanese_path(false)), &path).is_ok());
     }
 }

@@ -71,7 +71,7 @@ pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) ->
         layout.draw_matrix(&mut canvas, matrix, &scale, corner);
     }
     bar.draw(&mut canvas, (right + ColourBar::GAP, top + 4.0));
-    canvas.finish(alt_text(title, matrices, &scale, settings))
+    Ok(canvas.finish(alt_text(title, matrices, &scale, settings)))
 }
 
 fn check(matrices: &[Matrix], settings: &HeatMapSettings) -> Result<()> {

@@ -75,7 +75,7 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
         bar.draw(&mut canvas, (right + ColourBar::GAP, heading.bottom()));
     }
     let grid = (rows, layout.columns);
-    canvas.finish(alt_text(title, pictures, grid, settings))
+    Ok(canvas.finish(alt_text(title, pictures, grid, settings)))
 }
 
 /// The colours of all overlays, none without overlays; an error if they differ.

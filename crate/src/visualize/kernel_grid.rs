@@ -87,7 +87,7 @@ pub fn kernel_grid(
         layout.draw_kernels(&mut canvas, group, &scale, (left + layout.left, kernels));
     }
     bar.draw(&mut canvas, (bar_left, kernels));
-    canvas.finish(alt_text(title, groups, &scale, settings))
+    Ok(canvas.finish(alt_text(title, groups, &scale, settings)))
 }
 
 fn matrices(groups: &[KernelGroup]) -> impl Iterator<Item = &Matrix> {

@@ -109,7 +109,7 @@ fn figure(
         let area = Area::new(MARGIN, top, width, panels);
         words.push(draw_panels(&mut canvas, area, epochs, steps));
     }
-    canvas.finish(words.join(say(" ", "")))
+    Ok(canvas.finish(words.join(say(" ", ""))))
 }
 
 fn sentence(text: &str) -> String {

@@ -70,7 +70,7 @@ pub fn line_plot(
         &mut canvas,
         Area::new(MARGIN, heading.bottom(), width, height),
     );
-    canvas.finish(alt_text(title, series, settings))
+    Ok(canvas.finish(alt_text(title, series, settings)))
 }
 
 fn y_axis(series: &[LineSeries], settings: &LinePlotSettings) -> Axis {

@@ -8,6 +8,7 @@
 //! `render` hands these shapes to the bitmap or the SVG backend of plotters.
 
 mod axis;
+mod bars;
 mod canvas;
 mod check;
 mod class_histogram;
@@ -31,12 +32,17 @@ mod picture;
 mod pixel_values;
 mod prediction_bars;
 mod render;
+mod shared_generics;
 mod step_curve;
 mod steps;
 mod stroke;
 mod text;
 mod viridis;
 
+#[doc(hidden)]
+pub use shared_generics::shared_generics;
+
+pub use bars::bars;
 pub use class_histogram::{CountSeries, class_histogram};
 pub use colour_scale::ColourScale;
 pub use confusion_matrix::confusion_matrix;

@@ -1,9 +1,12 @@
 //! One image as it comes from the data set or from a file.
 
-use super::canvas::{Area, PlacedImage};
-use super::check::ensure;
+use super::canvas::{Area, DEVICE_SCALE, PlacedImage};
+use super::check::{ensure, invalid};
 use super::overlay::Overlay;
 use crate::error::Result;
+use plotters::element::BitMapElement;
+
+const ELEMENT: &str = "element";
 
 /// A grey or colour image with what is to be said about it.
 ///
@@ -75,6 +78,35 @@ impl Picture {
         }
     }
 
+    /// The image as plotters draws one, with its heat map if it has one: `root.draw(&picture.element((x, y), 3)?)`.
+    ///
+    /// `at` is the upper left corner, in the coordinates of what it is drawn on; each pixel becomes a
+    /// square of `scale` × `scale` pixels, without smoothing. Caption and mark are left to you.
+    ///
+    /// # Errors
+    /// [`Error::Picture`](crate::Error::Picture) if the numbers of the picture do not fit together, or
+    /// `scale` is not in [1, 64].
+    pub fn element<C>(&self, at: C, scale: u32) -> Result<BitMapElement<'static, C>> {
+        let (size, rgb) = self.enlarged(scale)?;
+        BitMapElement::with_owned_buffer(at, size, rgb)
+            .ok_or_else(|| invalid(ELEMENT, "the image is too large".to_owned()))
+    }
+
+    /// Columns and rows, and three bytes for each pixel, row by row.
+    fn enlarged(&self, scale: u32) -> Result<((u32, u32), Vec<u8>)> {
+        ensure((1..=64).contains(&scale), ELEMENT, || {
+            format!("scale is {scale}; give a number in [1, 64]")
+        })?;
+        self.check(ELEMENT, 0)?;
+        let side = |pixels: usize| pixels as f64 * f64::from(scale) / DEVICE_SCALE;
+        let area = Area::new(0.0, 0.0, side(self.width), side(self.height));
+        let (image, (columns, rows)) = (self.placed(area), area.device_size());
+        let rgb = image
+            .device_pixels()
+            .flat_map(|colour| [colour.0, colour.1, colour.2]);
+        Ok(((columns as u32, rows as u32), rgb.collect()))
+    }
+
     /// An error if there is an overlay, for functions that show no colour bar for it.
     pub(super) fn check_plain(&self, function: &'static str, index: usize) -> Result<()> {
         self.check(function, index)?;
@@ -130,5 +162,60 @@ impl Picture {
             Some(overlay) => overlay.over(&image),
             None => image,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plotters::prelude::{BitMapBackend, IntoDrawingArea as _};
+
+    use super::*;
+
+    fn drawn(picture: &Picture, scale: u32, (width, height): (u32, u32)) -> Vec<u8> {
+        let mut pixels = vec![7; (3 * width * height) as usize];
+        {
+            let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+            area.draw(&picture.element((1, 0), scale).unwrap()).unwrap();
+            area.present().unwrap();
+        }
+        pixels.into_iter().step_by(3).collect()
+    }
+
+    #[test]
+    fn plotters_draws_each_pixel_as_a_square() {
+        let picture = Picture::grey(2, 1, vec![10, 200]);
+        let row = [7, 10, 10, 200, 200];
+        assert_eq!(drawn(&picture, 2, (5, 3)), [row, row, [7; 5]].concat());
+        assert_eq!(drawn(&picture, 1, (3, 1)), [7, 10, 200]);
+    }
+
+    #[test]
+    fn a_heat_map_is_drawn_with_it() {
+        let heat = Overlay {
+            rows: 1,
+            columns: 2,
+            values: vec![0.0, 1.0],
+            smooth: false,
+            opacity: 1.0,
+            ..Overlay::default()
+        };
+        let picture = Picture::grey(2, 1, vec![10, 200]).overlaid(heat);
+        // The red of viridis' ends.
+        assert_eq!(drawn(&picture, 1, (3, 1)), [7, 0x44, 0xFD]);
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_said() {
+        let message = |picture: Picture, scale| {
+            let refused = picture.element((0, 0), scale).err();
+            refused.expect("an error").to_string()
+        };
+        let good = Picture::grey(2, 1, vec![10, 200]);
+        assert!(message(good.clone(), 0).contains("scale is 0; give a number in [1, 64]"));
+        assert!(message(good, 65).contains("scale is 65"));
+        assert!(
+            message(Picture::grey(2, 2, vec![0]), 1).contains("4"),
+            "4 values are needed"
+        );
     }
 }

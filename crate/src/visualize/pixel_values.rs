@@ -49,7 +49,7 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
         let ink = text_on(grey(f64::from(value) / 255.0));
         canvas.text(number.colour(ink).align(Align::Centre).middle());
     }
-    canvas.finish(alt_text(title, picture))
+    Ok(canvas.finish(alt_text(title, picture)))
 }
 
 fn check(picture: &Picture) -> Result<()> {

@@ -75,7 +75,7 @@ fn draw(
         top += row.height + ROW_GAP;
     }
     draw_axis(&mut canvas, top - ROW_GAP, (left, width));
-    canvas.finish(alt_text(title, names, &rows))
+    Ok(canvas.finish(alt_text(title, names, &rows)))
 }
 
 fn check(names: &[String], predictions: &[Prediction], classes_shown: Option<usize>) -> Result<()> {

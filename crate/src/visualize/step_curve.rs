@@ -65,10 +65,10 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
     );
     let steps = counted(values.len(), ["step", "steps"], ["", "ステップ"]);
     let last = significant(last, 3);
-    canvas.finish(said!(
+    Ok(canvas.finish(said!(
         "{quantity} over {steps}, at last {last}, smoothed.",
         "{quantity} ({steps})。最後の値は {last} (平滑化)。"
-    ))
+    )))
 }
 
 #[cfg(test)]

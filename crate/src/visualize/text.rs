@@ -4,11 +4,10 @@
 //! glyph, so that letters stand unevenly; hence bitmaps get their glyphs from here.
 
 use super::colour::{Colour, INK};
-use super::font::{self, glyph, is_latin};
+use super::font::{font, is_box, is_japanese};
 use super::line_breaks::pieces;
-use crate::error::Result;
 use crate::language::{said, say};
-use ab_glyph::{Font as _, FontArc, GlyphId, ScaleFont as _, point};
+use ab_glyph::{Font as _, FontRef, GlyphId, ScaleFont as _, point};
 
 /// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
 const FAMILY: &str = "Lato, Carlito, Arial, sans-serif";
@@ -84,16 +83,11 @@ impl Text {
 
     /// The families of fonts that an SVG names.
     pub(super) fn family(&self) -> &'static str {
-        if is_latin(&self.content, self.bold) {
-            FAMILY
-        } else {
+        if self.content.chars().any(is_japanese) {
             JAPANESE_FAMILY
+        } else {
+            FAMILY
         }
-    }
-
-    /// An error if the font that the text needs cannot be read.
-    pub(super) fn check_font(&self) -> Result<()> {
-        font::ensure_readable(&self.content, self.bold)
     }
 
     /// The point on the baseline.
@@ -228,10 +222,12 @@ pub(super) fn rasterise(text: &Text, scale: f64, mut paint: impl FnMut(i32, i32,
     } else {
         (x + shift, y.round() as i32)
     };
-    for (start, font, glyph) in line.glyphs {
+    // No letter, no box: the picture says below what is missing.
+    let letters = line.glyphs.into_iter().filter(|(_, glyph)| !is_box(*glyph));
+    for (start, glyph) in letters {
         let position = point((along + start) as f32, 0.0);
-        let glyph = glyph.with_scale_and_position(px_scale(font, size), position);
-        let Some(outline) = font.outline_glyph(glyph) else {
+        let glyph = glyph.with_scale_and_position(line.scale, position);
+        let Some(outline) = line.font.outline_glyph(glyph) else {
             continue;
         };
         let corner = outline.px_bounds().min;
@@ -250,41 +246,47 @@ pub(super) fn rasterise(text: &Text, scale: f64, mut paint: impl FnMut(i32, i32,
 
 /// A line of text as glyphs.
 struct Line {
-    /// Where each glyph starts, its font and its number there.
-    glyphs: Vec<(f64, &'static FontArc, GlyphId)>,
+    font: &'static FontRef<'static>,
+    /// See [`px_scale`].
+    scale: f32,
+    /// Where each glyph starts, and its number.
+    glyphs: Vec<(f64, GlyphId)>,
     width: f64,
 }
 
 impl Line {
-    /// `None` if the embedded font cannot be read.
+    /// `None` if the font cannot be read.
     fn set(text: &str, size: f64, bold: bool) -> Option<Line> {
-        let mut line = Line {
-            glyphs: Vec::with_capacity(text.len()),
-            width: 0.0,
-        };
+        let font = font(bold)?;
+        let scale = px_scale(font, size);
+        let scaled = font.as_scaled(scale);
+        let mut glyphs: Vec<(f64, GlyphId)> = Vec::with_capacity(text.len());
+        let mut width = 0.0;
         for sign in text.chars() {
-            let (font, glyph) = glyph(sign, bold)?;
-            let scaled = font.as_scaled(px_scale(font, size));
-            if let Some(&(_, before, previous)) = line.glyphs.last()
-                && std::ptr::eq(before, font)
-            {
-                line.width += f64::from(scaled.kern(previous, glyph));
+            let glyph = font.glyph_id(sign);
+            if let Some(&(_, previous)) = glyphs.last() {
+                width += f64::from(scaled.kern(previous, glyph));
             }
-            line.glyphs.push((line.width, font, glyph));
-            line.width += f64::from(scaled.h_advance(glyph));
+            glyphs.push((width, glyph));
+            width += f64::from(scaled.h_advance(glyph));
         }
-        Some(line)
+        Some(Line {
+            font,
+            scale,
+            glyphs,
+            width,
+        })
     }
 }
 
-/// ab_glyph measures a font by its ascent plus descent, CSS by its em square, in which both fonts
-/// have the size that is asked for.
-fn px_scale(font: &FontArc, size: f64) -> f32 {
+/// ab_glyph measures a font by its ascent plus descent, CSS by its em square.
+fn px_scale(font: &FontRef, size: f64) -> f32 {
     size as f32 * font.height_unscaled() / font.units_per_em().unwrap_or(2000.0)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::font::missing;
     use super::*;
     use crate::language::{Language, speaking};
 
@@ -306,7 +308,7 @@ mod tests {
         for bold in [false, true] {
             let signs = "−×±…–→←⁻⁰¹²³⁴⁵⁶⁷⁸⁹%,.éßŁαη“”";
             for sign in signs.chars() {
-                assert!(is_latin(&sign.to_string(), bold), "{sign} is missing");
+                assert_eq!(missing(&sign.to_string(), bold), []);
             }
         }
     }

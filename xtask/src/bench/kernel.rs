@@ -121,29 +121,51 @@ pub(super) fn cells(bench: &Bench) -> Result<()> {
     .publish(bench, versions(bench)?)
 }
 
-/// The first wrong cells of kernels: what a participant types before anything else.
+/// The first wrong cell of a kernel.
 pub(super) fn mistakes(bench: &Bench) -> Result<()> {
+    let what = "the answer to a kernel's first wrong cell";
+    let cells = ["a closure to keep", "an unfinished line", "a wrong type"];
+    beside_stock(bench, "mistakes", what, &cells)
+}
+
+/// The first chart that a cell draws with plotters, and another one.
+pub(super) fn figures(bench: &Bench) -> Result<()> {
+    let what = "a cell that draws a chart with plotters";
+    beside_stock(
+        bench,
+        "figures",
+        what,
+        &["the first of a kernel", "another"],
+    )
+}
+
+/// A worker's `seconds`, one for each of the cells, beside those of evcxr as it comes.
+fn beside_stock(
+    bench: &Bench,
+    name: &'static str,
+    what: &'static str,
+    cells: &[&str],
+) -> Result<()> {
     let mut workers = workers(bench, &["gasshuku", "stock"])?;
-    let names = ["a closure to keep", "an unfinished line", "a wrong type"];
-    let mut cases: Vec<Case> = names
+    let mut cases: Vec<Case> = cells
         .iter()
         .map(|name| empty(name, Unit::Seconds, 2))
         .collect();
     for run in 0..bench.runs {
-        println!("mistakes: run {} of {}", run + 1, bench.runs);
+        println!("{name}: run {} of {}", run + 1, bench.runs);
         for side in turns(run, workers.len()) {
             if side == 1 && run > 0 {
                 continue;
             }
-            let answer = workers[side].ask("mistakes")?;
+            let answer = workers[side].ask(name)?;
             for (case, seconds) in cases.iter_mut().zip(numbers(&answer, "seconds")?) {
                 case.sides[side].push(seconds);
             }
         }
     }
     Report {
-        name: "mistakes",
-        what: "the answer to a kernel's first wrong cell",
+        name,
+        what,
         sides: &["gasshuku", "evcxr as it comes"],
         cases,
         notes: vec![STOCK.to_owned()],
