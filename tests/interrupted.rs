@@ -159,3 +159,25 @@ fn a_finished_training_is_left_as_it_is() {
     finish(program("resume", &checkpoint));
     assert_eq!(content(&checkpoint).1, before.1);
 }
+
+/// Outside a notebook there is nothing that moves: a line an epoch, in a terminal as in a file.
+#[test]
+fn a_program_prints_a_line_an_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = program("train", &folder.path().join("printed.safetensors"));
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let [first, heading, epochs @ .., done] = &lines[..] else {
+        panic!("{text}")
+    };
+    assert_eq!(
+        *first,
+        "training on 297 images, 33 held back for validation, 10 steps an epoch, device Cpu"
+    );
+    assert!(heading.starts_with("epoch   training loss  accuracy"));
+    let numbers: Vec<&str> = epochs.iter().map(|line| &line[..5]).collect();
+    assert_eq!(numbers, ["  1/4", "  2/4", "  3/4", "  4/4"]);
+    assert_eq!(*done, "DONE");
+    assert!(!text.contains(['\r', '\u{1b}']), "{text}");
+}

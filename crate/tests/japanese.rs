@@ -19,7 +19,7 @@ fn assert_says(figure: impl FnOnce() -> gasshuku::Result<Figure>, alt_text: &str
         "{}",
         figure.alt_text()
     );
-    assert!(figure.png().is_ok());
+    figure.png().unwrap();
     let svg = figure.svg().unwrap();
     let document = Document::parse(&svg).unwrap();
     let written: Vec<&str> = (document.descendants())

@@ -118,12 +118,13 @@ fn a_cell_shows_html_and_plain_text() {
     let figure = small_figure("A <b>\"title\"</b> & 'more'\nin two lines");
     let blocks = figure.evcxr_blocks().unwrap();
     let lines: Vec<&str> = blocks.lines().collect();
-    assert_eq!(lines.len(), 6);
-    assert_eq!(lines[0], "EVCXR_BEGIN_CONTENT text/html");
-    assert_eq!(lines[2], "EVCXR_END_CONTENT");
-    assert_eq!(lines[3], "EVCXR_BEGIN_CONTENT text/plain");
-    assert_eq!(lines[4], figure.alt_text());
-    assert_eq!(lines[5], "EVCXR_END_CONTENT");
+    assert_eq!(lines.len(), 9);
+    for (index, kind) in ["text/html", "image/png", "text/plain"].iter().enumerate() {
+        let begin = format!("EVCXR_BEGIN_CONTENT {kind}");
+        assert_eq!(lines[3 * index], begin);
+        assert_eq!(lines[3 * index + 2], "EVCXR_END_CONTENT");
+    }
+    assert_eq!(lines[7], figure.alt_text());
 
     let element = format!("{}/>", lines[1].strip_suffix('>').unwrap());
     let html = Document::parse(&element).unwrap();
@@ -144,10 +145,49 @@ fn a_cell_shows_html_and_plain_text() {
         .split('"')
         .next()
         .unwrap();
-    let png = base64::engine::general_purpose::STANDARD
-        .decode(data)
+    assert!(lines[1].contains("src=\"data:image/svg+xml;base64,"));
+    let file = |data| {
+        base64::engine::general_purpose::STANDARD
+            .decode(data)
+            .unwrap()
+    };
+    assert_eq!(file(data), figure.svg().unwrap().into_bytes());
+    assert_eq!(file(lines[4]), figure.png().unwrap());
+}
+
+/// Where the reader's machine has another font, a text takes the room that was made for it.
+#[test]
+fn texts_of_an_svg_have_their_widths() {
+    let svg = small_figure("A title").svg().unwrap();
+    let document = Document::parse(&svg).unwrap();
+    let title = (document.descendants())
+        .find(|node| node.has_tag_name("text"))
         .unwrap();
-    assert_eq!(png, figure.png().unwrap());
+    assert_eq!(title.text().unwrap().trim(), "A title");
+    // The file's own numbers: advances 1389, 486, 744, 508, 744, 497, 1068, and −67 between A and space, of
+    // 2000 to the em of 32 pixels: 85.9.
+    assert_eq!(title.attribute("textLength"), Some("86"));
+    assert_eq!(title.attribute("lengthAdjust"), Some("spacingAndGlyphs"));
+}
+
+#[test]
+fn what_the_font_does_not_have_is_named_below_the_picture() {
+    let texts = texts_of(&small_figure("A 🐈 and its 🐕"));
+    let last = texts.last().unwrap();
+    assert_eq!(
+        last,
+        "The picture's font has no letter for U+1F408, U+1F415."
+    );
+    let plain = small_figure("A cat");
+    assert!(
+        !texts_of(&plain)
+            .iter()
+            .any(|text| text.contains("no letter"))
+    );
+}
+
+fn texts_of(figure: &Figure) -> Vec<String> {
+    texts(&figure.svg().unwrap())
 }
 
 #[test]

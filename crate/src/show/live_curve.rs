@@ -106,10 +106,7 @@ fn drawing(
             .clone();
         let figure = visualize::step_curve(&quantity, &values)?;
         let words = figure.alt_text().to_owned();
-        Ok(vec![
-            ("text/html", figure.svg_image()?),
-            ("text/plain", words),
-        ])
+        Ok(vec![("text/html", figure.image()?), ("text/plain", words)])
     }
 }
 
@@ -147,7 +144,7 @@ mod tests {
         let last = messages.len() - 1;
         assert_eq!(words(last), "loss over 2 steps, at last 4.00, smoothed.");
         let html = messages[last]["data"]["text/html"].as_str().unwrap();
-        assert!(html.contains("data:image/png"), "what stays is no SVG");
+        assert!(html.contains("data:image/svg+xml"), "what stays is sharp");
         assert!(
             messages
                 .iter()

@@ -92,6 +92,7 @@ impl Show for Runs {
         let html = figure.image()? + &table.html();
         Ok(vec![
             ("text/html", html),
+            figure.png_image()?,
             ("text/plain", format!("{}\n{table}", figure.alt_text())),
         ])
     }

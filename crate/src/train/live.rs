@@ -91,7 +91,7 @@ impl Live {
         let (history, steps) = (self.history.clone(), self.steps.clone());
         display.draw(move || {
             let figure = curves(&history, &steps)?;
-            let html = bar.html() + &figure.svg_image()?;
+            let html = bar.html() + &figure.image()?;
             Ok(vec![("text/html", html), ("text/plain", bar.text)])
         });
     }
@@ -124,7 +124,11 @@ impl Live {
                 escape(&table)
             );
         let plain = format!("{table}\n{}", figure.alt_text());
-        Ok(vec![("text/html", html), ("text/plain", plain)])
+        Ok(vec![
+            ("text/html", html),
+            figure.png_image()?,
+            ("text/plain", plain),
+        ])
     }
 }
 

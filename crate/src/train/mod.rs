@@ -715,7 +715,7 @@ mod tests {
         assert!(text(first, "text/html").contains("progressbar"));
         assert!(text(first, "text/plain").starts_with(announcement));
         let (html, plain) = (text(last, "text/html"), text(last, "text/plain"));
-        assert!(!html.contains("progressbar") && html.contains("data:image/png"));
+        assert!(!html.contains("progressbar") && html.contains("data:image/svg+xml"));
         assert!(
             html.contains(announcement) && html.contains("3/3"),
             "{html}"

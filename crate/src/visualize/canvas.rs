@@ -4,7 +4,6 @@ use super::check::ensure;
 use super::colour::{Colour, MUTED};
 use super::figure::Figure;
 use super::font;
-use super::stroke;
 use super::text::{self, Text};
 use crate::error::Result;
 use crate::language::said;
@@ -121,7 +120,6 @@ impl Stroke {
 
 pub(super) enum Shape {
     Rectangle(Area, Colour),
-    /// A solid line.
     Line(Vec<Point>, Stroke),
     /// A filled polygon with its opacity in [0, 1].
     Polygon(Vec<Point>, Colour, f64),
@@ -204,14 +202,7 @@ impl Canvas {
     }
 
     pub(super) fn line(&mut self, points: Vec<Point>, stroke: Stroke) {
-        match stroke.dash {
-            None => self.shapes.push(Shape::Line(points, stroke)),
-            Some(dash) => {
-                let pieces = stroke::dashes(&points, dash, stroke.width);
-                let lines = pieces.into_iter().map(|piece| Shape::Line(piece, stroke));
-                self.shapes.extend(lines);
-            }
-        }
+        self.shapes.push(Shape::Line(points, stroke));
     }
 
     pub(super) fn polygon(&mut self, points: Vec<Point>, colour: Colour) {

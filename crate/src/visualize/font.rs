@@ -21,7 +21,10 @@ const NAMES: [&str; 9] = [
     "Lato",
 ];
 
-fn file(bold: bool) -> &'static [u8] {
+/// The family's name in the files.
+pub(super) const FAMILY: &str = "Workshop Sans";
+
+pub(super) fn file(bold: bool) -> &'static [u8] {
     if bold {
         include_bytes!("../../fonts/WorkshopSans-Bold.ttf")
     } else {
@@ -54,7 +57,7 @@ pub(super) fn is_japanese(sign: char) -> bool {
 }
 
 /// The glyph that stands for characters a font does not have.
-pub(super) fn is_box(glyph: GlyphId) -> bool {
+fn is_box(glyph: GlyphId) -> bool {
     glyph.0 == 0
 }
 
@@ -94,8 +97,8 @@ mod tests {
             let (width, _) = (name, 20.0).into_font().box_size("靴 Bag").unwrap();
             assert!(width > 40, "{name}: {width}");
         }
-        let bold = ("sans-serif", 20.0, FontStyle::Bold).into_font();
-        let normal = ("sans-serif", 20.0).into_font();
+        let bold = ("sans-serif", 200.0, FontStyle::Bold).into_font();
+        let normal = ("sans-serif", 200.0).into_font();
         let width = |font: plotters::style::FontDesc<'static>| font.box_size("Bag").unwrap().0;
         assert!(width(bold) > width(normal));
         assert!(("no such font", 20.0).into_font().box_size("Bag").is_err());

@@ -370,7 +370,7 @@ mod tests {
         let losses = (0..540 * 100).map(|step| f64::from(step * 7919 % 1000) / 1000.0);
         let epochs = vec![epoch(0.25); 100];
         let figure = training_curves("Training", &epochs, &steps(losses.collect(), 100));
-        let image = figure.unwrap().svg_image().unwrap();
+        let image = figure.unwrap().image().unwrap();
         assert!(image.len() < 60_000, "{} bytes", image.len());
     }
 

@@ -5,7 +5,7 @@
 //! drawn is an error of the function, so that a figure that exists can also be shown.
 //!
 //! Inside, each picture lays out shapes on a `Canvas` in CSS pixels, once and free of generics;
-//! `render` hands these shapes to the bitmap or the SVG backend of plotters.
+//! `render` has plotters write these shapes as an SVG document, and resvg draw that as a PNG file.
 
 mod axis;
 mod bars;
@@ -35,7 +35,6 @@ mod render;
 mod shared_generics;
 mod step_curve;
 mod steps;
-mod stroke;
 mod text;
 mod viridis;
 

@@ -1,12 +1,13 @@
-//! The shapes of a canvas through the backends of plotters.
+//! The shapes of a canvas as an SVG document, written by plotters, and that as a PNG file, drawn by resvg.
 //!
-//! Both backends count in device pixels, two to a CSS pixel, so that pictures are sharp on screens
-//! of high density; the SVG says so with its `viewBox`.
+//! Both count in device pixels, two to a CSS pixel, so that pictures are sharp on screens of high
+//! density; the document says so with its `viewBox`.
+
+use std::sync::{Arc, LazyLock};
 
 use super::canvas::{Canvas, DEVICE_SCALE, PlacedImage, Point, Shape, Stroke, device, nearest};
-use super::colour::Colour;
-use super::stroke;
-use super::text::{self, Align, Text};
+use super::font;
+use super::text::{Align, Text};
 use crate::error::{Error, Result};
 use crate::text::escape;
 use base64::Engine as _;
@@ -15,37 +16,82 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea as _};
-use plotters::element::{Circle, PathElement, Polygon, Rectangle};
-use plotters::prelude::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle};
+use plotters::prelude::SVGBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontStyle, FontTransform, IntoFont as _, ShapeStyle};
+use resvg::tiny_skia::{Color, Pixmap, Transform};
+use resvg::usvg::{self, Tree};
 
 /// plotters shrinks the font size by this factor before it writes it into an SVG.
 const PLOTTERS_FONT_FACTOR: f64 = 1.24;
 /// plotters lowers the text by this part of the em square if its anchor is at the top.
 const PLOTTERS_TOP_TO_BASELINE: f64 = 0.76;
 
+type SvgArea<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
 /// The picture as the bytes of a PNG file.
 pub(super) fn png(canvas: &Canvas) -> Result<Vec<u8>> {
-    let (width, height) = (device(canvas.width), device(canvas.height));
-    let mut pixels = vec![0xFF; width as usize * height as usize * 3];
+    let (width, height) = device_size(canvas);
+    let mut pixels =
+        Pixmap::new(width, height).ok_or_else(|| failed("the picture is too large"))?;
+    pixels.fill(Color::WHITE);
+    // Not by resvg: it would have to decode them first.
     for image in &canvas.images {
-        enlarge(image, &mut pixels, width as usize);
+        enlarge(image, pixels.data_mut(), width as usize);
     }
-    let size = (width as u32, height as u32);
-    let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-    draw_shapes(canvas, &area)?;
-    area.present().map_err(failed)?;
-    drop(area);
-    encode_png(&pixels, size)
+    let document = document(canvas, (width, height), "", &shapes(canvas)?);
+    let tree = Tree::from_str(&document, &READING).map_err(failed)?;
+    resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
+    encode_png(&opaque(pixels.data()), (width, height))
 }
+
+/// How resvg reads a document: with the crate's fonts, whatever names it gives them.
+static READING: LazyLock<usvg::Options> = LazyLock::new(|| {
+    let mut options = usvg::Options::default();
+    let fonts = options.fontdb_mut();
+    for bold in [false, true] {
+        let file = usvg::fontdb::Source::Binary(Arc::new(font::file(bold)));
+        fonts.load_font_source(file);
+    }
+    fonts.set_sans_serif_family(font::FAMILY);
+    options
+});
 
 /// The picture as an SVG document.
 pub(super) fn svg(canvas: &Canvas, alt_text: &str) -> Result<String> {
-    let (width, height) = (device(canvas.width), device(canvas.height));
+    let (width, height) = device_size(canvas);
+    let mut content = format!(
+        "<title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n",
+        escape(alt_text)
+    );
+    for image in &canvas.images {
+        content.push_str(&svg_image(image)?);
+    }
+    content.push_str(&shapes(canvas)?);
+    let css = (canvas.width as u32, canvas.height as u32);
+    Ok(document(canvas, css, "role=\"img\" ", &content))
+}
+
+fn document(canvas: &Canvas, shown: (u32, u32), role: &str, content: &str) -> String {
+    let (width, height) = device_size(canvas);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
+         width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\" {role}\
+         stroke-linejoin=\"round\" stroke-linecap=\"round\">\n{content}",
+        shown.0, shown.1,
+    )
+}
+
+fn device_size(canvas: &Canvas) -> (u32, u32) {
+    (device(canvas.width) as u32, device(canvas.height) as u32)
+}
+
+/// The shapes, as plotters writes them, and the end of the document.
+fn shapes(canvas: &Canvas) -> Result<String> {
     let mut body = String::new();
     {
-        let backend = SVGBackend::with_string(&mut body, (width as u32, height as u32));
+        let backend = SVGBackend::with_string(&mut body, device_size(canvas));
         let area = backend.into_drawing_area();
         draw_shapes(canvas, &area)?;
         area.present().map_err(failed)?;
@@ -53,21 +99,25 @@ pub(super) fn svg(canvas: &Canvas, alt_text: &str) -> Result<String> {
     let (_, shapes) = body
         .split_once('>')
         .ok_or_else(|| failed("plotters wrote no SVG"))?;
-    let mut document = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
-         width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-         stroke-linejoin=\"round\" stroke-linecap=\"round\">\n\
-         <title>{}</title>\n\
-         <rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n",
-        canvas.width,
-        canvas.height,
-        escape(alt_text),
-    );
-    for image in &canvas.images {
-        document.push_str(&svg_image(image)?);
+    Ok(with_widths(shapes.trim_start(), canvas))
+}
+
+/// Where the reader's machine has another font than the crate, its letters are set to the width for which
+/// there is room. plotters writes the texts in their order, and no such attribute.
+fn with_widths(shapes: &str, canvas: &Canvas) -> String {
+    const TEXT: &str = "<text ";
+    let mut parts = shapes.split(TEXT);
+    let mut written = parts.next().unwrap_or_default().to_owned();
+    let texts = canvas.shapes.iter().filter_map(|shape| match shape {
+        Shape::Text(text) => Some(text),
+        _ => None,
+    });
+    for (part, text) in parts.zip(texts) {
+        let width = text.width() * DEVICE_SCALE;
+        written +=
+            &format!("{TEXT}textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" {part}");
     }
-    document.push_str(shapes.trim_start());
-    Ok(document)
+    written
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {
@@ -102,16 +152,23 @@ fn encode_png(rgb: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Without the fourth channel, which is 255 on white paper.
+fn opaque(rgba: &[u8]) -> Vec<u8> {
+    rgba.chunks_exact(4)
+        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
+        .collect()
+}
+
 /// Each device pixel takes the colour of the image pixel it lies in.
 fn enlarge(image: &PlacedImage, pixels: &mut [u8], stride: usize) {
     let (left, top) = device_point((image.area.x, image.area.y));
     let (width, height) = image.area.device_size();
     for y in 0..height {
         let row = nearest(y, height, image.rows) * image.columns;
-        let start = ((top as usize + y) * stride + left as usize) * 3;
+        let start = ((top as usize + y) * stride + left as usize) * 4;
         for x in 0..width {
             let source = (row + nearest(x, width, image.columns)) * 3;
-            let target = start + x * 3;
+            let target = start + x * 4;
             pixels[target..target + 3].copy_from_slice(&image.rgb[source..source + 3]);
         }
     }
@@ -130,132 +187,55 @@ fn svg_image(image: &PlacedImage) -> Result<String> {
     ))
 }
 
-/// A backend of plotters, with what the two draw in different ways.
-trait Surface: DrawingBackend + Sized {
-    fn paint_text(area: &DrawingArea<Self, Shift>, text: &Text) -> Result<()>;
-    fn paint_line(area: &DrawingArea<Self, Shift>, points: &[Point], stroke: &Stroke)
-    -> Result<()>;
-    fn paint_disc(
-        area: &DrawingArea<Self, Shift>,
-        centre: Point,
-        radius: f64,
-        colour: Colour,
-    ) -> Result<()>;
+fn paint_text(area: &SvgArea, text: &Text) -> Result<()> {
+    let lift = text.size * PLOTTERS_TOP_TO_BASELINE;
+    let (x, y) = text.baseline();
+    let (top, transform) = if text.upward {
+        ((x - lift, y), FontTransform::Rotate270)
+    } else {
+        ((x, y - lift), FontTransform::None)
+    };
+    let horizontal = match text.align {
+        Align::Left => HPos::Left,
+        Align::Centre => HPos::Center,
+        Align::Right => HPos::Right,
+    };
+    let style = if text.bold {
+        FontStyle::Bold
+    } else {
+        FontStyle::Normal
+    };
+    let size = text.size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR;
+    let style = (text.family(), size)
+        .into_font()
+        .style(style)
+        .transform(transform)
+        .color(&text.colour)
+        .pos(Pos::new(horizontal, VPos::Top));
+    area.draw_text(&text.content, &style, device_point(top))
+        .map_err(failed)
 }
 
-impl Surface for BitMapBackend<'_> {
-    fn paint_text(area: &DrawingArea<Self, Shift>, text: &Text) -> Result<()> {
-        let mut outcome = Ok(());
-        let font_found = text::rasterise(
-            text,
-            DEVICE_SCALE,
-            pixel_painter(area, text.colour, &mut outcome),
-        );
-        if font_found {
-            outcome
-        } else {
-            Err(failed("the font in the crate cannot be read"))
+fn paint_line(area: &SvgArea, points: &[Point], stroke: &Stroke) -> Result<()> {
+    let points: Vec<_> = points.iter().copied().map(device_point).collect();
+    let style = ShapeStyle {
+        color: stroke.colour.to_rgba(),
+        filled: false,
+        stroke_width: device(stroke.width) as u32,
+    };
+    match stroke.dash {
+        None => area.draw(&PathElement::new(points, style)),
+        // The round ends are a part of each dash.
+        Some((dash, gap)) => {
+            let dash = device(dash - stroke.width).max(1);
+            let gap = device(gap + stroke.width);
+            area.draw(&DashedPathElement::new(points, dash, gap, style))
         }
     }
-
-    fn paint_line(
-        area: &DrawingArea<Self, Shift>,
-        points: &[Point],
-        stroke: &Stroke,
-    ) -> Result<()> {
-        let mut outcome = Ok(());
-        let points: Vec<Point> = points
-            .iter()
-            .map(|&(x, y)| (x * DEVICE_SCALE, y * DEVICE_SCALE))
-            .collect();
-        let painter = pixel_painter(area, stroke.colour, &mut outcome);
-        stroke::rasterise(&points, stroke.width * DEVICE_SCALE, painter);
-        outcome
-    }
-
-    fn paint_disc(
-        area: &DrawingArea<Self, Shift>,
-        centre: Point,
-        radius: f64,
-        colour: Colour,
-    ) -> Result<()> {
-        Self::paint_line(area, &[centre], &Stroke::solid(colour, 2.0 * radius))
-    }
+    .map_err(failed)
 }
 
-/// Paints single pixels and keeps the first error for the end.
-fn pixel_painter<'a>(
-    area: &'a DrawingArea<BitMapBackend<'_>, Shift>,
-    colour: Colour,
-    outcome: &'a mut Result<()>,
-) -> impl FnMut(i32, i32, f64) + 'a {
-    move |x, y, coverage| {
-        if outcome.is_ok()
-            && let Err(error) = area.draw_pixel((x, y), &colour.mix(coverage))
-        {
-            *outcome = Err(failed(error));
-        }
-    }
-}
-
-impl Surface for SVGBackend<'_> {
-    fn paint_text(area: &DrawingArea<Self, Shift>, text: &Text) -> Result<()> {
-        let lift = text.size * PLOTTERS_TOP_TO_BASELINE;
-        let (x, y) = text.baseline();
-        let (top, transform) = if text.upward {
-            ((x - lift, y), FontTransform::Rotate270)
-        } else {
-            ((x, y - lift), FontTransform::None)
-        };
-        let horizontal = match text.align {
-            Align::Left => HPos::Left,
-            Align::Centre => HPos::Center,
-            Align::Right => HPos::Right,
-        };
-        let style = if text.bold {
-            FontStyle::Bold
-        } else {
-            FontStyle::Normal
-        };
-        let style = (
-            text.family(),
-            text.size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR,
-        )
-            .into_font()
-            .style(style)
-            .transform(transform)
-            .color(&text.colour)
-            .pos(Pos::new(horizontal, VPos::Top));
-        area.draw_text(&text.content, &style, device_point(top))
-            .map_err(failed)
-    }
-
-    fn paint_line(
-        area: &DrawingArea<Self, Shift>,
-        points: &[Point],
-        stroke: &Stroke,
-    ) -> Result<()> {
-        let points: Vec<_> = points.iter().copied().map(device_point).collect();
-        let style = ShapeStyle {
-            color: stroke.colour.to_rgba(),
-            filled: false,
-            stroke_width: device(stroke.width) as u32,
-        };
-        area.draw(&PathElement::new(points, style)).map_err(failed)
-    }
-
-    fn paint_disc(
-        area: &DrawingArea<Self, Shift>,
-        centre: Point,
-        radius: f64,
-        colour: Colour,
-    ) -> Result<()> {
-        let disc = Circle::new(device_point(centre), device(radius), colour.filled());
-        area.draw(&disc).map_err(failed)
-    }
-}
-
-fn draw_shapes<B: Surface>(canvas: &Canvas, area: &DrawingArea<B, Shift>) -> Result<()> {
+fn draw_shapes(canvas: &Canvas, area: &SvgArea) -> Result<()> {
     for shape in &canvas.shapes {
         match shape {
             Shape::Rectangle(rectangle, colour) => {
@@ -266,14 +246,17 @@ fn draw_shapes<B: Surface>(canvas: &Canvas, area: &DrawingArea<B, Shift>) -> Res
                 area.draw(&Rectangle::new(corners, colour.filled()))
                     .map_err(failed)?;
             }
-            Shape::Line(points, stroke) => B::paint_line(area, points, stroke)?,
+            Shape::Line(points, stroke) => paint_line(area, points, stroke)?,
             Shape::Polygon(points, colour, opacity) => {
                 let points: Vec<_> = points.iter().copied().map(device_point).collect();
                 area.draw(&Polygon::new(points, colour.mix(*opacity).filled()))
                     .map_err(failed)?;
             }
-            Shape::Disc(centre, radius, colour) => B::paint_disc(area, *centre, *radius, *colour)?,
-            Shape::Text(text) => B::paint_text(area, text)?,
+            Shape::Disc(centre, radius, colour) => {
+                let disc = Circle::new(device_point(*centre), device(*radius), colour.filled());
+                area.draw(&disc).map_err(failed)?;
+            }
+            Shape::Text(text) => paint_text(area, text)?,
         }
     }
     Ok(())

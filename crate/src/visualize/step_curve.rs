@@ -96,7 +96,7 @@ mod tests {
         let values: Vec<f64> = (0..50_000)
             .map(|step| f64::from(step * 7919 % 1000))
             .collect();
-        let image = step_curve("loss", &values).unwrap().svg_image().unwrap();
+        let image = step_curve("loss", &values).unwrap().image().unwrap();
         assert!(image.len() < 60_000, "{} bytes", image.len());
     }
 }

@@ -1,13 +1,10 @@
-//! Text in the fonts of the crate: its width, its lines, and its pixels.
-//!
-//! plotters 0.3.7 can draw text with ab_glyph too, but leaves out the space at the left of each
-//! glyph, so that letters stand unevenly; hence bitmaps get their glyphs from here.
+//! Text in the fonts of the crate: its width and its lines.
 
 use super::colour::{Colour, INK};
-use super::font::{font, is_box, is_japanese};
+use super::font::{font, is_japanese};
 use super::line_breaks::pieces;
 use crate::language::{said, say};
-use ab_glyph::{Font as _, FontRef, GlyphId, ScaleFont as _, point};
+use ab_glyph::Font as _;
 
 /// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
 const FAMILY: &str = "Lato, Carlito, Arial, sans-serif";
@@ -90,6 +87,11 @@ impl Text {
         }
     }
 
+    /// Its width in CSS pixels.
+    pub(super) fn width(&self) -> f64 {
+        width(&self.content, self.size, self.bold)
+    }
+
     /// The point on the baseline.
     pub(super) fn baseline(&self) -> (f64, f64) {
         let drop = if self.middle {
@@ -134,10 +136,22 @@ pub(super) fn in_one_line(text: &str) -> String {
 
 /// The width of one line in the unit of `size`.
 pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
-    Line::set(text, size, bold).map_or_else(
-        || 0.6 * size * text.chars().count() as f64,
-        |line| line.width,
-    )
+    let Some(font) = font(bold) else {
+        return 0.6 * size * text.chars().count() as f64;
+    };
+    // In units of the font, as CSS counts: `size` is that of the em square.
+    let unit = size / f64::from(font.units_per_em().unwrap_or(2000.0));
+    let mut previous = None;
+    let units: f32 = text
+        .chars()
+        .map(|sign| {
+            let glyph = font.glyph_id(sign);
+            let before = previous.replace(glyph);
+            let kern = before.map_or(0.0, |before| font.kern_unscaled(before, glyph));
+            kern + font.h_advance_unscaled(glyph)
+        })
+        .sum();
+    f64::from(units) * unit
 }
 
 /// The width of the widest of several lines.
@@ -201,89 +215,6 @@ fn joined(line: &str, spaced: bool, piece: &str) -> String {
     format!("{line}{space}{piece}")
 }
 
-/// Calls `paint(x, y, coverage)` for every pixel of the text; `size`, `x` and `y` are in pixels.
-///
-/// Returns false if the embedded font cannot be read.
-pub(super) fn rasterise(text: &Text, scale: f64, mut paint: impl FnMut(i32, i32, f64)) -> bool {
-    let size = text.size * scale;
-    let Some(line) = Line::set(&text.content, size, text.bold) else {
-        return false;
-    };
-    let shift = match text.align {
-        Align::Left => 0.0,
-        Align::Centre => -line.width / 2.0,
-        Align::Right => -line.width,
-    };
-    let (x, y) = text.baseline();
-    let (x, y) = (x * scale, y * scale);
-    // A glyph between two pixel rows would be blurred; along the line fractions keep the spacing even.
-    let (along, across) = if text.upward {
-        (-y + shift, x.round() as i32)
-    } else {
-        (x + shift, y.round() as i32)
-    };
-    // No letter, no box: the picture says below what is missing.
-    let letters = line.glyphs.into_iter().filter(|(_, glyph)| !is_box(*glyph));
-    for (start, glyph) in letters {
-        let position = point((along + start) as f32, 0.0);
-        let glyph = glyph.with_scale_and_position(line.scale, position);
-        let Some(outline) = line.font.outline_glyph(glyph) else {
-            continue;
-        };
-        let corner = outline.px_bounds().min;
-        outline.draw(|column, row, coverage| {
-            let column = corner.x as i32 + column as i32;
-            let row = corner.y as i32 + row as i32;
-            if text.upward {
-                paint(across + row, -column, f64::from(coverage));
-            } else {
-                paint(column, across + row, f64::from(coverage));
-            }
-        });
-    }
-    true
-}
-
-/// A line of text as glyphs.
-struct Line {
-    font: &'static FontRef<'static>,
-    /// See [`px_scale`].
-    scale: f32,
-    /// Where each glyph starts, and its number.
-    glyphs: Vec<(f64, GlyphId)>,
-    width: f64,
-}
-
-impl Line {
-    /// `None` if the font cannot be read.
-    fn set(text: &str, size: f64, bold: bool) -> Option<Line> {
-        let font = font(bold)?;
-        let scale = px_scale(font, size);
-        let scaled = font.as_scaled(scale);
-        let mut glyphs: Vec<(f64, GlyphId)> = Vec::with_capacity(text.len());
-        let mut width = 0.0;
-        for sign in text.chars() {
-            let glyph = font.glyph_id(sign);
-            if let Some(&(_, previous)) = glyphs.last() {
-                width += f64::from(scaled.kern(previous, glyph));
-            }
-            glyphs.push((width, glyph));
-            width += f64::from(scaled.h_advance(glyph));
-        }
-        Some(Line {
-            font,
-            scale,
-            glyphs,
-            width,
-        })
-    }
-}
-
-/// ab_glyph measures a font by its ascent plus descent, CSS by its em square.
-fn px_scale(font: &FontRef, size: f64) -> f32 {
-    size as f32 * font.height_unscaled() / font.units_per_em().unwrap_or(2000.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::font::missing;
@@ -332,23 +263,6 @@ mod tests {
         let family = |text| Text::new(text, (0.0, 0.0), 12.0).family();
         assert_eq!(family("Bag"), "Lato, Carlito, Arial, sans-serif");
         assert!(family("靴 Bag").contains("Noto Sans JP, Hiragino Sans, Yu Gothic, Meiryo"));
-    }
-
-    #[test]
-    fn both_fonts_stand_on_one_baseline() {
-        let rows = |content: &str| {
-            let (mut top, mut bottom) = (i32::MAX, i32::MIN);
-            let text = Text::new(content, (0.0, 0.0), 100.0);
-            assert!(rasterise(&text, 1.0, |_, y, coverage| if coverage > 0.5 {
-                (top, bottom) = (top.min(y), bottom.max(y));
-            }));
-            (top, bottom)
-        };
-        let (letter, kanji) = (rows("E"), rows("画"));
-        assert_eq!((letter.1 + 1) / 2, 0, "letters stand on the baseline");
-        // The square of a kanji reaches from 12 % of the size below the baseline to 88 % above it.
-        assert!((3..=12).contains(&kanji.1), "{kanji:?}");
-        assert!((-88..=-70).contains(&kanji.0), "{kanji:?}");
     }
 
     #[test]
@@ -404,17 +318,5 @@ mod tests {
     #[test]
     fn control_characters_become_spaces() {
         assert_eq!(printable("a\u{0}b\tc"), "a b c");
-    }
-
-    #[test]
-    fn upward_text_covers_a_tall_box() {
-        let text = Text::new("upward", (50.0, 100.0), 12.0).upward();
-        let (mut left, mut right, mut top, mut bottom) = (i32::MAX, i32::MIN, i32::MAX, i32::MIN);
-        assert!(rasterise(&text, 1.0, |x, y, _| {
-            (left, right) = (left.min(x), right.max(x));
-            (top, bottom) = (top.min(y), bottom.max(y));
-        }));
-        assert!(bottom - top > 2 * (right - left));
-        assert!((40..=52).contains(&left) && (90..=100).contains(&bottom));
     }
 }
