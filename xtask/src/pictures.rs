@@ -45,15 +45,15 @@ pub(crate) fn pictures(workshop: &Workshop) -> Result<ExitCode> {
 fn picture(notebook: &Value, id: &str) -> Result<Vec<u8>> {
     let cell = cell(notebook, id).context("there is no such cell")?;
     let outputs = cell["outputs"].as_array().context("it has no outputs")?;
-    let html: String = outputs
+    let pictures = outputs
         .iter()
-        .map(|output| text(&output["data"]["text/html"]))
-        .collect();
-    let Some((_, rest)) = html.split_once("data:image/png;base64,") else {
-        bail!("it shows no picture");
-    };
-    let encoded = rest.split('"').next().unwrap_or_default();
-    BASE64.decode(encoded).context("its picture is damaged")
+        .map(|output| text(&output["data"]["image/png"]));
+    match pictures.filter(|picture| !picture.is_empty()).last() {
+        Some(picture) => BASE64
+            .decode(picture.replace('\n', ""))
+            .context("its picture is damaged"),
+        None => bail!("it shows no picture"),
+    }
 }
 
 #[cfg(test)]
@@ -61,19 +61,21 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn notebook(html: Value) -> Value {
+    fn notebook(png: Value) -> Value {
         json!({ "cells": [
             { "id": "text", "cell_type": "markdown" },
-            { "id": "plot", "outputs": [{ "data": { "text/html": html } }] },
+            { "id": "plot", "outputs": [
+                { "data": { "text/html": "<p>" } },
+                { "data": { "image/png": png, "text/html": "<img>" } },
+            ] },
         ] })
     }
 
     #[test]
     fn a_picture_is_found_by_its_cell() {
-        let html = "<img src=\"data:image/png;base64,aGVsbG8=\" alt=\"x\">";
-        assert_eq!(picture(&notebook(json!(html)), "plot").unwrap(), b"hello");
-        let lines = json!([html[..30], html[30..]]);
-        assert_eq!(picture(&notebook(lines), "plot").unwrap(), b"hello");
+        let found = |png| picture(&notebook(png), "plot").unwrap();
+        assert_eq!(found(json!("aGVsbG8=")), b"hello");
+        assert_eq!(found(json!(["aGVs\n", "bG8=\n"])), b"hello");
     }
 
     #[test]
@@ -82,7 +84,6 @@ mod tests {
         assert_eq!(said(json!(""), "plot"), "it shows no picture");
         assert_eq!(said(json!(""), "text"), "it has no outputs");
         assert_eq!(said(json!(""), "other"), "there is no such cell");
-        let damaged = json!("<img src=\"data:image/png;base64,a\">");
-        assert_eq!(said(damaged, "plot"), "its picture is damaged");
+        assert_eq!(said(json!("a"), "plot"), "its picture is damaged");
     }
 }
