@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 pub use explanation::show_filters;
 pub use live_curve::LiveCurve;
 
+use crate::define::{LeNet, summary};
 use crate::error::{Error, Result};
 use crate::language::{said, say};
 use crate::load::Dataset;
@@ -191,6 +192,27 @@ impl History {
                 validation_accuracy: epoch.validation.map(|score| score.accuracy),
             })
             .collect()
+    }
+}
+
+/// Its layers, as [`summary`] lists them.
+impl Show for LeNet {
+    fn representations(&self) -> Result<Representations> {
+        summary(self, self.settings().image)?.representations()
+    }
+}
+
+/// How many images of which shape and of which classes.
+impl Show for Dataset {
+    fn representations(&self) -> Result<Representations> {
+        let [channels, height, width] = self.info.image;
+        let (images, classes) = (with_commas(self.len()), self.info.classes.len());
+        let names = self.info.classes.join(say(", ", "、"));
+        let text = said!(
+            "{images} images of shape [{channels}, {height}, {width}] in {classes} classes: {names}",
+            "画像 {images} 枚、形状 [{channels}, {height}, {width}]、{classes} クラス: {names}"
+        );
+        Ok(vec![("text/plain", text)])
     }
 }
 

@@ -27,6 +27,17 @@ class Output(OneKernel):
         self.assertLess(len(cell.result.splitlines()), 20)
         self.assertIn("...", cell.result)
 
+    def test_the_last_value_is_shown_usefully(self):
+        self.assertIn("41,806", self.run_ok("LeNet::new(&LeNetSettings::default(), Device::Cpu)?").result)
+        test_set = 'load(&fashion_mnist(), "../../data", Split::Test)'
+        words = "10,000 images of shape [1, 28, 28] in 10 classes: T-shirt/top, Trouser"
+        self.assertTrue(self.run_ok(test_set).result.startswith(words))
+        self.assertEqual(self.run_ok("Some(Tensor::from(3))").result, "[3]\nTensor[[], Int]")
+        self.assertEqual(self.run_ok("None::<Tensor>").result, "None")
+        refused = self.run_ok("Tensor::from(3).f_view([7])").result
+        self.assertEqual(refused, "Err: shape '[7]' is invalid for input of size 1")
+        self.assertEqual(self.run_ok("Some(5)").result, "Some(5)")
+
     def test_late_words_belong_to_the_cell_of_their_thread(self):
         with tempfile.TemporaryDirectory() as folder:
             gate = Path(folder) / "gate"

@@ -1,9 +1,11 @@
 //! Values show themselves in a notebook: at the end of a cell, anywhere in it, and in place.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value, json};
 
 use super::front::{Front, marker, unique};
-use crate::error::Result;
+use crate::error::{Result, without_frames};
 
 /// A value in several formats, each a MIME type and the content; binary content in base64. The
 /// notebook shows the richest that it understands.
@@ -49,6 +51,29 @@ pub trait Show {
         match self.representations() {
             Ok(representations) => print!("{}", result(Front::current(), &representations)),
             Err(error) => eprintln!("{error}"),
+        }
+    }
+}
+
+/// The value; `None` where there is none.
+impl<T: Show> Show for Option<T> {
+    fn representations(&self) -> Result<Representations> {
+        match self {
+            Some(value) => value.representations(),
+            None => Ok(vec![("text/plain", "None".into())]),
+        }
+    }
+}
+
+/// The value, or the error's words.
+impl<T: Show, E: Display> Show for std::result::Result<T, E> {
+    fn representations(&self) -> Result<Representations> {
+        match self {
+            Ok(value) => value.representations(),
+            Err(error) => {
+                let words = without_frames(&error.to_string());
+                Ok(vec![("text/plain", format!("Err: {words}"))])
+            }
         }
     }
 }
@@ -284,6 +309,17 @@ mod tests {
         assert_eq!(shown["id"], updated["id"]);
         assert!(updated.get("number").is_none());
         assert_ne!(other["id"], shown["id"]);
+    }
+
+    #[test]
+    fn what_may_be_missing_is_shown_if_it_is_there() {
+        let plain = |value: &dyn Show| value.representations().unwrap();
+        assert_eq!(plain(&Some(Three)), plain(&Three));
+        assert_eq!(plain(&None::<Three>), [("text/plain", "None".to_owned())]);
+        assert_eq!(plain(&Ok::<_, String>(Three)), plain(&Three));
+        let refused = tch::Tensor::from(3).f_view([7]);
+        let words = "Err: shape '[7]' is invalid for input of size 1";
+        assert_eq!(plain(&refused), [("text/plain", words.to_owned())]);
     }
 
     #[test]
