@@ -1,15 +1,15 @@
-//! The shapes of a picture, in CSS pixels from the upper left corner.
+//! What pictures are drawn on, in CSS pixels from the upper left corner.
 
-use super::check::ensure;
 use super::colour::{Colour, MUTED};
-use super::figure::Figure;
-use super::font;
 use super::text::{self, Text};
-use crate::error::Result;
-use crate::language::said;
-use std::collections::BTreeSet;
-
-use plotters::style::RGBColor;
+use crate::error::{Error, Result};
+use plotters::coord::Shift;
+use plotters::drawing::{DrawingArea, IntoDrawingArea as _};
+use plotters::element::{
+    Circle, DashedPathElement, Drawable, PathElement, PointCollection, Polygon, Rectangle,
+};
+use plotters::prelude::SVGBackend;
+use plotters::style::{Color as _, RGBColor, ShapeStyle};
 
 /// The space at the edges of every picture.
 pub(super) const MARGIN: f64 = 14.0;
@@ -23,16 +23,8 @@ pub(super) const TITLE: f64 = 16.0;
 pub(super) const LABEL: f64 = 12.5;
 pub(super) const SMALL: f64 = 11.5;
 
-/// The height of a line below the picture.
-const NOTE: f64 = 20.0;
-
 /// Device pixels per CSS pixel.
 pub(super) const DEVICE_SCALE: f64 = 2.0;
-
-/// Browsers do not show images with a longer side.
-const LONGEST_SIDE: f64 = 16_000.0;
-/// 32 million CSS pixels are 128 million device pixels: 384 MB while they are drawn.
-const LARGEST_AREA: f64 = 16e6;
 
 pub(super) type Point = (f64, f64);
 
@@ -84,6 +76,16 @@ impl Area {
     }
 }
 
+fn device_point((x, y): Point) -> (i32, i32) {
+    (device(x), device(y))
+}
+
+fn failed(reason: impl std::fmt::Display) -> Error {
+    Error::Drawing {
+        reason: reason.to_string(),
+    }
+}
+
 /// A length or coordinate in device pixels.
 pub(super) fn device(css: f64) -> i32 {
     (css * DEVICE_SCALE).round() as i32
@@ -116,15 +118,6 @@ impl Stroke {
             dash: None,
         }
     }
-}
-
-pub(super) enum Shape {
-    Rectangle(Area, Colour),
-    Line(Vec<Point>, Stroke),
-    /// A filled polygon with its opacity in [0, 1].
-    Polygon(Vec<Point>, Colour, f64),
-    Disc(Point, f64, Colour),
-    Text(Text),
 }
 
 /// An RGB image that is enlarged without smoothing; it lies below all shapes.
@@ -170,39 +163,64 @@ impl PlacedImage {
     }
 }
 
-/// A picture while it is laid out.
-pub(super) struct Canvas {
-    pub(super) width: f64,
-    pub(super) height: f64,
-    pub(super) images: Vec<PlacedImage>,
-    pub(super) shapes: Vec<Shape>,
+/// A picture while it is drawn: plotters' drawing area for an SVG, measured in CSS pixels.
+///
+/// What cannot be drawn is told at the end, so that the single shapes need no `?`.
+pub(super) struct Canvas<'a> {
+    area: DrawingArea<SVGBackend<'a>, Shift>,
+    images: Vec<PlacedImage>,
+    outcome: Result<()>,
 }
 
-impl Canvas {
-    /// An empty canvas; an error if it would be larger than a browser shows.
-    pub(super) fn new(function: &'static str, width: f64, height: f64) -> Result<Canvas> {
-        let (width, height) = (width.ceil(), height.ceil());
-        let fits =
-            width <= LONGEST_SIDE && height <= LONGEST_SIDE && width * height <= LARGEST_AREA;
-        ensure(fits, function, || {
-            format!(
-                "the picture would be {width:.0} × {height:.0} pixels large; show fewer or smaller parts"
-            )
-        })?;
-        Ok(Canvas {
-            width,
-            height,
+impl<'a> Canvas<'a> {
+    /// A canvas that writes its shapes into `shapes`.
+    pub(super) fn new(shapes: &'a mut String, (width, height): (u32, u32)) -> Canvas<'a> {
+        Canvas {
+            area: SVGBackend::with_string(shapes, (width, height)).into_drawing_area(),
             images: Vec::new(),
-            shapes: Vec::new(),
-        })
+            outcome: Ok(()),
+        }
+    }
+
+    /// Writes the last shape; gives back the images that lie below all shapes.
+    pub(super) fn finish(self) -> Result<Vec<PlacedImage>> {
+        self.outcome?;
+        self.area.present().map_err(failed)?;
+        Ok(self.images)
+    }
+
+    fn draw<E>(&mut self, element: &E)
+    where
+        for<'e> &'e E: PointCollection<'e, (i32, i32)>,
+        E: Drawable<SVGBackend<'a>>,
+    {
+        let drawn = self.area.draw(element).map_err(failed);
+        if self.outcome.is_ok() {
+            self.outcome = drawn;
+        }
     }
 
     pub(super) fn rectangle(&mut self, area: Area, colour: Colour) {
-        self.shapes.push(Shape::Rectangle(area, colour));
+        let corners = [(area.x, area.y), (area.right(), area.bottom())].map(device_point);
+        self.draw(&Rectangle::new(corners, colour.filled()));
     }
 
     pub(super) fn line(&mut self, points: Vec<Point>, stroke: Stroke) {
-        self.shapes.push(Shape::Line(points, stroke));
+        let points: Vec<_> = points.into_iter().map(device_point).collect();
+        let style = ShapeStyle {
+            color: stroke.colour.to_rgba(),
+            filled: false,
+            stroke_width: device(stroke.width) as u32,
+        };
+        match stroke.dash {
+            None => self.draw(&PathElement::new(points, style)),
+            // The round ends are a part of each dash.
+            Some((dash, gap)) => {
+                let dash = device(dash - stroke.width).max(1);
+                let gap = device(gap + stroke.width);
+                self.draw(&DashedPathElement::new(points, dash, gap, style));
+            }
+        }
     }
 
     pub(super) fn polygon(&mut self, points: Vec<Point>, colour: Colour) {
@@ -210,15 +228,24 @@ impl Canvas {
     }
 
     pub(super) fn translucent_polygon(&mut self, points: Vec<Point>, colour: Colour, opacity: f64) {
-        self.shapes.push(Shape::Polygon(points, colour, opacity));
+        let points: Vec<_> = points.into_iter().map(device_point).collect();
+        self.draw(&Polygon::new(points, colour.mix(opacity).filled()));
     }
 
     pub(super) fn disc(&mut self, centre: Point, radius: f64, colour: Colour) {
-        self.shapes.push(Shape::Disc(centre, radius, colour));
+        let (centre, radius) = (device_point(centre), device(radius));
+        self.draw(&Circle::new(centre, radius, colour.filled()));
     }
 
     pub(super) fn text(&mut self, text: Text) {
-        self.shapes.push(Shape::Text(text));
+        let (style, at) = text.style();
+        let drawn = self
+            .area
+            .draw_text(&text.content, &style, device_point(at))
+            .map_err(failed);
+        if self.outcome.is_ok() {
+            self.outcome = drawn;
+        }
     }
 
     pub(super) fn image(&mut self, image: PlacedImage) {
@@ -245,40 +272,6 @@ impl Canvas {
             baseline += LABEL + 5.0;
             self.text(Text::new(line, (MARGIN, baseline - 4.0), LABEL).colour(MUTED));
         }
-    }
-
-    /// The figure, with a line that names the characters for which the font has no letter.
-    pub(super) fn finish(mut self, alt_text: String) -> Figure {
-        if let Some(line) = self.without_letters() {
-            self.height += NOTE;
-            let at = (MARGIN, self.height - MARGIN);
-            self.text(Text::new(&line, at, SMALL).colour(MUTED));
-        }
-        Figure::new(self, alt_text)
-    }
-
-    fn without_letters(&self) -> Option<String> {
-        const MOST: usize = 6;
-        let texts = self.shapes.iter().filter_map(|shape| match shape {
-            Shape::Text(text) => Some(text),
-            _ => None,
-        });
-        let missing: BTreeSet<char> = texts
-            .flat_map(|text| font::missing(&text.content, text.bold))
-            .collect();
-        let codes: Vec<String> = missing
-            .iter()
-            .take(MOST)
-            .map(|sign| format!("U+{:04X}", u32::from(*sign)))
-            .collect();
-        let more = if missing.len() > MOST { " …" } else { "" };
-        let codes = codes.join(", ") + more;
-        (!missing.is_empty()).then(|| {
-            said!(
-                "The picture's font has no letter for {codes}.",
-                "この図のフォントには {codes} の文字がありません。"
-            )
-        })
     }
 }
 

@@ -98,45 +98,51 @@ impl Histogram<'_> {
         let left =
             MARGIN + 28.0 + text::widest(axis.ticks.iter().map(|tick| tick.label.as_str()), SMALL);
         let plot = Area::new(left, top, CHART_WIDTH - MARGIN - left, PLOT_HEIGHT);
-        let mut canvas = Canvas::new(FUNCTION, CHART_WIDTH, plot.bottom() + 44.0 + MARGIN)?;
-        self.draw_legend(&mut canvas);
-        for tick in &axis.ticks {
-            let y = plot.bottom() - axis.position(tick.value) * plot.height;
-            canvas.line(
-                vec![(plot.x, y), (plot.right(), y)],
-                Stroke::solid(GRID, 1.0),
-            );
-            let label = Text::new(&tick.label, (plot.x - 7.0, y), SMALL);
-            canvas.text(label.colour(MUTED).align(Align::Right).middle());
-        }
-        let slot = plot.width / self.names.len() as f64;
-        let bar = slot * FILLED / self.series.len() as f64;
-        for (class, name) in self.names.iter().enumerate() {
-            let middle = plot.x + (class as f64 + 0.5) * slot;
-            for (index, set) in self.series.iter().enumerate() {
-                let height = axis.position(set.counts[class] as f64) * plot.height;
-                let x = middle - slot * FILLED / 2.0 + index as f64 * bar;
-                let area = Area::new(x, plot.bottom() - height, bar - 1.0, height);
-                canvas.rectangle(area, series(index));
-                let number = count(set.counts[class]);
-                let at = (x + (bar - 1.0) / 2.0, area.y - 4.0);
-                canvas.text(Text::new(&number, at, COUNT).align(Align::Centre));
-            }
-            let at = (middle, plot.bottom() + 17.0);
-            canvas.text(Text::new(name, at, SMALL).align(Align::Centre));
-        }
-        let ends = vec![(plot.x, plot.bottom()), (plot.right(), plot.bottom())];
-        canvas.line(ends, Stroke::solid(AXIS, 1.0));
-        let beside = (MARGIN + 11.0, plot.centre().1);
-        let y_title = Text::new(number_title(), beside, LABEL);
-        canvas.text(y_title.colour(MUTED).align(Align::Centre).upward());
-        let below = (plot.centre().0, plot.bottom() + 39.0);
-        canvas.text(
-            Text::new(class_title(), below, LABEL)
-                .colour(MUTED)
-                .align(Align::Centre),
-        );
-        Ok(canvas.finish(self.alt_text))
+        Figure::draw(
+            FUNCTION,
+            CHART_WIDTH,
+            plot.bottom() + 44.0 + MARGIN,
+            |canvas| {
+                self.draw_legend(canvas);
+                for tick in &axis.ticks {
+                    let y = plot.bottom() - axis.position(tick.value) * plot.height;
+                    canvas.line(
+                        vec![(plot.x, y), (plot.right(), y)],
+                        Stroke::solid(GRID, 1.0),
+                    );
+                    let label = Text::new(&tick.label, (plot.x - 7.0, y), SMALL);
+                    canvas.text(label.colour(MUTED).align(Align::Right).middle());
+                }
+                let slot = plot.width / self.names.len() as f64;
+                let bar = slot * FILLED / self.series.len() as f64;
+                for (class, name) in self.names.iter().enumerate() {
+                    let middle = plot.x + (class as f64 + 0.5) * slot;
+                    for (index, set) in self.series.iter().enumerate() {
+                        let height = axis.position(set.counts[class] as f64) * plot.height;
+                        let x = middle - slot * FILLED / 2.0 + index as f64 * bar;
+                        let area = Area::new(x, plot.bottom() - height, bar - 1.0, height);
+                        canvas.rectangle(area, series(index));
+                        let number = count(set.counts[class]);
+                        let at = (x + (bar - 1.0) / 2.0, area.y - 4.0);
+                        canvas.text(Text::new(&number, at, COUNT).align(Align::Centre));
+                    }
+                    let at = (middle, plot.bottom() + 17.0);
+                    canvas.text(Text::new(name, at, SMALL).align(Align::Centre));
+                }
+                let ends = vec![(plot.x, plot.bottom()), (plot.right(), plot.bottom())];
+                canvas.line(ends, Stroke::solid(AXIS, 1.0));
+                let beside = (MARGIN + 11.0, plot.centre().1);
+                let y_title = Text::new(number_title(), beside, LABEL);
+                canvas.text(y_title.colour(MUTED).align(Align::Centre).upward());
+                let below = (plot.centre().0, plot.bottom() + 39.0);
+                canvas.text(
+                    Text::new(class_title(), below, LABEL)
+                        .colour(MUTED)
+                        .align(Align::Centre),
+                );
+                Ok(self.alt_text)
+            },
+        )
     }
 
     fn lying(self) -> Result<Figure> {
@@ -149,43 +155,49 @@ impl Histogram<'_> {
         let room_for_count = text::width(&count(self.most), SMALL, false) + 8.0;
         let width = CHART_WIDTH - MARGIN - left - room_for_count;
         let plot = Area::new(left, top, width, slot * self.names.len() as f64);
-        let mut canvas = Canvas::new(FUNCTION, CHART_WIDTH, plot.bottom() + 44.0 + MARGIN)?;
-        self.draw_legend(&mut canvas);
-        for tick in &axis.ticks {
-            let x = plot.x + axis.position(tick.value) * plot.width;
-            canvas.line(
-                vec![(x, plot.y), (x, plot.bottom())],
-                Stroke::solid(GRID, 1.0),
-            );
-            let label = Text::new(&tick.label, (x, plot.bottom() + 17.0), SMALL);
-            canvas.text(label.colour(MUTED).align(Align::Centre));
-        }
-        for (class, name) in self.names.iter().enumerate() {
-            let middle = plot.y + (class as f64 + 0.5) * slot;
-            for (index, set) in self.series.iter().enumerate() {
-                let length = axis.position(set.counts[class] as f64) * plot.width;
-                let y = middle - slot * FILLED / 2.0 + index as f64 * bar;
-                canvas.rectangle(Area::new(plot.x, y, length, bar - 1.0), series(index));
-                let at = (plot.x + length + 5.0, y + (bar - 1.0) / 2.0);
-                canvas.text(Text::new(&count(set.counts[class]), at, SMALL).middle());
-            }
-            let name = text::shortened(name, SMALL, false, LONGEST_NAME);
-            let label = Text::new(&name, (plot.x - 7.0, middle), SMALL);
-            canvas.text(label.align(Align::Right).middle());
-        }
-        let ends = vec![(plot.x, plot.y), (plot.x, plot.bottom())];
-        canvas.line(ends, Stroke::solid(AXIS, 1.0));
-        let beside = (MARGIN + 11.0, plot.centre().1);
-        canvas.text(
-            Text::new(class_title(), beside, LABEL)
-                .colour(MUTED)
-                .align(Align::Centre)
-                .upward(),
-        );
-        let below = (plot.centre().0, plot.bottom() + 39.0);
-        let x_title = Text::new(number_title(), below, LABEL);
-        canvas.text(x_title.colour(MUTED).align(Align::Centre));
-        Ok(canvas.finish(self.alt_text))
+        Figure::draw(
+            FUNCTION,
+            CHART_WIDTH,
+            plot.bottom() + 44.0 + MARGIN,
+            |canvas| {
+                self.draw_legend(canvas);
+                for tick in &axis.ticks {
+                    let x = plot.x + axis.position(tick.value) * plot.width;
+                    canvas.line(
+                        vec![(x, plot.y), (x, plot.bottom())],
+                        Stroke::solid(GRID, 1.0),
+                    );
+                    let label = Text::new(&tick.label, (x, plot.bottom() + 17.0), SMALL);
+                    canvas.text(label.colour(MUTED).align(Align::Centre));
+                }
+                for (class, name) in self.names.iter().enumerate() {
+                    let middle = plot.y + (class as f64 + 0.5) * slot;
+                    for (index, set) in self.series.iter().enumerate() {
+                        let length = axis.position(set.counts[class] as f64) * plot.width;
+                        let y = middle - slot * FILLED / 2.0 + index as f64 * bar;
+                        canvas.rectangle(Area::new(plot.x, y, length, bar - 1.0), series(index));
+                        let at = (plot.x + length + 5.0, y + (bar - 1.0) / 2.0);
+                        canvas.text(Text::new(&count(set.counts[class]), at, SMALL).middle());
+                    }
+                    let name = text::shortened(name, SMALL, false, LONGEST_NAME);
+                    let label = Text::new(&name, (plot.x - 7.0, middle), SMALL);
+                    canvas.text(label.align(Align::Right).middle());
+                }
+                let ends = vec![(plot.x, plot.y), (plot.x, plot.bottom())];
+                canvas.line(ends, Stroke::solid(AXIS, 1.0));
+                let beside = (MARGIN + 11.0, plot.centre().1);
+                canvas.text(
+                    Text::new(class_title(), beside, LABEL)
+                        .colour(MUTED)
+                        .align(Align::Centre)
+                        .upward(),
+                );
+                let below = (plot.centre().0, plot.bottom() + 39.0);
+                let x_title = Text::new(number_title(), below, LABEL);
+                canvas.text(x_title.colour(MUTED).align(Align::Centre));
+                Ok(self.alt_text)
+            },
+        )
     }
 
     fn legend_height(&self) -> f64 {

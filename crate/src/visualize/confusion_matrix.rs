@@ -44,22 +44,23 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
     let width = left + side + BAR_WIDTH + MARGIN;
     let heading = Heading::new(title, &accuracy, width);
     let matrix = Area::new(left, heading.bottom() + 22.0 + slanted, side, side);
-    let mut canvas = Canvas::new(FUNCTION, width, matrix.bottom() + MARGIN + 4.0)?;
-    canvas.heading(&heading);
-    draw_cells(&mut canvas, matrix, counts);
-    draw_names(&mut canvas, matrix, &names, heading.bottom());
-    let ticks = [0.0, 0.05, 0.25, 0.5, 1.0].map(|share| (position(share), percent(share, 0)));
-    let bar = ColourBar::new(
-        ColourScale::Sequential,
-        ticks.to_vec(),
-        say(
-            "share of true class (√ scale)",
-            "正解クラス内の割合 (√ 目盛)",
-        ),
-        side.min(320.0),
-    );
-    bar.draw(&mut canvas, (matrix.right() + ColourBar::GAP, matrix.y));
-    Ok(canvas.finish(alt_text(title, &accuracy, &names, counts)))
+    Figure::draw(FUNCTION, width, matrix.bottom() + MARGIN + 4.0, |canvas| {
+        canvas.heading(&heading);
+        draw_cells(canvas, matrix, counts);
+        draw_names(canvas, matrix, &names, heading.bottom());
+        let ticks = [0.0, 0.05, 0.25, 0.5, 1.0].map(|share| (position(share), percent(share, 0)));
+        let bar = ColourBar::new(
+            ColourScale::Sequential,
+            ticks.to_vec(),
+            say(
+                "share of true class (√ scale)",
+                "正解クラス内の割合 (√ 目盛)",
+            ),
+            side.min(320.0),
+        );
+        bar.draw(canvas, (matrix.right() + ColourBar::GAP, matrix.y));
+        Ok(alt_text(title, &accuracy, &names, counts))
+    })
 }
 
 fn check(names: &[String], counts: &[Vec<usize>]) -> Result<()> {

@@ -1,38 +1,69 @@
 //! A finished picture: shown in a cell, or saved.
 
-use super::canvas::Canvas;
-use super::render;
-use super::text::printable;
+use super::canvas::{Canvas, MARGIN, SMALL};
+use super::check::ensure;
+use super::colour::MUTED;
+use super::render::{self, Drawing};
+use super::text::{Text, printable};
 use crate::error::{Error, Result};
+use crate::language::said;
 use crate::notebook::show::{Representations, Show, blocks};
 use crate::text::escape;
 use std::path::Path;
+
+/// Browsers do not show images with a longer side.
+const LONGEST_SIDE: f64 = 16_000.0;
+/// 16 million CSS pixels are 64 million device pixels: 256 MB while they are drawn.
+const LARGEST_AREA: f64 = 16e6;
+/// The height of a line below the picture, in CSS pixels.
+const NOTE: f64 = 20.0;
 
 /// A finished picture.
 ///
 /// As the last expression of a cell it shows itself, and anywhere else by [`Show::show`];
 /// [`Figure::save`] writes it to a file.
 pub struct Figure {
-    canvas: Canvas,
+    drawing: Drawing,
     alt_text: String,
 }
 
 impl Figure {
-    pub(super) fn new(canvas: Canvas, alt_text: String) -> Figure {
-        Figure {
-            canvas,
+    /// A picture of this size in CSS pixels; `draw` gives back what it shows, in words.
+    ///
+    /// An error if it would be larger than a browser shows.
+    pub(super) fn draw(
+        function: &'static str,
+        width: f64,
+        height: f64,
+        draw: impl FnOnce(&mut Canvas) -> Result<String>,
+    ) -> Result<Figure> {
+        let (width, height) = (width.ceil(), height.ceil());
+        let fits =
+            width <= LONGEST_SIDE && height <= LONGEST_SIDE && width * height <= LARGEST_AREA;
+        ensure(fits, function, || {
+            format!(
+                "the picture would be {width:.0} × {height:.0} pixels large; show fewer or smaller parts"
+            )
+        })?;
+        let mut alt_text = String::new();
+        let drawing = Drawing::new(width, height, |canvas| {
+            alt_text = draw(canvas)?;
+            Ok(())
+        })?;
+        Ok(Figure {
+            drawing: with_note(drawing)?,
             alt_text: printable(&alt_text),
-        }
+        })
     }
 
     /// The width at which a notebook shows the picture, in CSS pixels.
     pub fn width(&self) -> u32 {
-        self.canvas.width as u32
+        self.drawing.width as u32
     }
 
     /// The height at which a notebook shows the picture, in CSS pixels.
     pub fn height(&self) -> u32 {
-        self.canvas.height as u32
+        self.drawing.height as u32
     }
 
     /// What the picture shows, in words, for those who cannot see it.
@@ -42,12 +73,12 @@ impl Figure {
 
     /// The picture as a PNG file, with two pixels to each CSS pixel in both directions.
     pub fn png(&self) -> Result<Vec<u8>> {
-        render::png(&self.canvas)
+        self.drawing.png()
     }
 
     /// The picture as an SVG document that needs no other file.
     pub fn svg(&self) -> Result<String> {
-        render::svg(&self.canvas, &self.alt_text)
+        self.drawing.svg(&self.alt_text)
     }
 
     /// Writes the picture to `path`, whose name ends in `.png` or `.svg`; missing folders are created.
@@ -103,6 +134,33 @@ impl Figure {
     pub fn evcxr_blocks(&self) -> Result<String> {
         Ok(blocks(&self.representations()?))
     }
+}
+
+/// The picture with a line that names the characters for which the font has no letter, if there are any.
+fn with_note(mut drawing: Drawing) -> Result<Drawing> {
+    const MOST: usize = 6;
+    let missing = drawing.without_letters();
+    if missing.is_empty() {
+        return Ok(drawing);
+    }
+    let codes: Vec<String> = missing
+        .iter()
+        .take(MOST)
+        .map(|sign| format!("U+{:04X}", u32::from(*sign)))
+        .collect();
+    let more = if missing.len() > MOST { " …" } else { "" };
+    let codes = codes.join(", ") + more;
+    let line = said!(
+        "The picture's font has no letter for {codes}.",
+        "この図のフォントには {codes} の文字がありません。"
+    );
+    let height = drawing.height + NOTE;
+    let note = Drawing::new(drawing.width, height, |canvas| {
+        canvas.text(Text::new(&line, (MARGIN, height - MARGIN), SMALL).colour(MUTED));
+        Ok(())
+    })?;
+    drawing.add_below(note);
+    Ok(drawing)
 }
 
 /// The picture as HTML and as a PNG file, and what it shows in words.

@@ -58,20 +58,21 @@ pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) ->
     let height = grid_height
         .max(bar.height() + 10.0)
         .max(layout.input_height());
-    let mut canvas = Canvas::new(FUNCTION, width, top + height + MARGIN)?;
-    canvas.heading(&heading);
-    if let Some(input) = &layout.input {
-        input.draw(&mut canvas, (MARGIN, top));
-    }
-    for (index, matrix) in matrices.iter().enumerate() {
-        let corner = (
-            left + (index % layout.columns) as f64 * (layout.width + GAP),
-            top + (index / layout.columns) as f64 * layout.row_height(),
-        );
-        layout.draw_matrix(&mut canvas, matrix, &scale, corner);
-    }
-    bar.draw(&mut canvas, (right + ColourBar::GAP, top + 4.0));
-    Ok(canvas.finish(alt_text(title, matrices, &scale, settings)))
+    Figure::draw(FUNCTION, width, top + height + MARGIN, |canvas| {
+        canvas.heading(&heading);
+        if let Some(input) = &layout.input {
+            input.draw(canvas, (MARGIN, top));
+        }
+        for (index, matrix) in matrices.iter().enumerate() {
+            let corner = (
+                left + (index % layout.columns) as f64 * (layout.width + GAP),
+                top + (index / layout.columns) as f64 * layout.row_height(),
+            );
+            layout.draw_matrix(canvas, matrix, &scale, corner);
+        }
+        bar.draw(canvas, (right + ColourBar::GAP, top + 4.0));
+        Ok(alt_text(title, matrices, &scale, settings))
+    })
 }
 
 fn check(matrices: &[Matrix], settings: &HeatMapSettings) -> Result<()> {

@@ -60,22 +60,23 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
     let width = (right + bar_width + MARGIN).max(240.0);
     let heading = Heading::new(title, &settings.subtitle, width);
     let height = heading.bottom() + grid_height.max(bar_height) + MARGIN;
-    let mut canvas = Canvas::new(FUNCTION, width, height)?;
-    canvas.heading(&heading);
-    for (index, picture) in pictures.iter().enumerate() {
-        let column = (index % layout.columns) as f64;
-        let row = (index / layout.columns) as f64;
-        let corner = (
-            MARGIN + column * (layout.cell_width + GAP),
-            heading.bottom() + row * layout.row_height(),
-        );
-        layout.draw_cell(&mut canvas, picture, &layout.captions[index], corner);
-    }
-    if let Some(bar) = &bar {
-        bar.draw(&mut canvas, (right + ColourBar::GAP, heading.bottom()));
-    }
-    let grid = (rows, layout.columns);
-    Ok(canvas.finish(alt_text(title, pictures, grid, settings)))
+    Figure::draw(FUNCTION, width, height, |canvas| {
+        canvas.heading(&heading);
+        for (index, picture) in pictures.iter().enumerate() {
+            let column = (index % layout.columns) as f64;
+            let row = (index / layout.columns) as f64;
+            let corner = (
+                MARGIN + column * (layout.cell_width + GAP),
+                heading.bottom() + row * layout.row_height(),
+            );
+            layout.draw_cell(canvas, picture, &layout.captions[index], corner);
+        }
+        if let Some(bar) = &bar {
+            bar.draw(canvas, (right + ColourBar::GAP, heading.bottom()));
+        }
+        let grid = (rows, layout.columns);
+        Ok(alt_text(title, pictures, grid, settings))
+    })
 }
 
 /// The colours of all overlays, none without overlays; an error if they differ.

@@ -79,15 +79,16 @@ pub fn kernel_grid(
     let heading = Heading::new(title, &settings.subtitle, width);
     let kernels = heading.bottom() + layout.top;
     let height = kernels + layout.height.max(bar.height()) + MARGIN;
-    let mut canvas = Canvas::new(FUNCTION, width, height)?;
-    canvas.heading(&heading);
-    for (index, group) in groups.iter().enumerate() {
-        let left = MARGIN + index as f64 * (layout.width + GROUP_GAP);
-        layout.draw_names(&mut canvas, group, (left, heading.bottom()));
-        layout.draw_kernels(&mut canvas, group, &scale, (left + layout.left, kernels));
-    }
-    bar.draw(&mut canvas, (bar_left, kernels));
-    Ok(canvas.finish(alt_text(title, groups, &scale, settings)))
+    Figure::draw(FUNCTION, width, height, |canvas| {
+        canvas.heading(&heading);
+        for (index, group) in groups.iter().enumerate() {
+            let left = MARGIN + index as f64 * (layout.width + GROUP_GAP);
+            layout.draw_names(canvas, group, (left, heading.bottom()));
+            layout.draw_kernels(canvas, group, &scale, (left + layout.left, kernels));
+        }
+        bar.draw(canvas, (bar_left, kernels));
+        Ok(alt_text(title, groups, &scale, settings))
+    })
 }
 
 fn matrices(groups: &[KernelGroup]) -> impl Iterator<Item = &Matrix> {

@@ -96,20 +96,21 @@ fn figure(
     let top = heading.bottom() + progress.map_or(0.0, |_| BAR_HEIGHT + BAR_GAP);
     let has_panels = !epochs.is_empty() || steps.is_some();
     let panels = if has_panels { PANEL_HEIGHT } else { 0.0 };
-    let mut canvas = Canvas::new(FUNCTION, CHART_WIDTH, top + panels + MARGIN)?;
-    canvas.heading(&heading);
-    let width = CHART_WIDTH - 2.0 * MARGIN;
-    let mut words = vec![sentence(title)];
-    if let Some(progress) = progress {
-        let area = Area::new(MARGIN, heading.bottom(), width, BAR_HEIGHT);
-        draw_bar(&mut canvas, area, progress.share);
-        words.push(sentence(&progress.text));
-    }
-    if has_panels {
-        let area = Area::new(MARGIN, top, width, panels);
-        words.push(draw_panels(&mut canvas, area, epochs, steps));
-    }
-    Ok(canvas.finish(words.join(say(" ", ""))))
+    Figure::draw(FUNCTION, CHART_WIDTH, top + panels + MARGIN, |canvas| {
+        canvas.heading(&heading);
+        let width = CHART_WIDTH - 2.0 * MARGIN;
+        let mut words = vec![sentence(title)];
+        if let Some(progress) = progress {
+            let area = Area::new(MARGIN, heading.bottom(), width, BAR_HEIGHT);
+            draw_bar(canvas, area, progress.share);
+            words.push(sentence(&progress.text));
+        }
+        if has_panels {
+            let area = Area::new(MARGIN, top, width, panels);
+            words.push(draw_panels(canvas, area, epochs, steps));
+        }
+        Ok(words.join(say(" ", "")))
+    })
 }
 
 fn sentence(text: &str) -> String {

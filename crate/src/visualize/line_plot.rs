@@ -1,7 +1,7 @@
 //! Lines through points, for anything that depends on a number.
 
 use super::axis::Axis;
-use super::canvas::{Area, CHART_WIDTH, Canvas, Heading, MARGIN, Point};
+use super::canvas::{Area, CHART_WIDTH, Heading, MARGIN, Point};
 use super::check::{ensure, ensure_finite, invalid};
 use super::figure::Figure;
 use super::line_chart::{Line, LineChart, Manner};
@@ -64,13 +64,16 @@ pub fn line_plot(
     let heading = Heading::new(title, "", CHART_WIDTH);
     let width = CHART_WIDTH - 2.0 * MARGIN;
     let height = PANEL_HEIGHT + chart.legend_height(width);
-    let mut canvas = Canvas::new(FUNCTION, CHART_WIDTH, heading.bottom() + height + MARGIN)?;
-    canvas.heading(&heading);
-    chart.draw(
-        &mut canvas,
-        Area::new(MARGIN, heading.bottom(), width, height),
-    );
-    Ok(canvas.finish(alt_text(title, series, settings)))
+    Figure::draw(
+        FUNCTION,
+        CHART_WIDTH,
+        heading.bottom() + height + MARGIN,
+        |canvas| {
+            canvas.heading(&heading);
+            chart.draw(canvas, Area::new(MARGIN, heading.bottom(), width, height));
+            Ok(alt_text(title, series, settings))
+        },
+    )
 }
 
 fn y_axis(series: &[LineSeries], settings: &LinePlotSettings) -> Axis {

@@ -29,27 +29,28 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
     );
     let top = heading.bottom() + 14.0;
     let height = top + picture.height as f64 * CELL + MARGIN;
-    let mut canvas = Canvas::new(FUNCTION, width.max(260.0), height)?;
-    canvas.heading(&heading);
-    let cells = Area::new(
-        MARGIN + INDEX_WIDTH,
-        top,
-        picture.width as f64 * CELL,
-        picture.height as f64 * CELL,
-    );
-    canvas.image(picture.placed(cells));
-    canvas.border(cells, Stroke::solid(AXIS, 1.0));
-    draw_indices(&mut canvas, cells, picture);
-    for (index, &value) in picture.pixels.iter().enumerate() {
-        let at = (
-            cells.x + ((index % picture.width) as f64 + 0.5) * CELL,
-            cells.y + ((index / picture.width) as f64 + 0.5) * CELL,
+    Figure::draw(FUNCTION, width.max(260.0), height, |canvas| {
+        canvas.heading(&heading);
+        let cells = Area::new(
+            MARGIN + INDEX_WIDTH,
+            top,
+            picture.width as f64 * CELL,
+            picture.height as f64 * CELL,
         );
-        let number = Text::new(&value.to_string(), at, NUMBER);
-        let ink = text_on(grey(f64::from(value) / 255.0));
-        canvas.text(number.colour(ink).align(Align::Centre).middle());
-    }
-    Ok(canvas.finish(alt_text(title, picture)))
+        canvas.image(picture.placed(cells));
+        canvas.border(cells, Stroke::solid(AXIS, 1.0));
+        draw_indices(canvas, cells, picture);
+        for (index, &value) in picture.pixels.iter().enumerate() {
+            let at = (
+                cells.x + ((index % picture.width) as f64 + 0.5) * CELL,
+                cells.y + ((index / picture.width) as f64 + 0.5) * CELL,
+            );
+            let number = Text::new(&value.to_string(), at, NUMBER);
+            let ink = text_on(grey(f64::from(value) / 255.0));
+            canvas.text(number.colour(ink).align(Align::Centre).middle());
+        }
+        Ok(alt_text(title, picture))
+    })
 }
 
 fn check(picture: &Picture) -> Result<()> {

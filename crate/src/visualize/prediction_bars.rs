@@ -60,22 +60,24 @@ fn draw(
         .collect();
     let heading = Heading::new(title, "", CHART_WIDTH);
     let heights = rows.iter().map(|row| row.height + ROW_GAP).sum::<f64>() - ROW_GAP;
-    let mut canvas = Canvas::new(
+    Figure::draw(
         FUNCTION,
         CHART_WIDTH,
         heading.bottom() + heights + 44.0 + MARGIN,
-    )?;
-    canvas.heading(&heading);
-    let label_width = rows.iter().map(|row| row.label_width).fold(0.0, f64::max);
-    let left = MARGIN + IMAGE_SIDE + 34.0 + label_width;
-    let width = CHART_WIDTH - MARGIN - ANNOTATION - left;
-    let mut top = heading.bottom();
-    for row in &rows {
-        row.draw(&mut canvas, names, top, (left, width));
-        top += row.height + ROW_GAP;
-    }
-    draw_axis(&mut canvas, top - ROW_GAP, (left, width));
-    Ok(canvas.finish(alt_text(title, names, &rows)))
+        |canvas| {
+            canvas.heading(&heading);
+            let label_width = rows.iter().map(|row| row.label_width).fold(0.0, f64::max);
+            let left = MARGIN + IMAGE_SIDE + 34.0 + label_width;
+            let width = CHART_WIDTH - MARGIN - ANNOTATION - left;
+            let mut top = heading.bottom();
+            for row in &rows {
+                row.draw(canvas, names, top, (left, width));
+                top += row.height + ROW_GAP;
+            }
+            draw_axis(canvas, top - ROW_GAP, (left, width));
+            Ok(alt_text(title, names, &rows))
+        },
+    )
 }
 
 fn check(names: &[String], predictions: &[Prediction], classes_shown: Option<usize>) -> Result<()> {

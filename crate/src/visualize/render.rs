@@ -1,49 +1,113 @@
-//! The shapes of a canvas as an SVG document, written by plotters, and that as a PNG file, drawn by resvg.
+//! A drawing as an SVG document, and that as a PNG file, drawn by resvg.
 //!
 //! Both count in device pixels, two to a CSS pixel, so that pictures are sharp on screens of high
 //! density; the document says so with its `viewBox`.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use super::canvas::{Canvas, DEVICE_SCALE, PlacedImage, Point, Shape, Stroke, device, nearest};
-use super::font;
-use super::text::{Align, Text};
+use super::canvas::{Canvas, PlacedImage, device, nearest};
+use super::{font, text};
 use crate::error::{Error, Result};
 use crate::text::escape;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
-use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, IntoDrawingArea as _};
-use plotters::element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle};
-use plotters::prelude::SVGBackend;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color as _, FontStyle, FontTransform, IntoFont as _, ShapeStyle};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{self, Tree};
 
-/// plotters shrinks the font size by this factor before it writes it into an SVG.
-const PLOTTERS_FONT_FACTOR: f64 = 1.24;
-/// plotters lowers the text by this part of the em square if its anchor is at the top.
-const PLOTTERS_TOP_TO_BASELINE: f64 = 0.76;
+/// What was drawn: images, and above them what plotters has written.
+pub(super) struct Drawing {
+    /// In CSS pixels, as the height.
+    pub(super) width: f64,
+    pub(super) height: f64,
+    images: Vec<PlacedImage>,
+    shapes: String,
+}
 
-type SvgArea<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-/// The picture as the bytes of a PNG file.
-pub(super) fn png(canvas: &Canvas) -> Result<Vec<u8>> {
-    let (width, height) = device_size(canvas);
-    let mut pixels =
-        Pixmap::new(width, height).ok_or_else(|| failed("the picture is too large"))?;
-    pixels.fill(Color::WHITE);
-    // Not by resvg: it would have to decode them first.
-    for image in &canvas.images {
-        enlarge(image, pixels.data_mut(), width as usize);
+impl Drawing {
+    pub(super) fn new(
+        width: f64,
+        height: f64,
+        draw: impl FnOnce(&mut Canvas) -> Result<()>,
+    ) -> Result<Drawing> {
+        let mut document = String::new();
+        let size = (device(width) as u32, device(height) as u32);
+        let mut canvas = Canvas::new(&mut document, size);
+        draw(&mut canvas)?;
+        let images = canvas.finish()?;
+        // Without plotters' own frame: see `document`.
+        let shapes = document
+            .split_once('>')
+            .and_then(|(_, shapes)| shapes.trim().strip_suffix("</svg>"));
+        let shapes = shapes.ok_or_else(|| failed("plotters wrote no SVG"))?;
+        Ok(Drawing {
+            width,
+            height,
+            images,
+            shapes: with_widths(shapes),
+        })
     }
-    let document = document(canvas, (width, height), "", &shapes(canvas)?);
-    let tree = Tree::from_str(&document, &READING).map_err(failed)?;
-    resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
-    encode_png(&opaque(pixels.data()), (width, height))
+
+    /// The same with shapes of a higher drawing below it.
+    pub(super) fn add_below(&mut self, more: Drawing) {
+        self.height = more.height;
+        self.shapes += &more.shapes;
+    }
+
+    /// The characters for which the font has no letter.
+    pub(super) fn without_letters(&self) -> BTreeSet<char> {
+        texts(&self.shapes)
+            .flat_map(|text| font::missing(&text.content, text.bold))
+            .collect()
+    }
+
+    /// The bytes of a PNG file.
+    pub(super) fn png(&self) -> Result<Vec<u8>> {
+        let size @ (width, height) = self.device_size();
+        let mut pixels =
+            Pixmap::new(width, height).ok_or_else(|| failed("the picture is too large"))?;
+        pixels.fill(Color::WHITE);
+        // Not by resvg: it would have to decode them first.
+        for image in &self.images {
+            enlarge(image, pixels.data_mut(), width as usize);
+        }
+        let document = self.document(size, "", &self.shapes);
+        let tree = Tree::from_str(&document, &READING).map_err(failed)?;
+        resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
+        encode_png(&opaque(pixels.data()), size)
+    }
+
+    /// An SVG document.
+    pub(super) fn svg(&self, alt_text: &str) -> Result<String> {
+        let (width, height) = self.device_size();
+        let mut content = format!(
+            "<title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n",
+            escape(alt_text)
+        );
+        for image in &self.images {
+            content.push_str(&svg_image(image)?);
+        }
+        content.push_str(&self.shapes);
+        let shown = (self.width as u32, self.height as u32);
+        Ok(self.document(shown, "role=\"img\" ", &content))
+    }
+
+    fn document(&self, shown: (u32, u32), role: &str, content: &str) -> String {
+        let (width, height) = self.device_size();
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" \
+             xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
+             width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\" {role}\
+             stroke-linejoin=\"round\" stroke-linecap=\"round\">\n{content}</svg>\n",
+            shown.0, shown.1,
+        )
+    }
+
+    fn device_size(&self) -> (u32, u32) {
+        (device(self.width) as u32, device(self.height) as u32)
+    }
 }
 
 /// How resvg reads a document: with the crate's fonts, whatever names it gives them.
@@ -58,74 +122,61 @@ static READING: LazyLock<usvg::Options> = LazyLock::new(|| {
     options
 });
 
-/// The picture as an SVG document.
-pub(super) fn svg(canvas: &Canvas, alt_text: &str) -> Result<String> {
-    let (width, height) = device_size(canvas);
-    let mut content = format!(
-        "<title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n",
-        escape(alt_text)
-    );
-    for image in &canvas.images {
-        content.push_str(&svg_image(image)?);
-    }
-    content.push_str(&shapes(canvas)?);
-    let css = (canvas.width as u32, canvas.height as u32);
-    Ok(document(canvas, css, "role=\"img\" ", &content))
+/// A text as plotters has written it into an SVG.
+struct WrittenText {
+    /// In device pixels.
+    size: f64,
+    bold: bool,
+    content: String,
 }
 
-fn document(canvas: &Canvas, shown: (u32, u32), role: &str, content: &str) -> String {
-    let (width, height) = device_size(canvas);
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
-         width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\" {role}\
-         stroke-linejoin=\"round\" stroke-linecap=\"round\">\n{content}",
-        shown.0, shown.1,
-    )
+const TEXT: &str = "<text ";
+
+fn texts(shapes: &str) -> impl Iterator<Item = WrittenText> + '_ {
+    shapes.split(TEXT).skip(1).filter_map(written_text)
 }
 
-fn device_size(canvas: &Canvas) -> (u32, u32) {
-    (device(canvas.width) as u32, device(canvas.height) as u32)
-}
-
-/// The shapes, as plotters writes them, and the end of the document.
-fn shapes(canvas: &Canvas) -> Result<String> {
-    let mut body = String::new();
-    {
-        let backend = SVGBackend::with_string(&mut body, device_size(canvas));
-        let area = backend.into_drawing_area();
-        draw_shapes(canvas, &area)?;
-        area.present().map_err(failed)?;
-    }
-    let (_, shapes) = body
-        .split_once('>')
-        .ok_or_else(|| failed("plotters wrote no SVG"))?;
-    Ok(with_widths(shapes.trim_start(), canvas))
+/// From the text's attributes on.
+fn written_text(part: &str) -> Option<WrittenText> {
+    let (attributes, rest) = part.split_once('>')?;
+    let (_, size) = attributes.split_once("font-size=\"")?;
+    let content = rest.split_once("</text>")?.0.trim_matches('\n');
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&amp;", "&"),
+    ];
+    Some(WrittenText {
+        size: size.split('"').next()?.parse().ok()?,
+        bold: attributes.contains("font-weight=\"bold\""),
+        content: entities
+            .iter()
+            .fold(content.to_owned(), |text, (entity, sign)| {
+                text.replace(entity, sign)
+            }),
+    })
 }
 
 /// Where the reader's machine has another font than the crate, its letters are set to the width for which
-/// there is room. plotters writes the texts in their order, and no such attribute.
-fn with_widths(shapes: &str, canvas: &Canvas) -> String {
-    const TEXT: &str = "<text ";
+/// there is room.
+fn with_widths(shapes: &str) -> String {
     let mut parts = shapes.split(TEXT);
     let mut written = parts.next().unwrap_or_default().to_owned();
-    let texts = canvas.shapes.iter().filter_map(|shape| match shape {
-        Shape::Text(text) => Some(text),
-        _ => None,
-    });
-    for (part, text) in parts.zip(texts) {
-        let width = text.width() * DEVICE_SCALE;
-        written +=
-            &format!("{TEXT}textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" {part}");
+    for part in parts {
+        written += TEXT;
+        if let Some(text) = written_text(part) {
+            let width = text::width(&text.content, text.size, text.bold);
+            written += &format!("textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" ");
+        }
+        written += part;
     }
     written
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
-}
-
-fn device_point((x, y): (f64, f64)) -> (i32, i32) {
-    (device(x), device(y))
 }
 
 fn failed(reason: impl std::fmt::Display) -> Error {
@@ -161,7 +212,7 @@ fn opaque(rgba: &[u8]) -> Vec<u8> {
 
 /// Each device pixel takes the colour of the image pixel it lies in.
 fn enlarge(image: &PlacedImage, pixels: &mut [u8], stride: usize) {
-    let (left, top) = device_point((image.area.x, image.area.y));
+    let (left, top) = (device(image.area.x), device(image.area.y));
     let (width, height) = image.area.device_size();
     for y in 0..height {
         let row = nearest(y, height, image.rows) * image.columns;
@@ -177,7 +228,7 @@ fn enlarge(image: &PlacedImage, pixels: &mut [u8], stride: usize) {
 /// The image in its own resolution: the viewer enlarges it without smoothing.
 fn svg_image(image: &PlacedImage) -> Result<String> {
     let png = encode_png(&image.rgb, (image.columns as u32, image.rows as u32))?;
-    let (x, y) = device_point((image.area.x, image.area.y));
+    let (x, y) = (device(image.area.x), device(image.area.y));
     let (width, height) = image.area.device_size();
     let data = base64(&png);
     Ok(format!(
@@ -185,79 +236,4 @@ fn svg_image(image: &PlacedImage) -> Result<String> {
          image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" \
          xlink:href=\"data:image/png;base64,{data}\"/>\n",
     ))
-}
-
-fn paint_text(area: &SvgArea, text: &Text) -> Result<()> {
-    let lift = text.size * PLOTTERS_TOP_TO_BASELINE;
-    let (x, y) = text.baseline();
-    let (top, transform) = if text.upward {
-        ((x - lift, y), FontTransform::Rotate270)
-    } else {
-        ((x, y - lift), FontTransform::None)
-    };
-    let horizontal = match text.align {
-        Align::Left => HPos::Left,
-        Align::Centre => HPos::Center,
-        Align::Right => HPos::Right,
-    };
-    let style = if text.bold {
-        FontStyle::Bold
-    } else {
-        FontStyle::Normal
-    };
-    let size = text.size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR;
-    let style = (text.family(), size)
-        .into_font()
-        .style(style)
-        .transform(transform)
-        .color(&text.colour)
-        .pos(Pos::new(horizontal, VPos::Top));
-    area.draw_text(&text.content, &style, device_point(top))
-        .map_err(failed)
-}
-
-fn paint_line(area: &SvgArea, points: &[Point], stroke: &Stroke) -> Result<()> {
-    let points: Vec<_> = points.iter().copied().map(device_point).collect();
-    let style = ShapeStyle {
-        color: stroke.colour.to_rgba(),
-        filled: false,
-        stroke_width: device(stroke.width) as u32,
-    };
-    match stroke.dash {
-        None => area.draw(&PathElement::new(points, style)),
-        // The round ends are a part of each dash.
-        Some((dash, gap)) => {
-            let dash = device(dash - stroke.width).max(1);
-            let gap = device(gap + stroke.width);
-            area.draw(&DashedPathElement::new(points, dash, gap, style))
-        }
-    }
-    .map_err(failed)
-}
-
-fn draw_shapes(canvas: &Canvas, area: &SvgArea) -> Result<()> {
-    for shape in &canvas.shapes {
-        match shape {
-            Shape::Rectangle(rectangle, colour) => {
-                let corners = [
-                    device_point((rectangle.x, rectangle.y)),
-                    device_point((rectangle.right(), rectangle.bottom())),
-                ];
-                area.draw(&Rectangle::new(corners, colour.filled()))
-                    .map_err(failed)?;
-            }
-            Shape::Line(points, stroke) => paint_line(area, points, stroke)?,
-            Shape::Polygon(points, colour, opacity) => {
-                let points: Vec<_> = points.iter().copied().map(device_point).collect();
-                area.draw(&Polygon::new(points, colour.mix(*opacity).filled()))
-                    .map_err(failed)?;
-            }
-            Shape::Disc(centre, radius, colour) => {
-                let disc = Circle::new(device_point(*centre), device(*radius), colour.filled());
-                area.draw(&disc).map_err(failed)?;
-            }
-            Shape::Text(text) => paint_text(area, text)?,
-        }
-    }
-    Ok(())
 }

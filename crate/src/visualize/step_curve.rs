@@ -1,7 +1,7 @@
 //! One value, step by step: as it is, and smoothed.
 
 use super::axis::Axis;
-use super::canvas::{Area, CHART_WIDTH, Canvas, Heading, MARGIN};
+use super::canvas::{Area, CHART_WIDTH, Heading, MARGIN};
 use super::check::ensure;
 use super::figure::Figure;
 use super::line_chart::{Line, LineChart, Manner};
@@ -52,23 +52,25 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
         mark: None,
     };
     let heading = Heading::new(quantity, "", CHART_WIDTH);
-    let mut canvas = Canvas::new(
+    Figure::draw(
         FUNCTION,
         CHART_WIDTH,
         heading.bottom() + PANEL_HEIGHT + MARGIN,
-    )?;
-    canvas.heading(&heading);
-    let width = CHART_WIDTH - 2.0 * MARGIN;
-    chart.draw(
-        &mut canvas,
-        Area::new(MARGIN, heading.bottom(), width, PANEL_HEIGHT),
-    );
-    let steps = counted(values.len(), ["step", "steps"], ["", "ステップ"]);
-    let last = significant(last, 3);
-    Ok(canvas.finish(said!(
-        "{quantity} over {steps}, at last {last}, smoothed.",
-        "{quantity} ({steps})。最後の値は {last} (平滑化)。"
-    )))
+        |canvas| {
+            canvas.heading(&heading);
+            let width = CHART_WIDTH - 2.0 * MARGIN;
+            chart.draw(
+                canvas,
+                Area::new(MARGIN, heading.bottom(), width, PANEL_HEIGHT),
+            );
+            let steps = counted(values.len(), ["step", "steps"], ["", "ステップ"]);
+            let last = significant(last, 3);
+            Ok(said!(
+                "{quantity} over {steps}, at last {last}, smoothed.",
+                "{quantity} ({steps})。最後の値は {last} (平滑化)。"
+            ))
+        },
+    )
 }
 
 #[cfg(test)]

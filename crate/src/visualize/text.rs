@@ -1,16 +1,24 @@
 //! Text in the fonts of the crate: its width and its lines.
 
+use super::canvas::DEVICE_SCALE;
 use super::colour::{Colour, INK};
 use super::font::{font, is_japanese};
 use super::line_breaks::pieces;
 use crate::language::{said, say};
 use ab_glyph::Font as _;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontStyle, FontTransform, IntoFont as _, TextStyle};
 
 /// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
 const FAMILY: &str = "Lato, Carlito, Arial, sans-serif";
 /// For text that Lato cannot write: the Japanese fonts of the usual systems follow.
 const JAPANESE_FAMILY: &str = "Lato, Carlito, Arial, Noto Sans JP, Hiragino Sans, Yu Gothic, \
                                Meiryo, Noto Sans CJK JP, sans-serif";
+
+/// plotters shrinks the font size by this factor before it writes it into an SVG.
+const PLOTTERS_FONT_FACTOR: f64 = 1.24;
+/// plotters lowers the text by this part of the em square if its anchor is at the top.
+const PLOTTERS_TOP_TO_BASELINE: f64 = 0.76;
 
 /// The height of a capital letter, as a share of the font size.
 const CAP_HEIGHT: f64 = 0.72;
@@ -87,9 +95,29 @@ impl Text {
         }
     }
 
-    /// Its width in CSS pixels.
-    pub(super) fn width(&self) -> f64 {
-        width(&self.content, self.size, self.bold)
+    /// As plotters draws it, and where.
+    pub(super) fn style(&self) -> (TextStyle<'static>, (f64, f64)) {
+        let lift = self.size * PLOTTERS_TOP_TO_BASELINE;
+        let (x, y) = self.baseline();
+        let (top, transform) = if self.upward {
+            ((x - lift, y), FontTransform::Rotate270)
+        } else {
+            ((x, y - lift), FontTransform::None)
+        };
+        let horizontal = match self.align {
+            Align::Left => HPos::Left,
+            Align::Centre => HPos::Center,
+            Align::Right => HPos::Right,
+        };
+        let weight = if self.bold {
+            FontStyle::Bold
+        } else {
+            FontStyle::Normal
+        };
+        let size = self.size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR;
+        let font = (self.family(), size).into_font();
+        let style = font.style(weight).transform(transform).color(&self.colour);
+        (style.pos(Pos::new(horizontal, VPos::Top)), top)
     }
 
     /// The point on the baseline.
