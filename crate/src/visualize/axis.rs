@@ -1,154 +1,156 @@
-//! Scales with round tick values.
+//! Where an axis ends and how its numbers are written; plotters chooses the numbers.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::Ranged;
+use plotters::coord::types::RangedCoordf64;
 
 use super::numerals::{fixed, power_of_ten};
 
-/// A value at which an axis has a grid line, with its label.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
-    pub(super) value: f64,
-    pub(super) label: String,
+/// How values become places on the axis, and these labels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Numbers {
+    /// The value itself, with so many decimals.
+    Plain(usize),
+    /// In units of this power of ten, with so many decimals: `2.5×10⁻⁵`.
+    Scaled(i32, usize),
+    /// Its decimal logarithm.
+    Logarithmic,
 }
 
-/// A linear or logarithmic scale from `low` to `high`.
+/// An axis from a lowest to a highest place.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) ticks: Vec<Tick>,
-    logarithmic: bool,
+    places: Range<f64>,
+    most_labels: usize,
+    numbers: Numbers,
 }
 
 impl Axis {
-    /// A linear axis whose ends are ticks around the values; about `target` ticks.
+    /// A linear axis whose ends are round numbers around the values; about `target` labels.
     pub(super) fn round(low: f64, high: f64, target: usize) -> Axis {
         let (low, high) = spread(low, high);
         let step = round_step((high - low) / target as f64);
-        Axis::linear(
-            step * (low / step + 1e-9).floor(),
-            step * (high / step - 1e-9).ceil(),
-            step,
-        )
+        let down = step * (low / step + 1e-9).floor();
+        Axis::linear(down, step * (high / step - 1e-9).ceil(), step)
     }
 
-    /// A linear axis that ends exactly at the given values; about `target` ticks in between.
+    /// A linear axis that ends exactly at the given values; about `target` labels in between.
     pub(super) fn exact(low: f64, high: f64, target: usize) -> Axis {
         let (low, high) = spread(low, high);
         Axis::linear(low, high, round_step((high - low) / target as f64))
     }
 
-    /// An axis from 0 for counts, with ticks at whole numbers only.
+    /// An axis from 0 for counts, with labels at whole numbers only.
     pub(super) fn counts(most: usize, target: usize) -> Axis {
         let high = most.max(1) as f64;
         let step = round_step(high / target as f64).max(1.0);
         Axis::linear(0.0, step * (high / step).ceil(), step)
     }
 
-    /// The numbers 1 to `last`, with ticks at whole numbers only.
+    /// The numbers 1 to `last`, with labels at whole numbers only.
     pub(super) fn numbering(last: usize, target: usize) -> Axis {
         let last = last as f64;
         let step = round_step((last - 1.0).max(1.0) / target as f64).max(1.0);
-        let mut axis = Axis::linear(1.0, last, step);
-        if step > 1.0 {
-            axis.ticks.insert(0, tick(1.0, 0));
+        match last > 1.0 {
+            true => Axis::linear(1.0, last, step),
+            false => Axis::linear(0.5, 1.5, 1.0),
         }
-        if last <= 1.0 {
-            (axis.low, axis.high) = (0.5, 1.5);
-        }
-        axis
     }
 
-    /// The numbers 0 to `last`, at least 1, with ticks at whole numbers only.
+    /// The numbers 0 to `last`, at least 1, with labels at whole numbers only.
     pub(super) fn whole_numbers(last: usize, target: usize) -> Axis {
         let last = last.max(1) as f64;
         Axis::linear(0.0, last, round_step(last / target as f64).max(1.0))
     }
 
-    /// A logarithmic axis; both values are greater than 0.
+    /// A logarithmic axis between powers of ten; both values are greater than 0.
     pub(super) fn logarithmic(low: f64, high: f64) -> Axis {
-        let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-        let last = last.max(first + 1);
-        let every = ((last - first) as usize).div_ceil(8);
-        let mut ticks: Vec<Tick> = (first..=last)
-            .step_by(every)
-            .map(|exponent| Tick {
-                value: 10f64.powi(exponent),
-                label: if (-4..=4).contains(&exponent) {
-                    fixed(10f64.powi(exponent), (-exponent).max(0) as usize)
-                } else {
-                    power_of_ten(exponent)
-                },
-            })
-            .collect();
-        if last - first == 1 {
-            let decade = 10f64.powi(first);
-            let decimals = (-first).max(0) as usize;
-            for factor in [2.0, 5.0] {
-                if (-4..=4).contains(&first) {
-                    ticks.push(tick(factor * decade, decimals));
-                }
-            }
-        }
+        const MOST: usize = 9;
+        let (first, last) = (low.log10().floor(), high.log10().ceil());
+        let last = last.max(first + 1.0);
         Axis {
-            low: 10f64.powi(first),
-            high: 10f64.powi(last),
-            ticks,
-            logarithmic: true,
+            places: first..last,
+            most_labels: MOST.min((last - first) as usize + 1),
+            numbers: Numbers::Logarithmic,
         }
     }
 
-    /// Where the value lies between the ends: 0 at `low`, 1 at `high`.
-    pub(super) fn position(&self, value: f64) -> f64 {
-        if self.logarithmic {
-            (value / self.low).log10() / (self.high / self.low).log10()
-        } else {
-            (value - self.low) / (self.high - self.low)
-        }
+    /// The same with an end that is no round number.
+    pub(super) fn ending_at(mut self, highest: f64) -> Axis {
+        self.places.end = self.place(highest);
+        self
     }
 
     fn linear(low: f64, high: f64, step: f64) -> Axis {
-        let decimals = (-(step.log10() + 1e-9).floor()).clamp(0.0, 12.0) as usize;
-        let first = (low / step - 1e-6).ceil();
-        let number = ((high / step + 1e-6).floor() - first).clamp(0.0, 50.0) as usize;
         let largest = low.abs().max(high.abs());
-        let ticks = (0..=number).map(|index| {
-            let value = step * (first + index as f64);
-            if (1e-4..1e7).contains(&largest) {
-                tick(value, decimals)
-            } else {
-                scaled_tick(value, step, largest)
+        let exponent = largest.log10().floor() as i32;
+        let decimals = |step: f64| (-(step.log10() + 1e-9).floor()).clamp(0.0, 12.0) as usize;
+        let (unit, numbers) = match (1e-4..1e7).contains(&largest) {
+            true => (1.0, Numbers::Plain(decimals(step))),
+            false => {
+                let unit = 10f64.powi(exponent);
+                (unit, Numbers::Scaled(exponent, decimals(step / unit)))
             }
-        });
+        };
+        // As many as there are multiples of the step: plotters takes the finest round step that gives no
+        // more.
+        let multiples = (high / step + 1e-6).floor() - (low / step - 1e-6).ceil();
         Axis {
-            low,
-            high,
-            ticks: ticks.collect(),
-            logarithmic: false,
+            places: low / unit..high / unit,
+            most_labels: multiples.clamp(0.0, 50.0) as usize + 1,
+            numbers,
         }
     }
-}
 
-fn tick(value: f64, decimals: usize) -> Tick {
-    Tick {
-        value,
-        label: fixed(value, decimals),
+    /// The ends, in places.
+    pub(super) fn range(&self) -> Range<f64> {
+        self.places.clone()
     }
-}
 
-/// A label such as `2.5×10⁻⁵`, with the same power of ten on the whole axis.
-fn scaled_tick(value: f64, step: f64, largest: f64) -> Tick {
-    let exponent = largest.log10().floor() as i32;
-    let unit = 10f64.powi(exponent);
-    let decimals = (-(step / unit).log10().floor()).clamp(0.0, 12.0) as usize;
-    let label = if value == 0.0 {
-        "0".to_owned()
-    } else {
-        format!(
-            "{}×{}",
-            fixed(value / unit, decimals),
-            power_of_ten(exponent)
-        )
-    };
-    Tick { value, label }
+    /// How many labels plotters may choose.
+    pub(super) fn most_labels(&self) -> usize {
+        self.most_labels
+    }
+
+    /// Where a value lies.
+    pub(super) fn place(&self, value: f64) -> f64 {
+        match self.numbers {
+            Numbers::Plain(_) => value,
+            Numbers::Scaled(exponent, _) => value / 10f64.powi(exponent),
+            Numbers::Logarithmic => value.log10(),
+        }
+    }
+
+    /// Where a value lies between the ends: 0 at the lowest, 1 at the highest.
+    pub(super) fn share(&self, value: f64) -> f64 {
+        (self.place(value) - self.places.start) / (self.places.end - self.places.start)
+    }
+
+    /// What stands at a place.
+    pub(super) fn label(&self, place: f64) -> String {
+        match self.numbers {
+            Numbers::Plain(decimals) => fixed(place, decimals),
+            Numbers::Scaled(_, _) if place.abs() < 1e-9 => "0".to_owned(),
+            Numbers::Scaled(exponent, decimals) => {
+                format!("{}×{}", fixed(place, decimals), power_of_ten(exponent))
+            }
+            Numbers::Logarithmic if (-4.0..=4.0).contains(&place) => {
+                fixed(10f64.powf(place), (-place).max(0.0) as usize)
+            }
+            Numbers::Logarithmic => power_of_ten(place.round() as i32),
+        }
+    }
+
+    /// The shares of the axis at which plotters puts labels, and these.
+    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+        let length = self.places.end - self.places.start;
+        RangedCoordf64::from(self.range())
+            .key_points(self.most_labels)
+            .into_iter()
+            .map(|place| ((place - self.places.start) / length, self.label(place)))
+            .collect()
+    }
 }
 
 /// The next larger number of the form 1, 2 or 5 times a power of ten.
@@ -178,23 +180,23 @@ fn spread(low: f64, high: f64) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    fn labels(axis: &Axis) -> Vec<&str> {
-        axis.ticks.iter().map(|tick| tick.label.as_str()).collect()
+    fn labels(axis: &Axis) -> Vec<String> {
+        axis.ticks().into_iter().map(|(_, label)| label).collect()
     }
 
     #[test]
     fn a_round_axis_ends_at_ticks() {
         let axis = Axis::round(0.0, 0.83, 5);
         assert_eq!(labels(&axis), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!((axis.low, axis.high), (0.0, 1.0));
-        assert_eq!(axis.position(0.25), 0.25);
+        assert_eq!(axis.range(), 0.0..1.0);
+        assert_eq!(axis.share(0.25), 0.25);
     }
 
     #[test]
     fn an_exact_axis_has_ticks_inside_only() {
         let axis = Axis::exact(-7.0, 13.0, 4);
         assert_eq!(labels(&axis), ["−5", "0", "5", "10"]);
-        assert_eq!(axis.position(3.0), 0.5);
+        assert_eq!(axis.share(3.0), 0.5);
     }
 
     #[test]
@@ -212,26 +214,26 @@ mod tests {
         assert_eq!(labels(&Axis::numbering(5, 8)), ["1", "2", "3", "4", "5"]);
         assert_eq!(
             labels(&Axis::numbering(12, 6)),
-            ["1", "2", "4", "6", "8", "10", "12"]
+            ["2", "4", "6", "8", "10", "12"]
         );
         let single = Axis::numbering(1, 8);
         assert_eq!(labels(&single), ["1"]);
-        assert_eq!(single.position(1.0), 0.5);
+        assert_eq!(single.share(1.0), 0.5);
     }
 
     #[test]
     fn decades_are_evenly_spaced() {
         let axis = Axis::logarithmic(2e-4, 0.5);
         assert_eq!(labels(&axis), ["0.0001", "0.001", "0.01", "0.1", "1"]);
-        assert!((axis.position(0.01) - 0.5).abs() < 1e-12);
+        assert!((axis.share(0.01) - 0.5).abs() < 1e-12);
     }
 
     #[test]
     fn equal_ends_are_spread() {
         let axis = Axis::round(3.0, 3.0, 5);
-        assert!(axis.low < 3.0 && axis.high > 3.0);
+        assert!(axis.range().contains(&3.0));
         let axis = Axis::round(0.0, 0.0, 5);
-        assert_eq!((axis.low, axis.high), (0.0, 1.0));
+        assert_eq!(axis.range(), 0.0..1.0);
     }
 
     #[test]
@@ -243,13 +245,10 @@ mod tests {
             (1e-90, 2e-90),
         ] {
             let axis = Axis::round(low, high, 5);
-            assert!((2..=12).contains(&axis.ticks.len()), "{axis:?}");
-            assert!(
-                axis.ticks
-                    .iter()
-                    .all(|tick| tick.label.chars().count() < 22),
-                "{axis:?}"
-            );
+            let labels = labels(&axis);
+            assert!((2..=12).contains(&labels.len()), "{axis:?} {labels:?}");
+            let longest = labels.iter().map(|label| label.chars().count()).max();
+            assert!(longest < Some(22), "{labels:?}");
         }
         assert_eq!(
             labels(&Axis::round(0.0, 3e-7, 3)),

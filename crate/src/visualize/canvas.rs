@@ -3,12 +3,14 @@
 use super::colour::{Colour, MUTED};
 use super::text::{self, Text};
 use crate::error::{Error, Result};
+use std::ops::Range;
+
 use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, IntoDrawingArea as _};
+use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea as _};
 use plotters::element::{
     Circle, DashedPathElement, Drawable, PathElement, PointCollection, Polygon, Rectangle,
 };
-use plotters::prelude::SVGBackend;
+use plotters::prelude::{DrawingBackend, SVGBackend};
 use plotters::style::{Color as _, RGBColor, ShapeStyle};
 
 /// The space at the edges of every picture.
@@ -28,6 +30,12 @@ pub(super) const DEVICE_SCALE: f64 = 2.0;
 
 pub(super) type Point = (f64, f64);
 
+/// What plotters' functions give back.
+pub(super) type DrawingResult = std::result::Result<
+    (),
+    DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>,
+>;
+
 /// A rectangle parallel to the axes.
 #[derive(Clone, Copy)]
 pub(super) struct Area {
@@ -45,6 +53,17 @@ impl Area {
             width,
             height,
         }
+    }
+
+    /// The area of device pixels within these bounds.
+    pub(super) fn of_device(columns: Range<i32>, rows: Range<i32>) -> Area {
+        let css = |pixels: i32| f64::from(pixels) / DEVICE_SCALE;
+        Area::new(
+            css(columns.start),
+            css(rows.start),
+            css(columns.end - columns.start),
+            css(rows.end - rows.start),
+        )
     }
 
     pub(super) fn right(&self) -> f64 {
@@ -117,6 +136,13 @@ impl Stroke {
             width,
             dash: None,
         }
+    }
+}
+
+impl Stroke {
+    /// A dash and a gap in device pixels; the round ends are a part of each dash.
+    pub(super) fn device_dash(&self, (dash, gap): (f64, f64)) -> (i32, i32) {
+        (device(dash - self.width).max(1), device(gap + self.width))
     }
 }
 
@@ -200,6 +226,23 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// What plotters draws into a part of the canvas.
+    pub(super) fn chart(
+        &mut self,
+        area: Area,
+        draw: impl FnOnce(&DrawingArea<SVGBackend<'a>, Shift>) -> DrawingResult,
+    ) {
+        let corner = device_point((area.x, area.y));
+        let part = self
+            .area
+            .clone()
+            .shrink(corner, (device(area.width), device(area.height)));
+        let drawn = draw(&part).map_err(failed);
+        if self.outcome.is_ok() {
+            self.outcome = drawn;
+        }
+    }
+
     pub(super) fn rectangle(&mut self, area: Area, colour: Colour) {
         let corners = [(area.x, area.y), (area.right(), area.bottom())].map(device_point);
         self.draw(&Rectangle::new(corners, colour.filled()));
@@ -214,10 +257,8 @@ impl<'a> Canvas<'a> {
         };
         match stroke.dash {
             None => self.draw(&PathElement::new(points, style)),
-            // The round ends are a part of each dash.
-            Some((dash, gap)) => {
-                let dash = device(dash - stroke.width).max(1);
-                let gap = device(gap + stroke.width);
+            Some(dash) => {
+                let (dash, gap) = stroke.device_dash(dash);
                 self.draw(&DashedPathElement::new(points, dash, gap, style));
             }
         }

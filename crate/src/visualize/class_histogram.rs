@@ -95,8 +95,9 @@ impl Histogram<'_> {
     fn standing(self) -> Result<Figure> {
         let axis = Axis::counts(self.most, 5);
         let top = self.heading.bottom() + self.legend_height() + 14.0;
-        let left =
-            MARGIN + 28.0 + text::widest(axis.ticks.iter().map(|tick| tick.label.as_str()), SMALL);
+        let left = MARGIN
+            + 28.0
+            + text::widest(axis.ticks().iter().map(|(_, label)| label.as_str()), SMALL);
         let plot = Area::new(left, top, CHART_WIDTH - MARGIN - left, PLOT_HEIGHT);
         Figure::draw(
             FUNCTION,
@@ -104,13 +105,13 @@ impl Histogram<'_> {
             plot.bottom() + 44.0 + MARGIN,
             |canvas| {
                 self.draw_legend(canvas);
-                for tick in &axis.ticks {
-                    let y = plot.bottom() - axis.position(tick.value) * plot.height;
+                for (share, label) in axis.ticks() {
+                    let y = plot.bottom() - share * plot.height;
                     canvas.line(
                         vec![(plot.x, y), (plot.right(), y)],
                         Stroke::solid(GRID, 1.0),
                     );
-                    let label = Text::new(&tick.label, (plot.x - 7.0, y), SMALL);
+                    let label = Text::new(&label, (plot.x - 7.0, y), SMALL);
                     canvas.text(label.colour(MUTED).align(Align::Right).middle());
                 }
                 let slot = plot.width / self.names.len() as f64;
@@ -118,7 +119,7 @@ impl Histogram<'_> {
                 for (class, name) in self.names.iter().enumerate() {
                     let middle = plot.x + (class as f64 + 0.5) * slot;
                     for (index, set) in self.series.iter().enumerate() {
-                        let height = axis.position(set.counts[class] as f64) * plot.height;
+                        let height = axis.share(set.counts[class] as f64) * plot.height;
                         let x = middle - slot * FILLED / 2.0 + index as f64 * bar;
                         let area = Area::new(x, plot.bottom() - height, bar - 1.0, height);
                         canvas.rectangle(area, series(index));
@@ -161,19 +162,19 @@ impl Histogram<'_> {
             plot.bottom() + 44.0 + MARGIN,
             |canvas| {
                 self.draw_legend(canvas);
-                for tick in &axis.ticks {
-                    let x = plot.x + axis.position(tick.value) * plot.width;
+                for (share, label) in axis.ticks() {
+                    let x = plot.x + share * plot.width;
                     canvas.line(
                         vec![(x, plot.y), (x, plot.bottom())],
                         Stroke::solid(GRID, 1.0),
                     );
-                    let label = Text::new(&tick.label, (x, plot.bottom() + 17.0), SMALL);
+                    let label = Text::new(&label, (x, plot.bottom() + 17.0), SMALL);
                     canvas.text(label.colour(MUTED).align(Align::Centre));
                 }
                 for (class, name) in self.names.iter().enumerate() {
                     let middle = plot.y + (class as f64 + 0.5) * slot;
                     for (index, set) in self.series.iter().enumerate() {
-                        let length = axis.position(set.counts[class] as f64) * plot.width;
+                        let length = axis.share(set.counts[class] as f64) * plot.width;
                         let y = middle - slot * FILLED / 2.0 + index as f64 * bar;
                         canvas.rectangle(Area::new(plot.x, y, length, bar - 1.0), series(index));
                         let at = (plot.x + length + 5.0, y + (bar - 1.0) / 2.0);

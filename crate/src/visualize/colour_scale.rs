@@ -84,9 +84,7 @@ impl Scale {
     /// The legend of this scale.
     pub(super) fn bar(&self, title: &str, height: f64) -> ColourBar {
         let axis = Axis::exact(self.low, self.high, 5);
-        let ticks = axis.ticks.iter();
-        let ticks = ticks.map(|tick| (axis.position(tick.value), tick.label.clone()));
-        ColourBar::new(self.colours, ticks.collect(), title, height)
+        ColourBar::new(self.colours, axis.ticks(), title, height)
     }
 }
 

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use ab_glyph::{Font as _, FontRef, GlyphId};
 use plotters::style::{FontStyle, register_font};
 
+use super::text;
+
 /// The names by which plotters' examples ask for a font.
 const NAMES: [&str; 9] = [
     "sans-serif",
@@ -66,7 +68,10 @@ fn is_box(glyph: GlyphId) -> bool {
 #[ctor::ctor(unsafe)]
 fn register() {
     for (bold, style) in [(false, FontStyle::Normal), (true, FontStyle::Bold)] {
-        for name in NAMES {
+        for name in NAMES
+            .into_iter()
+            .chain([text::FAMILY, text::JAPANESE_FAMILY])
+        {
             // Without it, plotters says itself that there is no font.
             let _ = register_font(name, style, file(bold));
         }

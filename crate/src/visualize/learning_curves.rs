@@ -270,7 +270,9 @@ fn accuracy_panel(x: Axis, curves: Vec<(&str, Vec<Point>)>) -> LineChart {
         false => range(&in_percent),
     };
     let mut axis = Axis::round((low - 1.0).max(0.0), (high + 1.0).min(100.0), 5);
-    axis.high = axis.high.min(100.0);
+    if axis.share(100.0) < 1.0 {
+        axis = axis.ending_at(100.0);
+    }
     panel(
         x,
         (
@@ -401,11 +403,11 @@ mod tests {
             "{svg}"
         );
         assert!(
-            loss_axis(|| [1.0, 900.0].into_iter()).position(450.0) > 0.4,
+            loss_axis(|| [1.0, 900.0].into_iter()).share(450.0) > 0.4,
             "linear"
         );
         assert!(
-            loss_axis(|| [1.0, 1e12].into_iter()).position(1e6) < 0.6,
+            loss_axis(|| [1.0, 1e12].into_iter()).share(1e6) < 0.6,
             "logarithmic"
         );
     }

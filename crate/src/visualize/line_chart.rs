@@ -1,14 +1,29 @@
-//! The panel that learning curves and line plots share: axes, lines with markers, a legend.
+//! The panel that learning curves and line plots share: a chart of plotters, with what it does not have.
+//!
+//! plotters draws axes, mesh and lines. Its legend is a box on the lines and its series have no labels at
+//! their ends, so these are drawn here.
+
+use plotters::chart::{ChartBuilder, ChartContext};
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::types::RangedCoordf64;
+use plotters::element::DashedPathElement;
+use plotters::prelude::{AreaSeries, LabelAreaPosition, SVGBackend};
+use plotters::series::LineSeries;
+use plotters::style::{Color as _, ShapeStyle, TRANSPARENT};
 
 use super::axis::Axis;
-use super::canvas::{Area, Canvas, LABEL, Point, SMALL, Stroke};
+use super::canvas::{Area, Canvas, DrawingResult, LABEL, Point, SMALL, Stroke, device};
 use super::colour::{AXIS, Colour, GRID, INK, MUTED, PALE, VERMILLION, darkened, series};
+use super::steps::thinned;
 use super::text::{self, Align, Text};
 
 /// More markers than this would hide the line.
 const MOST_MARKERS: usize = 40;
-/// A line through more points than this is reduced to the lowest and highest of each pixel column.
-const MOST_POINTS: usize = 2_000;
+/// A line that goes up and down more than so many times the axis is thin and solid: wide strokes and dashes
+/// would run together.
+const MOST_CLIMB: f64 = 15.0;
+/// A line through more points than this is reduced to its extremes, which look the same.
+const MOST_POINTS: usize = 1_000;
 /// The opacity of an area below a line: grid lines and other areas show through.
 const SHADE: f64 = 0.13;
 const LEGEND_ROW: f64 = 20.0;
@@ -18,6 +33,8 @@ const LEGEND_GAP: f64 = 18.0;
 /// The four marks and dashes that tell lines apart without colour.
 const DASHES: [Option<(f64, f64)>; 4] =
     [None, Some((7.0, 4.0)), Some((2.5, 3.0)), Some((11.0, 4.0))];
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// How a line is drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,16 +73,27 @@ pub(super) struct LineChart {
 impl LineChart {
     /// Draws the panel into `area`, legend included.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let plot = self.plot_area(area);
-        self.draw_titles(canvas, area, plot);
-        self.draw_grid(canvas, plot);
-        if self.shaded {
-            self.draw_areas(canvas, plot);
+        if !self.title.is_empty() {
+            canvas.text(Text::new(&self.title, (area.x, area.y + 13.0), 13.5).bold(true));
         }
-        for manner in [Manner::Raw, Manner::Smoothed, Manner::Series] {
-            for (index, line) in self.lines.iter().enumerate() {
-                if line.manner == manner {
-                    draw_line(canvas, &self.positions(line, plot), index, manner);
+        let mut plot = area;
+        canvas.chart(area, |root| {
+            let mut chart = ChartBuilder::on(root)
+                .margin_top(device(self.top(area.width)))
+                .margin_right(device(self.room_for_end_labels()))
+                .set_label_area_size(LabelAreaPosition::Left, device(self.room_for_y_labels()))
+                .set_label_area_size(LabelAreaPosition::Bottom, device(42.0))
+                .build_cartesian_2d(self.x.range(), self.y.range())?;
+            self.draw_mesh(&mut chart)?;
+            self.draw_lines(&mut chart)?;
+            let (columns, rows) = chart.plotting_area().get_pixel_range();
+            plot = Area::of_device(columns, rows);
+            Ok(())
+        });
+        for (index, line) in self.lines.iter().enumerate() {
+            if line.manner == Manner::Series && line.points.len() <= MOST_MARKERS {
+                for &(x, y) in &line.points {
+                    draw_marker(canvas, self.position((x, y), plot), index);
                 }
             }
         }
@@ -74,117 +102,127 @@ impl LineChart {
         self.draw_legend(canvas, area);
     }
 
+    fn draw_mesh(&self, chart: &mut Chart) -> DrawingResult {
+        let thin = |colour: Colour| colour.stroke_width(device(1.0) as u32);
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .disable_y_axis()
+            .max_light_lines(0)
+            .bold_line_style(thin(GRID))
+            .axis_style(thin(AXIS))
+            .set_all_tick_mark_size(device(4.0))
+            .x_labels(self.x.most_labels())
+            .y_labels(self.y.most_labels())
+            .x_label_formatter(&|place| self.x.label(*place))
+            .label_style(text::style(SMALL, MUTED))
+            .axis_desc_style(text::style(LABEL, MUTED))
+            .x_desc(&self.x_title)
+            .y_desc(&self.y_title)
+            .draw()?;
+        // The labels of the y axis without its line: where the mesh is, that would be one too many.
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .disable_x_axis()
+            .axis_style(TRANSPARENT)
+            .set_all_tick_mark_size(device(3.5))
+            .y_labels(self.y.most_labels())
+            .y_label_formatter(&|place| self.y.label(*place))
+            .label_style(text::style(SMALL, MUTED))
+            .draw()
+    }
+
+    fn draw_lines(&self, chart: &mut Chart) -> DrawingResult {
+        for manner in [Manner::Raw, Manner::Smoothed, Manner::Series] {
+            for (index, line) in self.lines.iter().enumerate() {
+                if line.manner == manner {
+                    self.draw_line(chart, line, index)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn draw_line(&self, chart: &mut Chart, line: &Line, index: usize) -> DrawingResult {
+        let points = thinned(&line.points, MOST_POINTS);
+        let places: Vec<Point> = points
+            .iter()
+            .map(|&(x, y)| (self.x.place(x), self.y.place(y)))
+            .collect();
+        if self.shaded {
+            let shade = series(index).mix(SHADE);
+            chart.draw_series(AreaSeries::new(places.clone(), 0.0, shade))?;
+        }
+        if places.len() < 2 {
+            return Ok(());
+        }
+        let mut stroke = stroke(index, line.manner);
+        let climb: f64 = points
+            .windows(2)
+            .map(|pair| (self.y.share(pair[1].1) - self.y.share(pair[0].1)).abs())
+            .sum();
+        if climb > MOST_CLIMB && line.manner == Manner::Series {
+            (stroke.dash, stroke.width) = (None, 1.0);
+        }
+        let style = ShapeStyle {
+            color: stroke.colour.to_rgba(),
+            filled: false,
+            stroke_width: device(stroke.width) as u32,
+        };
+        match stroke.dash {
+            None => chart.draw_series(LineSeries::new(places, style))?,
+            Some(dash) => {
+                let (dash, gap) = stroke.device_dash(dash);
+                let line = DashedPathElement::new(places, dash, gap, style);
+                chart.draw_series([line])?
+            }
+        };
+        Ok(())
+    }
+
+    /// The height of title and legend.
+    fn top(&self, width: f64) -> f64 {
+        let title = if self.title.is_empty() { 0.0 } else { 22.0 };
+        title + self.legend_height(width) + 8.0
+    }
+
     /// The height of the legend in a panel of this width.
     pub(super) fn legend_height(&self, width: f64) -> f64 {
         let rows = self.legend_rows(width).last().map_or(0, |(row, _)| row + 1);
         rows as f64 * LEGEND_ROW
     }
 
-    fn plot_area(&self, area: Area) -> Area {
-        let title = if self.title.is_empty() { 0.0 } else { 22.0 };
-        let top = area.y + title + self.legend_height(area.width) + 8.0;
-        let left = area.x
-            + 26.0
-            + text::widest(self.y.ticks.iter().map(|tick| tick.label.as_str()), SMALL);
-        let end_labels = text::widest(
-            self.lines
-                .iter()
-                .filter_map(|line| line.end_label.as_deref()),
-            SMALL,
-        );
-        let last_label = self
-            .x
-            .ticks
-            .last()
-            .map_or(0.0, |tick| text::width(&tick.label, SMALL, false));
-        let right = area.right() - (end_labels + 10.0).max(last_label / 2.0 + 2.0);
-        let bottom = area.bottom() - 42.0;
-        Area::new(
-            left,
-            top,
-            (right - left).max(10.0),
-            (bottom - top).max(10.0),
+    fn room_for_y_labels(&self) -> f64 {
+        let labels = self.y.ticks();
+        26.0 + text::widest(labels.iter().map(|(_, label)| label.as_str()), SMALL)
+    }
+
+    /// At the right, and for half of the last label of the x axis.
+    fn room_for_end_labels(&self) -> f64 {
+        let labels = self
+            .lines
+            .iter()
+            .filter_map(|line| line.end_label.as_deref());
+        let last = self.x.ticks().pop();
+        let half = last.map_or(0.0, |(_, label)| text::width(&label, SMALL, false) / 2.0);
+        (text::widest(labels, SMALL) + 10.0).max(half + 2.0)
+    }
+
+    /// In CSS pixels.
+    fn position(&self, (x, y): Point, plot: Area) -> Point {
+        let along = self.x.share(x) * plot.width;
+        (
+            plot.x + along,
+            plot.bottom() - self.y.share(y) * plot.height,
         )
-    }
-
-    fn positions(&self, line: &Line, plot: Area) -> Vec<Point> {
-        let place = |&(x, y): &Point| {
-            (
-                plot.x + self.x.position(x) * plot.width,
-                plot.bottom() - self.y.position(y) * plot.height,
-            )
-        };
-        line.points.iter().map(place).collect()
-    }
-
-    fn draw_areas(&self, canvas: &mut Canvas, plot: Area) {
-        let zero = plot.bottom() - self.y.position(0.0) * plot.height;
-        for (index, line) in self.lines.iter().enumerate() {
-            let mut points = reduced(&self.positions(line, plot));
-            let ends = points.first().copied().zip(points.last().copied());
-            if let Some((first, last)) = ends {
-                points.extend([(last.0, zero), (first.0, zero)]);
-                canvas.translucent_polygon(points, series(index), SHADE);
-            }
-        }
-    }
-
-    fn draw_titles(&self, canvas: &mut Canvas, area: Area, plot: Area) {
-        if !self.title.is_empty() {
-            canvas.text(Text::new(&self.title, (area.x, area.y + 13.0), 13.5).bold(true));
-        }
-        let below = (plot.centre().0, area.bottom() - 4.0);
-        canvas.text(
-            Text::new(&self.x_title, below, LABEL)
-                .colour(MUTED)
-                .align(Align::Centre),
-        );
-        let beside = (area.x + 11.0, plot.centre().1);
-        canvas.text(
-            Text::new(&self.y_title, beside, LABEL)
-                .colour(MUTED)
-                .align(Align::Centre)
-                .upward(),
-        );
-    }
-
-    fn draw_grid(&self, canvas: &mut Canvas, plot: Area) {
-        for tick in &self.y.ticks {
-            let y = plot.bottom() - self.y.position(tick.value) * plot.height;
-            canvas.line(
-                vec![(plot.x, y), (plot.right(), y)],
-                Stroke::solid(GRID, 1.0),
-            );
-            canvas.text(
-                Text::new(&tick.label, (plot.x - 7.0, y), SMALL)
-                    .colour(MUTED)
-                    .align(Align::Right)
-                    .middle(),
-            );
-        }
-        for tick in &self.x.ticks {
-            let x = plot.x + self.x.position(tick.value) * plot.width;
-            canvas.line(
-                vec![(x, plot.bottom()), (x, plot.bottom() + 4.0)],
-                Stroke::solid(AXIS, 1.0),
-            );
-            canvas.text(
-                Text::new(&tick.label, (x, plot.bottom() + 17.0), SMALL)
-                    .colour(MUTED)
-                    .align(Align::Centre),
-            );
-        }
-        canvas.line(
-            vec![(plot.x, plot.bottom()), (plot.right(), plot.bottom())],
-            Stroke::solid(AXIS, 1.0),
-        );
     }
 
     fn draw_mark(&self, canvas: &mut Canvas, plot: Area) {
         let Some((x, words)) = &self.mark else {
             return;
         };
-        let x = plot.x + self.x.position(*x) * plot.width;
+        let x = plot.x + self.x.share(*x) * plot.width;
         let stroke = Stroke {
             dash: Some((4.0, 3.0)),
             ..Stroke::solid(VERMILLION, 1.5)
@@ -207,7 +245,7 @@ impl LineChart {
     fn draw_end_labels(&self, canvas: &mut Canvas, plot: Area) {
         let mut labels: Vec<(f64, f64, &str, Colour)> = Vec::new();
         for (index, line) in self.lines.iter().enumerate() {
-            let end = self.positions(line, plot).last().copied();
+            let end = line.points.last().map(|&point| self.position(point, plot));
             if let (Some((x, y)), Some(label)) = (end, line.end_label.as_deref()) {
                 let colour = match line.manner {
                     Manner::Series => darkened(series(index)),
@@ -298,32 +336,6 @@ fn stroke(index: usize, manner: Manner) -> Stroke {
     }
 }
 
-fn draw_line(canvas: &mut Canvas, points: &[Point], index: usize, manner: Manner) {
-    if points.len() > 1 {
-        let mut stroke = stroke(index, manner);
-        let line = reduced(points);
-        if manner == Manner::Series && is_jagged(&line) {
-            stroke.dash = None;
-            stroke.width = 1.0;
-        }
-        canvas.line(line, stroke);
-    }
-    if manner == Manner::Series && points.len() <= MOST_MARKERS {
-        for &point in points {
-            draw_marker(canvas, point, index);
-        }
-    }
-}
-
-/// Whether a line goes up and down so often that wide strokes and dashes would run together.
-fn is_jagged(line: &[Point]) -> bool {
-    let climb: f64 = line
-        .windows(2)
-        .map(|pair| (pair[1].1 - pair[0].1).abs())
-        .sum();
-    line.len() > MOST_MARKERS && climb > 4_000.0
-}
-
 fn draw_marker(canvas: &mut Canvas, (x, y): Point, index: usize) {
     let colour = series(index);
     match index % 4 {
@@ -340,56 +352,9 @@ fn draw_marker(canvas: &mut Canvas, (x, y): Point, index: usize) {
     }
 }
 
-/// The same line with no more than four points in each pixel column: first, lowest, highest, last.
-fn reduced(points: &[Point]) -> Vec<Point> {
-    if points.len() <= MOST_POINTS {
-        return points.to_vec();
-    }
-    let same_column = |one: &Point, other: &Point| one.0.round() == other.0.round();
-    let mut line = Vec::new();
-    for column in points.chunk_by(same_column) {
-        let mut extremes = [0, column.len() - 1, 0, column.len() - 1];
-        for (index, point) in column.iter().enumerate() {
-            if point.1 < column[extremes[2]].1 {
-                extremes[2] = index;
-            }
-            if point.1 > column[extremes[3]].1 {
-                extremes[3] = index;
-            }
-        }
-        extremes.sort_unstable();
-        for (index, &kept) in extremes.iter().enumerate() {
-            if index == 0 || kept != extremes[index - 1] {
-                line.push(column[kept]);
-            }
-        }
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_long_line_keeps_its_extremes() {
-        let mut points: Vec<Point> = (0..100_000)
-            .map(|x| (f64::from(x) / 1000.0, 50.0))
-            .collect();
-        points[40_123].1 = -7.0;
-        points[70_456].1 = 99.0;
-        let line = reduced(&points);
-        assert!(line.len() < 500);
-        assert!(line.contains(&points[40_123]) && line.contains(&points[70_456]));
-        assert_eq!((line.first(), line.last()), (points.first(), points.last()));
-        assert!(line.windows(2).all(|pair| pair[0].0 < pair[1].0));
-    }
-
-    #[test]
-    fn a_short_line_is_kept() {
-        let points = vec![(0.0, 1.0), (0.1, 2.0), (0.2, 1.5)];
-        assert_eq!(reduced(&points), points);
-    }
 
     #[test]
     fn end_labels_stand_apart_and_above_the_axis() {

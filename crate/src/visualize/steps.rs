@@ -24,18 +24,22 @@ pub(super) fn smoothed(values: &[f64]) -> Vec<f64> {
     running.collect()
 }
 
-/// The points of a line with one value a step, `steps_per_x` of them to each unit of x: all of them, or
-/// the lowest and the highest of groups of steps, which look the same in a picture.
+/// The points of a line with one value a step, `steps_per_x` of them to each unit of x.
 pub(super) fn line(values: &[f64], steps_per_x: f64) -> Vec<Point> {
     let points: Vec<Point> = (1..)
         .zip(values)
         .filter(|(_, value)| value.is_finite())
         .map(|(step, &value)| (f64::from(step) / steps_per_x, value))
         .collect();
-    if points.len() <= MOST_POINTS {
-        return points;
+    thinned(&points, MOST_POINTS)
+}
+
+/// All points, or the lowest and the highest of groups, which look the same in a picture.
+pub(super) fn thinned(points: &[Point], most: usize) -> Vec<Point> {
+    if points.len() <= most {
+        return points.to_vec();
     }
-    let group = (2 * points.len()).div_ceil(MOST_POINTS);
+    let group = (2 * points.len()).div_ceil(most);
     points.chunks(group).flat_map(extremes).collect()
 }
 

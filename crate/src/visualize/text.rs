@@ -10,9 +10,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform, IntoFont as _, TextStyle};
 
 /// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
-const FAMILY: &str = "Lato, Carlito, Arial, sans-serif";
+pub(super) const FAMILY: &str = "Lato, Carlito, Arial, sans-serif";
 /// For text that Lato cannot write: the Japanese fonts of the usual systems follow.
-const JAPANESE_FAMILY: &str = "Lato, Carlito, Arial, Noto Sans JP, Hiragino Sans, Yu Gothic, \
+pub(super) const JAPANESE_FAMILY: &str = "Lato, Carlito, Arial, Noto Sans JP, Hiragino Sans, Yu Gothic, \
                                Meiryo, Noto Sans CJK JP, sans-serif";
 
 /// plotters shrinks the font size by this factor before it writes it into an SVG.
@@ -133,6 +133,12 @@ impl Text {
             (self.at.0, self.at.1 + drop)
         }
     }
+}
+
+/// The style of a chart's texts; the font of this machine's reader decides about Japanese.
+pub(super) fn style(size: f64, colour: Colour) -> TextStyle<'static> {
+    let size = size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR;
+    (JAPANESE_FAMILY, size).into_font().color(&colour)
 }
 
 /// Control characters, which neither a line of text nor XML can hold, become spaces.
