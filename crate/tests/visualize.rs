@@ -542,8 +542,11 @@ fn bars_are_as_long_as_their_counts() {
     let blue = numbers(&svg, "rect", "#0072B2", ["height"]);
     let orange = numbers(&svg, "rect", "#D55E00", ["height"]);
     let unit = blue[1][0] / 1_000.0;
-    assert_eq!(blue[2..], [[500.0 * unit], [0.0]]);
-    assert_eq!(orange[1..], [[250.0 * unit], [750.0 * unit], [0.0]]);
+    let heights = blue[2..].iter().chain(&orange[1..]);
+    for ([height], count) in heights.zip([500.0, 0.0, 250.0, 750.0, 0.0]) {
+        // plotters rounds both ends of a bar to whole pixels.
+        assert!((height - count * unit).abs() <= 1.0, "{height} for {count}");
+    }
     assert_eq!(
         figure.alt_text(),
         "Counts. Bar chart of the number of images per class. training: a 1,000, b 500, c 0. \
@@ -577,7 +580,7 @@ fn bars_lie_below_each_other_for_long_names() {
     let bars = numbers(&svg, "rect", "#0072B2", ["x", "width"]);
     assert_eq!(bars.len(), 10);
     assert_eq!(bars[0][0], bars[9][0]);
-    assert_eq!(bars[0][1], 2.0 * bars[1][1]);
+    assert!((bars[0][1] - 2.0 * bars[1][1]).abs() <= 1.0, "{bars:?}");
     assert!(texts(&svg).contains(&names[3]));
 }
 

@@ -30,6 +30,9 @@ pub(super) const DEVICE_SCALE: f64 = 2.0;
 
 pub(super) type Point = (f64, f64);
 
+/// A part of a canvas, as plotters has it.
+pub(super) type Root<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
 /// What plotters' functions give back.
 pub(super) type DrawingResult = std::result::Result<
     (),
@@ -99,7 +102,8 @@ fn device_point((x, y): Point) -> (i32, i32) {
     (device(x), device(y))
 }
 
-fn failed(reason: impl std::fmt::Display) -> Error {
+/// The error of a library that cannot draw.
+pub(super) fn failed(reason: impl std::fmt::Display) -> Error {
     Error::Drawing {
         reason: reason.to_string(),
     }
@@ -137,9 +141,7 @@ impl Stroke {
             dash: None,
         }
     }
-}
 
-impl Stroke {
     /// A dash and a gap in device pixels; the round ends are a part of each dash.
     pub(super) fn device_dash(&self, (dash, gap): (f64, f64)) -> (i32, i32) {
         (device(dash - self.width).max(1), device(gap + self.width))
@@ -193,7 +195,7 @@ impl PlacedImage {
 ///
 /// What cannot be drawn is told at the end, so that the single shapes need no `?`.
 pub(super) struct Canvas<'a> {
-    area: DrawingArea<SVGBackend<'a>, Shift>,
+    area: Root<'a>,
     images: Vec<PlacedImage>,
     outcome: Result<()>,
 }
@@ -220,27 +222,26 @@ impl<'a> Canvas<'a> {
         for<'e> &'e E: PointCollection<'e, (i32, i32)>,
         E: Drawable<SVGBackend<'a>>,
     {
-        let drawn = self.area.draw(element).map_err(failed);
+        let drawn = self.area.draw(element);
+        self.note(drawn);
+    }
+
+    /// The first failure is told at the end.
+    fn note(&mut self, drawn: DrawingResult) {
         if self.outcome.is_ok() {
-            self.outcome = drawn;
+            self.outcome = drawn.map_err(failed);
         }
     }
 
     /// What plotters draws into a part of the canvas.
-    pub(super) fn chart(
-        &mut self,
-        area: Area,
-        draw: impl FnOnce(&DrawingArea<SVGBackend<'a>, Shift>) -> DrawingResult,
-    ) {
+    pub(super) fn chart(&mut self, area: Area, draw: impl FnOnce(&Root<'a>) -> DrawingResult) {
         let corner = device_point((area.x, area.y));
         let part = self
             .area
             .clone()
             .shrink(corner, (device(area.width), device(area.height)));
-        let drawn = draw(&part).map_err(failed);
-        if self.outcome.is_ok() {
-            self.outcome = drawn;
-        }
+        let drawn = draw(&part);
+        self.note(drawn);
     }
 
     pub(super) fn rectangle(&mut self, area: Area, colour: Colour) {
@@ -280,13 +281,8 @@ impl<'a> Canvas<'a> {
 
     pub(super) fn text(&mut self, text: Text) {
         let (style, at) = text.style();
-        let drawn = self
-            .area
-            .draw_text(&text.content, &style, device_point(at))
-            .map_err(failed);
-        if self.outcome.is_ok() {
-            self.outcome = drawn;
-        }
+        let drawn = self.area.draw_text(&text.content, &style, device_point(at));
+        self.note(drawn);
     }
 
     pub(super) fn image(&mut self, image: PlacedImage) {

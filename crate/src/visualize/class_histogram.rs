@@ -1,12 +1,23 @@
 //! How many images each class has.
 
+use plotters::chart::ChartBuilder;
+use plotters::coord::ranged1d::{IntoSegmentedCoord as _, SegmentValue, SegmentedCoord};
+use plotters::coord::types::RangedCoordi32;
+use plotters::element::{EmptyElement, Rectangle};
+use plotters::prelude::LabelAreaPosition;
+use plotters::style::Color as _;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
 use super::axis::Axis;
-use super::canvas::{Area, CHART_WIDTH, Canvas, Heading, LABEL, MARGIN, SMALL, Stroke};
+use super::canvas::{
+    Area, CHART_WIDTH, Canvas, DrawingResult, Heading, MARGIN, Root, SMALL, device,
+};
+use super::chart::{Base, Labels, draw_axes};
 use super::check::{class_names, ensure};
-use super::colour::{AXIS, GRID, MUTED, series};
+use super::colour::{INK, series};
 use super::figure::Figure;
 use super::numerals::count;
-use super::text::{self, Align, Text};
+use super::text::{self, Text};
 use crate::error::Result;
 use crate::language::{said, say};
 
@@ -14,10 +25,14 @@ const FUNCTION: &str = "class_histogram";
 const PLOT_HEIGHT: f64 = 260.0;
 const LEGEND_HEIGHT: f64 = 24.0;
 const LONGEST_NAME: f64 = 260.0;
+/// The space for the names and the title below the bars.
+const BELOW: f64 = 44.0;
 /// The share of a class's slot that its bars fill together.
 const FILLED: f64 = 0.86;
 /// The font size of the counts above standing bars, which are narrow.
 const COUNT: f64 = 10.5;
+
+type Class = SegmentValue<i32>;
 
 /// The counts of one set of images, such as the training images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,23 +54,33 @@ pub fn class_histogram(
 
 fn draw(title: &str, names: Vec<String>, series: &[CountSeries]) -> Result<Figure> {
     check(&names, series)?;
+    let counts = series.iter().flat_map(|set| &set.counts);
+    let most = counts.copied().max().unwrap_or_default();
+    let alt_text = alt_text(title, &names, series);
     let histogram = Histogram {
-        most: series
-            .iter()
-            .flat_map(|set| &set.counts)
-            .copied()
-            .max()
-            .unwrap_or(0),
-        alt_text: alt_text(title, &names, series),
-        heading: Heading::new(title, "", CHART_WIDTH),
+        counts: Axis::counts(most, 5),
+        most: count(most),
         names,
         series,
     };
-    if histogram.can_stand() {
-        histogram.standing()
-    } else {
-        histogram.lying()
-    }
+    let heading = Heading::new(title, "", CHART_WIDTH);
+    let legend = if series.len() > 1 { LEGEND_HEIGHT } else { 0.0 };
+    let top = heading.bottom() + legend;
+    let stands = histogram.can_stand();
+    let height = match stands {
+        true => 14.0 + PLOT_HEIGHT,
+        false => histogram.slot() * histogram.names.len() as f64,
+    };
+    let area = Area::new(MARGIN, top, CHART_WIDTH - 2.0 * MARGIN, height + BELOW);
+    Figure::draw(FUNCTION, CHART_WIDTH, area.bottom() + MARGIN, |canvas| {
+        canvas.heading(&heading);
+        histogram.draw_legend(canvas, heading.bottom() + 6.0);
+        canvas.chart(area, |root| match stands {
+            true => histogram.draw_standing(root),
+            false => histogram.draw_lying(root),
+        });
+        Ok(alt_text)
+    })
 }
 
 fn check(names: &[String], series: &[CountSeries]) -> Result<()> {
@@ -78,160 +103,176 @@ fn check(names: &[String], series: &[CountSeries]) -> Result<()> {
 struct Histogram<'a> {
     names: Vec<String>,
     series: &'a [CountSeries],
-    most: usize,
-    heading: Heading,
-    alt_text: String,
+    counts: Axis,
+    /// The largest count.
+    most: String,
 }
 
 impl Histogram<'_> {
     /// Whether the names fit below standing bars, and the counts above them.
     fn can_stand(&self) -> bool {
         let slot = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / self.names.len() as f64;
-        let name = text::widest(self.names.iter().map(String::as_str), SMALL);
-        let number = text::width(&count(self.most), COUNT, false);
-        name + 6.0 <= slot && number <= slot * FILLED / self.series.len() as f64
+        let number = text::width(&self.most, COUNT, false);
+        self.widest_name() + 6.0 <= slot && number <= slot * FILLED / self.series.len() as f64
     }
 
-    fn standing(self) -> Result<Figure> {
-        let axis = Axis::counts(self.most, 5);
-        let top = self.heading.bottom() + self.legend_height() + 14.0;
-        let left = MARGIN
-            + 28.0
-            + text::widest(axis.ticks().iter().map(|(_, label)| label.as_str()), SMALL);
-        let plot = Area::new(left, top, CHART_WIDTH - MARGIN - left, PLOT_HEIGHT);
-        Figure::draw(
-            FUNCTION,
-            CHART_WIDTH,
-            plot.bottom() + 44.0 + MARGIN,
-            |canvas| {
-                self.draw_legend(canvas);
-                for (share, label) in axis.ticks() {
-                    let y = plot.bottom() - share * plot.height;
-                    canvas.line(
-                        vec![(plot.x, y), (plot.right(), y)],
-                        Stroke::solid(GRID, 1.0),
-                    );
-                    let label = Text::new(&label, (plot.x - 7.0, y), SMALL);
-                    canvas.text(label.colour(MUTED).align(Align::Right).middle());
-                }
-                let slot = plot.width / self.names.len() as f64;
-                let bar = slot * FILLED / self.series.len() as f64;
-                for (class, name) in self.names.iter().enumerate() {
-                    let middle = plot.x + (class as f64 + 0.5) * slot;
-                    for (index, set) in self.series.iter().enumerate() {
-                        let height = axis.share(set.counts[class] as f64) * plot.height;
-                        let x = middle - slot * FILLED / 2.0 + index as f64 * bar;
-                        let area = Area::new(x, plot.bottom() - height, bar - 1.0, height);
-                        canvas.rectangle(area, series(index));
-                        let number = count(set.counts[class]);
-                        let at = (x + (bar - 1.0) / 2.0, area.y - 4.0);
-                        canvas.text(Text::new(&number, at, COUNT).align(Align::Centre));
-                    }
-                    let at = (middle, plot.bottom() + 17.0);
-                    canvas.text(Text::new(name, at, SMALL).align(Align::Centre));
-                }
-                let ends = vec![(plot.x, plot.bottom()), (plot.right(), plot.bottom())];
-                canvas.line(ends, Stroke::solid(AXIS, 1.0));
-                let beside = (MARGIN + 11.0, plot.centre().1);
-                let y_title = Text::new(number_title(), beside, LABEL);
-                canvas.text(y_title.colour(MUTED).align(Align::Centre).upward());
-                let below = (plot.centre().0, plot.bottom() + 39.0);
-                canvas.text(
-                    Text::new(class_title(), below, LABEL)
-                        .colour(MUTED)
-                        .align(Align::Centre),
-                );
-                Ok(self.alt_text)
-            },
-        )
-    }
-
-    fn lying(self) -> Result<Figure> {
-        let axis = Axis::counts(self.most, 5);
-        let top = self.heading.bottom() + self.legend_height();
-        let names = text::widest(self.names.iter().map(String::as_str), SMALL).min(LONGEST_NAME);
+    /// The height of a class whose bars lie.
+    fn slot(&self) -> f64 {
         let bar = if self.series.len() == 1 { 16.0 } else { 14.0 };
-        let slot = self.series.len() as f64 * bar / FILLED;
-        let left = MARGIN + 26.0 + names;
-        let room_for_count = text::width(&count(self.most), SMALL, false) + 8.0;
-        let width = CHART_WIDTH - MARGIN - left - room_for_count;
-        let plot = Area::new(left, top, width, slot * self.names.len() as f64);
-        Figure::draw(
-            FUNCTION,
-            CHART_WIDTH,
-            plot.bottom() + 44.0 + MARGIN,
-            |canvas| {
-                self.draw_legend(canvas);
-                for (share, label) in axis.ticks() {
-                    let x = plot.x + share * plot.width;
-                    canvas.line(
-                        vec![(x, plot.y), (x, plot.bottom())],
-                        Stroke::solid(GRID, 1.0),
-                    );
-                    let label = Text::new(&label, (x, plot.bottom() + 17.0), SMALL);
-                    canvas.text(label.colour(MUTED).align(Align::Centre));
-                }
-                for (class, name) in self.names.iter().enumerate() {
-                    let middle = plot.y + (class as f64 + 0.5) * slot;
-                    for (index, set) in self.series.iter().enumerate() {
-                        let length = axis.share(set.counts[class] as f64) * plot.width;
-                        let y = middle - slot * FILLED / 2.0 + index as f64 * bar;
-                        canvas.rectangle(Area::new(plot.x, y, length, bar - 1.0), series(index));
-                        let at = (plot.x + length + 5.0, y + (bar - 1.0) / 2.0);
-                        canvas.text(Text::new(&count(set.counts[class]), at, SMALL).middle());
-                    }
-                    let name = text::shortened(name, SMALL, false, LONGEST_NAME);
-                    let label = Text::new(&name, (plot.x - 7.0, middle), SMALL);
-                    canvas.text(label.align(Align::Right).middle());
-                }
-                let ends = vec![(plot.x, plot.y), (plot.x, plot.bottom())];
-                canvas.line(ends, Stroke::solid(AXIS, 1.0));
-                let beside = (MARGIN + 11.0, plot.centre().1);
-                canvas.text(
-                    Text::new(class_title(), beside, LABEL)
-                        .colour(MUTED)
-                        .align(Align::Centre)
-                        .upward(),
+        self.series.len() as f64 * bar / FILLED
+    }
+
+    fn widest_name(&self) -> f64 {
+        text::widest(self.names.iter().map(String::as_str), SMALL)
+    }
+
+    /// plotters' bars above the names of their classes.
+    fn draw_standing(&self, root: &Root) -> DrawingResult {
+        let numbers = self.counts.ticks();
+        let widest = text::widest(numbers.iter().map(|(_, label)| label.as_str()), SMALL);
+        let mut chart = ChartBuilder::on(root)
+            .margin_top(device(14.0))
+            .set_label_area_size(LabelAreaPosition::Left, device(28.0 + widest))
+            .set_label_area_size(LabelAreaPosition::Bottom, device(BELOW))
+            .build_cartesian_2d(self.classes(), self.counts.range())?;
+        let (name, number) = (
+            |class: &Class| self.name(class, false),
+            |place: &f64| self.counts.label(*place),
+        );
+        let (classes, counts) = (self.class_labels(&name), self.count_labels(&number));
+        draw_axes(&mut chart, Base::X, &classes, &counts)?;
+        let slot = f64::from(chart.plotting_area().dim_in_pixel().0) / self.names.len() as f64;
+        let style = text::style(COUNT, INK).pos(Pos::new(HPos::Center, VPos::Bottom));
+        for (index, set) in self.series.iter().enumerate() {
+            let (before, after) = self.margins(index, slot);
+            chart.draw_series(set.counts.iter().enumerate().map(|(class, &count)| {
+                let [from, to] = self.ends(class, false);
+                let count = self.counts.place(count as f64);
+                let mut bar = Rectangle::new([(from, 0.0), (to, count)], series(index).filled());
+                bar.set_margin(0, 0, before as u32, after as u32);
+                bar
+            }))?;
+            chart.draw_series(set.counts.iter().enumerate().map(|(class, &number)| {
+                let at = (
+                    SegmentValue::CenterOf(class as i32),
+                    self.counts.place(number as f64),
                 );
-                let below = (plot.centre().0, plot.bottom() + 39.0);
-                let x_title = Text::new(number_title(), below, LABEL);
-                canvas.text(x_title.colour(MUTED).align(Align::Centre));
-                Ok(self.alt_text)
-            },
+                let shift = ((before - after) / 2, -device(3.0));
+                EmptyElement::at(at)
+                    + plotters::element::Text::new(count(number), shift, style.clone())
+            }))?;
+        }
+        Ok(())
+    }
+
+    /// plotters' bars beside the names of their classes.
+    fn draw_lying(&self, root: &Root) -> DrawingResult {
+        let name_width = self.widest_name().min(LONGEST_NAME);
+        let room_for_count = text::width(&self.most, SMALL, false) + 8.0;
+        let mut chart = ChartBuilder::on(root)
+            .margin_right(device(room_for_count))
+            .set_label_area_size(LabelAreaPosition::Left, device(26.0 + name_width))
+            .set_label_area_size(LabelAreaPosition::Bottom, device(BELOW))
+            .build_cartesian_2d(self.counts.range(), self.classes())?;
+        let (name, number) = (
+            |class: &Class| self.name(class, true),
+            |place: &f64| self.counts.label(*place),
+        );
+        let (classes, counts) = (self.class_labels(&name), self.count_labels(&number));
+        draw_axes(&mut chart, Base::Y, &counts, &classes)?;
+        let slot = f64::from(chart.plotting_area().dim_in_pixel().1) / self.names.len() as f64;
+        let style = text::style(SMALL, INK).pos(Pos::new(HPos::Left, VPos::Center));
+        for (index, set) in self.series.iter().enumerate() {
+            let (above, below) = self.margins(index, slot);
+            chart.draw_series(set.counts.iter().enumerate().map(|(class, &count)| {
+                let [from, to] = self.ends(class, true);
+                let count = self.counts.place(count as f64);
+                let mut bar = Rectangle::new([(0.0, from), (count, to)], series(index).filled());
+                bar.set_margin(above as u32, below as u32, 0, 0);
+                bar
+            }))?;
+            chart.draw_series(set.counts.iter().enumerate().map(|(class, &number)| {
+                let row = self.names.len() - 1 - class;
+                let at = (
+                    self.counts.place(number as f64),
+                    SegmentValue::CenterOf(row as i32),
+                );
+                let shift = (device(5.0), (above - below) / 2);
+                EmptyElement::at(at)
+                    + plotters::element::Text::new(count(number), shift, style.clone())
+            }))?;
+        }
+        Ok(())
+    }
+
+    /// One segment for each class.
+    fn classes(&self) -> SegmentedCoord<RangedCoordi32> {
+        (0..self.names.len() as i32 - 1).into_segmented()
+    }
+
+    /// Where a class's segment begins and ends; plotters counts upwards, so lying ones are turned.
+    fn ends(&self, class: usize, turned: bool) -> [Class; 2] {
+        let place = match turned {
+            true => self.names.len() - 1 - class,
+            false => class,
+        };
+        let end = match place + 1 == self.names.len() {
+            true => SegmentValue::Last,
+            false => SegmentValue::Exact(place as i32 + 1),
+        };
+        [SegmentValue::Exact(place as i32), end]
+    }
+
+    fn name(&self, class: &Class, turned: bool) -> String {
+        let (SegmentValue::Exact(place) | SegmentValue::CenterOf(place)) = class else {
+            return String::new();
+        };
+        let mut names = self.names.iter();
+        let name = match turned {
+            true => names.nth_back(*place as usize),
+            false => names.nth(*place as usize),
+        };
+        text::shortened(name.map_or("", String::as_str), SMALL, false, LONGEST_NAME)
+    }
+
+    /// What of a slot lies before and after the bar of a series.
+    fn margins(&self, index: usize, slot: f64) -> (i32, i32) {
+        let bar = slot * FILLED / self.series.len() as f64;
+        let before = slot * (1.0 - FILLED) / 2.0 + index as f64 * bar;
+        let gap = f64::from(device(1.0));
+        (
+            before.round() as i32,
+            (slot - before - bar + gap).round() as i32,
         )
     }
 
-    fn legend_height(&self) -> f64 {
-        if self.series.len() > 1 {
-            LEGEND_HEIGHT
-        } else {
-            0.0
+    fn class_labels<'l>(&self, text: &'l dyn Fn(&Class) -> String) -> Labels<'l, Class> {
+        Labels {
+            most: self.names.len(),
+            text,
+            title: say("class", "クラス"),
         }
     }
 
-    fn draw_legend(&self, canvas: &mut Canvas) {
-        canvas.heading(&self.heading);
+    fn count_labels<'l>(&self, text: &'l dyn Fn(&f64) -> String) -> Labels<'l, f64> {
+        Labels {
+            most: self.counts.most_labels(),
+            text,
+            title: say("number of images", "画像の枚数"),
+        }
+    }
+
+    fn draw_legend(&self, canvas: &mut Canvas, y: f64) {
+        if self.series.len() == 1 {
+            return;
+        }
         let mut x = MARGIN;
-        let y = self.heading.bottom() + 6.0;
-        for (index, set) in self
-            .series
-            .iter()
-            .enumerate()
-            .filter(|_| self.series.len() > 1)
-        {
+        for (index, set) in self.series.iter().enumerate() {
             canvas.rectangle(Area::new(x, y - 6.0, 12.0, 12.0), series(index));
             canvas.text(Text::new(&set.name, (x + 18.0, y), SMALL).middle());
             x += 18.0 + text::width(&set.name, SMALL, false) + 20.0;
         }
     }
-}
-
-fn class_title() -> &'static str {
-    say("class", "クラス")
-}
-
-fn number_title() -> &'static str {
-    say("number of images", "画像の枚数")
 }
 
 fn alt_text(title: &str, names: &[String], series: &[CountSeries]) -> String {

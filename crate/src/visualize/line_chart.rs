@@ -3,17 +3,17 @@
 //! plotters draws axes, mesh and lines. Its legend is a box on the lines and its series have no labels at
 //! their ends, so these are drawn here.
 
-use plotters::chart::{ChartBuilder, ChartContext};
-use plotters::coord::cartesian::Cartesian2d;
+use plotters::chart::ChartBuilder;
 use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
-use plotters::prelude::{AreaSeries, LabelAreaPosition, SVGBackend};
+use plotters::prelude::{AreaSeries, LabelAreaPosition};
 use plotters::series::LineSeries;
-use plotters::style::{Color as _, ShapeStyle, TRANSPARENT};
+use plotters::style::{Color as _, ShapeStyle};
 
 use super::axis::Axis;
-use super::canvas::{Area, Canvas, DrawingResult, LABEL, Point, SMALL, Stroke, device};
-use super::colour::{AXIS, Colour, GRID, INK, MUTED, PALE, VERMILLION, darkened, series};
+use super::canvas::{Area, Canvas, DrawingResult, Point, SMALL, Stroke, device};
+use super::chart::{Base, Chart, Labels, draw_axes};
+use super::colour::{Colour, INK, MUTED, PALE, VERMILLION, darkened, series};
 use super::steps::thinned;
 use super::text::{self, Align, Text};
 
@@ -34,7 +34,7 @@ const LEGEND_GAP: f64 = 18.0;
 const DASHES: [Option<(f64, f64)>; 4] =
     [None, Some((7.0, 4.0)), Some((2.5, 3.0)), Some((11.0, 4.0))];
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type LinearChart<'a, 'b> = Chart<'a, 'b, RangedCoordf64, RangedCoordf64>;
 
 /// How a line is drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl LineChart {
                 .set_label_area_size(LabelAreaPosition::Left, device(self.room_for_y_labels()))
                 .set_label_area_size(LabelAreaPosition::Bottom, device(42.0))
                 .build_cartesian_2d(self.x.range(), self.y.range())?;
-            self.draw_mesh(&mut chart)?;
+            self.draw_axes(&mut chart)?;
             self.draw_lines(&mut chart)?;
             let (columns, rows) = chart.plotting_area().get_pixel_range();
             plot = Area::of_device(columns, rows);
@@ -102,38 +102,28 @@ impl LineChart {
         self.draw_legend(canvas, area);
     }
 
-    fn draw_mesh(&self, chart: &mut Chart) -> DrawingResult {
-        let thin = |colour: Colour| colour.stroke_width(device(1.0) as u32);
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .disable_y_axis()
-            .max_light_lines(0)
-            .bold_line_style(thin(GRID))
-            .axis_style(thin(AXIS))
-            .set_all_tick_mark_size(device(4.0))
-            .x_labels(self.x.most_labels())
-            .y_labels(self.y.most_labels())
-            .x_label_formatter(&|place| self.x.label(*place))
-            .label_style(text::style(SMALL, MUTED))
-            .axis_desc_style(text::style(LABEL, MUTED))
-            .x_desc(&self.x_title)
-            .y_desc(&self.y_title)
-            .draw()?;
-        // The labels of the y axis without its line: where the mesh is, that would be one too many.
-        chart
-            .configure_mesh()
-            .disable_mesh()
-            .disable_x_axis()
-            .axis_style(TRANSPARENT)
-            .set_all_tick_mark_size(device(3.5))
-            .y_labels(self.y.most_labels())
-            .y_label_formatter(&|place| self.y.label(*place))
-            .label_style(text::style(SMALL, MUTED))
-            .draw()
+    fn draw_axes(&self, chart: &mut LinearChart) -> DrawingResult {
+        let (x, y) = (
+            |place: &f64| self.x.label(*place),
+            |place: &f64| self.y.label(*place),
+        );
+        draw_axes(
+            chart,
+            Base::X,
+            &Labels {
+                most: self.x.most_labels(),
+                text: &x,
+                title: &self.x_title,
+            },
+            &Labels {
+                most: self.y.most_labels(),
+                text: &y,
+                title: &self.y_title,
+            },
+        )
     }
 
-    fn draw_lines(&self, chart: &mut Chart) -> DrawingResult {
+    fn draw_lines(&self, chart: &mut LinearChart) -> DrawingResult {
         for manner in [Manner::Raw, Manner::Smoothed, Manner::Series] {
             for (index, line) in self.lines.iter().enumerate() {
                 if line.manner == manner {
@@ -144,7 +134,7 @@ impl LineChart {
         Ok(())
     }
 
-    fn draw_line(&self, chart: &mut Chart, line: &Line, index: usize) -> DrawingResult {
+    fn draw_line(&self, chart: &mut LinearChart, line: &Line, index: usize) -> DrawingResult {
         let points = thinned(&line.points, MOST_POINTS);
         let places: Vec<Point> = points
             .iter()

@@ -10,6 +10,7 @@
 mod axis;
 mod bars;
 mod canvas;
+mod chart;
 mod check;
 mod class_histogram;
 mod colour;

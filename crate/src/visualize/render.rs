@@ -6,15 +6,16 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use super::canvas::{Canvas, PlacedImage, device, nearest};
+use super::canvas::{Canvas, PlacedImage, device, failed, nearest};
 use super::{font, text};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::text::escape;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
+use resvg::usvg::roxmltree::Document;
 use resvg::usvg::{self, Tree};
 
 /// What was drawn: images, and above them what plotters has written.
@@ -24,6 +25,8 @@ pub(super) struct Drawing {
     pub(super) height: f64,
     images: Vec<PlacedImage>,
     shapes: String,
+    /// The characters for which the font has no letter.
+    pub(super) without_letters: BTreeSet<char>,
 }
 
 impl Drawing {
@@ -37,16 +40,23 @@ impl Drawing {
         let mut canvas = Canvas::new(&mut document, size);
         draw(&mut canvas)?;
         let images = canvas.finish()?;
+        let texts = texts(&document)?;
+        let document = with_widths(&document, &texts);
         // Without plotters' own frame: see `document`.
         let shapes = document
             .split_once('>')
             .and_then(|(_, shapes)| shapes.trim().strip_suffix("</svg>"));
-        let shapes = shapes.ok_or_else(|| failed("plotters wrote no SVG"))?;
+        let missing = texts
+            .iter()
+            .flat_map(|text| font::missing(&text.content, text.bold));
         Ok(Drawing {
             width,
             height,
             images,
-            shapes: with_widths(shapes),
+            shapes: shapes
+                .ok_or_else(|| failed("plotters wrote no SVG"))?
+                .to_owned(),
+            without_letters: missing.collect(),
         })
     }
 
@@ -54,13 +64,6 @@ impl Drawing {
     pub(super) fn add_below(&mut self, more: Drawing) {
         self.height = more.height;
         self.shapes += &more.shapes;
-    }
-
-    /// The characters for which the font has no letter.
-    pub(super) fn without_letters(&self) -> BTreeSet<char> {
-        texts(&self.shapes)
-            .flat_map(|text| font::missing(&text.content, text.bold))
-            .collect()
     }
 
     /// The bytes of a PNG file.
@@ -122,67 +125,48 @@ static READING: LazyLock<usvg::Options> = LazyLock::new(|| {
     options
 });
 
-/// A text as plotters has written it into an SVG.
+/// A text that plotters has written into an SVG.
 struct WrittenText {
+    /// Where its attributes begin.
+    attributes: usize,
     /// In device pixels.
     size: f64,
     bold: bool,
     content: String,
 }
 
-const TEXT: &str = "<text ";
-
-fn texts(shapes: &str) -> impl Iterator<Item = WrittenText> + '_ {
-    shapes.split(TEXT).skip(1).filter_map(written_text)
-}
-
-/// From the text's attributes on.
-fn written_text(part: &str) -> Option<WrittenText> {
-    let (attributes, rest) = part.split_once('>')?;
-    let (_, size) = attributes.split_once("font-size=\"")?;
-    let content = rest.split_once("</text>")?.0.trim_matches('\n');
-    let entities = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&apos;", "'"),
-        ("&amp;", "&"),
-    ];
-    Some(WrittenText {
-        size: size.split('"').next()?.parse().ok()?,
-        bold: attributes.contains("font-weight=\"bold\""),
-        content: entities
-            .iter()
-            .fold(content.to_owned(), |text, (entity, sign)| {
-                text.replace(entity, sign)
-            }),
-    })
+fn texts(document: &str) -> Result<Vec<WrittenText>> {
+    let document = Document::parse(document).map_err(failed)?;
+    let nodes = document.descendants();
+    let texts = nodes.filter(|node| node.has_tag_name("text"));
+    let written = texts.map(|node| WrittenText {
+        attributes: node.range().start + "<text ".len(),
+        size: node
+            .attribute("font-size")
+            .and_then(|size| size.parse().ok())
+            .unwrap_or_default(),
+        bold: node.attribute("font-weight") == Some("bold"),
+        content: node.text().unwrap_or_default().trim().to_owned(),
+    });
+    Ok(written.collect())
 }
 
 /// Where the reader's machine has another font than the crate, its letters are set to the width for which
 /// there is room.
-fn with_widths(shapes: &str) -> String {
-    let mut parts = shapes.split(TEXT);
-    let mut written = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        written += TEXT;
-        if let Some(text) = written_text(part) {
-            let width = text::width(&text.content, text.size, text.bold);
-            written += &format!("textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" ");
-        }
-        written += part;
+fn with_widths(document: &str, texts: &[WrittenText]) -> String {
+    let mut written = String::with_capacity(document.len() + 60 * texts.len());
+    let mut done = 0;
+    for text in texts {
+        written += &document[done..text.attributes];
+        let width = text::width(&text.content, text.size, text.bold);
+        written += &format!("textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" ");
+        done = text.attributes;
     }
-    written
+    written + &document[done..]
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
-}
-
-fn failed(reason: impl std::fmt::Display) -> Error {
-    Error::Drawing {
-        reason: reason.to_string(),
-    }
 }
 
 /// As grey if no pixel has a colour, which makes a grid of grey images a third smaller.
