@@ -48,7 +48,7 @@ fn picture(notebook: &Value, id: &str) -> Result<Vec<u8>> {
     let pictures = outputs
         .iter()
         .map(|output| text(&output["data"]["image/png"]));
-    match pictures.filter(|picture| !picture.is_empty()).last() {
+    match pictures.filter(|picture| !picture.is_empty()).next_back() {
         Some(picture) => BASE64
             .decode(picture.replace('\n', ""))
             .context("its picture is damaged"),
