@@ -45,10 +45,10 @@ pub(crate) fn pictures(workshop: &Workshop) -> Result<ExitCode> {
 fn picture(notebook: &Value, id: &str) -> Result<Vec<u8>> {
     let cell = cell(notebook, id).context("there is no such cell")?;
     let outputs = cell["outputs"].as_array().context("it has no outputs")?;
-    let pictures = outputs
+    let mut pictures = outputs
         .iter()
         .map(|output| text(&output["data"]["image/png"]));
-    match pictures.filter(|picture| !picture.is_empty()).next_back() {
+    match pictures.rfind(|picture| !picture.is_empty()) {
         Some(picture) => BASE64
             .decode(picture.replace('\n', ""))
             .context("its picture is damaged"),
