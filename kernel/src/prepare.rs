@@ -127,6 +127,22 @@ pub fn compare(home: &Home) -> Result<ExitCode> {
 
 async fn compare_answers(home: &Home, settings: &Settings) -> Result<()> {
     program::remove(&home.plain())?;
+    let mut reason = None;
+    // On a busy machine a word may come too late once, and kernels would be slow for ever.
+    for _ in 0..2 {
+        reason = difference_between_kernels(home, settings).await?;
+        if reason.is_none() {
+            return Ok(());
+        }
+    }
+    if let Some(reason) = reason {
+        println!("{reason}: kernels will run without what makes them quick");
+        write_reason(&home.plain(), &reason)?;
+    }
+    Ok(())
+}
+
+async fn difference_between_kernels(home: &Home, settings: &Settings) -> Result<Option<String>> {
     let dependency = settings.dependency();
     let cells = [dependency.as_str(), CELLS[0], CELLS[1]];
     let plain = How {
@@ -138,21 +154,27 @@ async fn compare_answers(home: &Home, settings: &Settings) -> Result<()> {
         answers(home, settings, plain, &cells),
     );
     let without = without.context("evcxr does not run without what stands before it either")?;
-    if let Some(reason) = difference(with, &without) {
-        println!("{reason}: kernels will run without what makes them quick");
-        write_reason(&home.plain(), &reason)?;
-    }
-    Ok(())
+    Ok(difference(with, &without))
 }
 
 fn difference(with: Result<Vec<String>>, without: &[String]) -> Option<String> {
     match with {
         Err(error) => Some(format!("a cell does not run: {error:#}")),
-        Ok(with) if with != without => {
+        Ok(with) if lines(&with) != lines(without) => {
             Some(format!("a cell answers {with:?} instead of {without:?}"))
         }
         Ok(_) => None,
     }
+}
+
+/// In no order: evcxr hands words and results on by two ways.
+fn lines(texts: &[String]) -> Vec<Vec<&str>> {
+    let sorted = texts.iter().map(|text| {
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        lines
+    });
+    sorted.collect()
 }
 
 fn write_reason(path: &Path, reason: &str) -> Result<()> {
@@ -167,6 +189,8 @@ mod tests {
     fn another_answer_and_none_turn_the_tricks_off() {
         let right = vec![String::new(), "kept\n[0, 2, 4]\n".to_owned()];
         assert_eq!(difference(Ok(right.clone()), &right), None);
+        let turned = vec![String::new(), "[0, 2, 4]\nkept\n".to_owned()];
+        assert_eq!(difference(Ok(turned), &right), None, "by another way");
         let wrong = difference(Ok(vec![String::new(), "kept\n".to_owned()]), &right);
         assert!(wrong.unwrap().contains("[0, 2, 4]"));
         let none = difference(Err(anyhow::anyhow!("can't find crate")), &right);

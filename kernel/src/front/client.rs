@@ -16,7 +16,9 @@ use super::wire::{Message, header};
 const PATIENCE: Duration = Duration::from_secs(3_600);
 /// A kernel that does not answer may have published its answer before we listened.
 const GREET_EVERY: Duration = Duration::from_millis(200);
-/// What a kernel has printed is on its way when it has answered.
+/// A kernel's result may come after its reply, but not after it says that it is idle.
+const IDLE: Duration = Duration::from_secs(5);
+/// What a kernel has printed is on its way when it is idle.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// What has become of a cell.
@@ -96,18 +98,21 @@ impl Client {
         });
         let id = self.send(Port::Shell, "execute_request", &content);
         let mut outcome = Outcome::default();
-        let mut reply = None;
+        let (mut reply, mut is_idle) = (None, false);
         loop {
-            let patience = if reply.is_some() {
-                LAST_WORDS
-            } else {
-                PATIENCE
+            let patience = match (&reply, is_idle) {
+                (Some(_), true) => LAST_WORDS,
+                (Some(_), false) => IDLE,
+                (None, _) => PATIENCE,
             };
             match time::timeout(patience, self.events.recv()).await {
                 Ok(Some(Event::FromKernel(port, message))) if message.parent_id() == id => {
                     match port {
                         Port::Shell => reply = Some(message.content()),
-                        Port::IoPub => outcome.hear(&message),
+                        Port::IoPub => {
+                            is_idle |= message.content()["execution_state"] == "idle";
+                            outcome.hear(&message);
+                        }
                         _ => {}
                     }
                 }
