@@ -195,7 +195,7 @@ impl History {
     }
 }
 
-/// Its layers, as [`summary`] lists them.
+/// Its layers, as [`summary()`] lists them.
 impl Show for LeNet {
     fn representations(&self) -> Result<Representations> {
         summary(self, self.settings().image)?.representations()

@@ -4,8 +4,18 @@
 //! last expression of a cell and which [`Figure::save`] writes as PNG or SVG. Input that cannot be
 //! drawn is an error of the function, so that a figure that exists can also be shown.
 //!
-//! Inside, each picture lays out shapes on a `Canvas` in CSS pixels, once and free of generics;
-//! `render` has plotters write these shapes as an SVG document, and resvg draw that as a PNG file.
+//! Inside, pictures are drawn on a `Canvas`, which is plotters' drawing area for an SVG, measured in CSS
+//! pixels. What is on it:
+//!
+//! - charts (`line_chart`, `class_histogram`) are plotters' charts; legend and labels at the ends of lines
+//!   are ours, for plotters' legend is a box on the lines
+//! - images and matrices are one `<image>` each, which the viewer enlarges: plotters 0.3.7 writes bitmaps pixel
+//!   by pixel, and 300 × 300 cells as rectangles would be 9 MB
+//! - captions are broken into lines here, for plotters breaks none
+//! - a PNG is drawn by resvg from the same SVG
+//!
+//! In cells, `plotters` is there for pictures of one's own: [`Picture::element`], [`ColourScale`] and [`bars`]
+//! give it what it draws.
 
 mod axis;
 mod bars;
