@@ -11,11 +11,15 @@ use plotters::series::LineSeries;
 use plotters::style::{Color as _, ShapeStyle};
 
 use super::axis::Axis;
-use super::canvas::{Area, Canvas, DrawingResult, Point, SMALL, Stroke, device};
+use super::canvas::{
+    Area, CHART_WIDTH, Canvas, DrawingResult, Heading, MARGIN, Point, SMALL, Stroke, device,
+};
 use super::chart::{Base, Chart, Labels, draw_axes};
 use super::colour::{Colour, INK, MUTED, PALE, VERMILLION, darkened, series};
+use super::figure::Figure;
 use super::steps::thinned;
 use super::text::{self, Align, Text};
+use crate::error::Result;
 
 /// More markers than this would hide the line.
 const MOST_MARKERS: usize = 40;
@@ -71,6 +75,25 @@ pub(super) struct LineChart {
 }
 
 impl LineChart {
+    /// A picture of this chart alone; `height` is that of the panel without its legend.
+    pub(super) fn figure(
+        &self,
+        function: &'static str,
+        title: &str,
+        height: f64,
+        alt_text: String,
+    ) -> Result<Figure> {
+        let heading = Heading::new(title, "", CHART_WIDTH);
+        let width = CHART_WIDTH - 2.0 * MARGIN;
+        let height = height + self.legend_height(width);
+        let area = Area::new(MARGIN, heading.bottom(), width, height);
+        Figure::draw(function, CHART_WIDTH, area.bottom() + MARGIN, |canvas| {
+            canvas.heading(&heading);
+            self.draw(canvas, area);
+            Ok(alt_text)
+        })
+    }
+
     /// Draws the panel into `area`, legend included.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Area) {
         if !self.title.is_empty() {

@@ -1,7 +1,7 @@
 //! Lines through points, for anything that depends on a number.
 
 use super::axis::Axis;
-use super::canvas::{Area, CHART_WIDTH, Heading, MARGIN, Point};
+use super::canvas::Point;
 use super::check::{ensure, ensure_finite, invalid};
 use super::figure::Figure;
 use super::line_chart::{Line, LineChart, Manner};
@@ -61,18 +61,11 @@ pub fn line_plot(
         shaded: settings.shaded,
         mark: None,
     };
-    let heading = Heading::new(title, "", CHART_WIDTH);
-    let width = CHART_WIDTH - 2.0 * MARGIN;
-    let height = PANEL_HEIGHT + chart.legend_height(width);
-    Figure::draw(
+    chart.figure(
         FUNCTION,
-        CHART_WIDTH,
-        heading.bottom() + height + MARGIN,
-        |canvas| {
-            canvas.heading(&heading);
-            chart.draw(canvas, Area::new(MARGIN, heading.bottom(), width, height));
-            Ok(alt_text(title, series, settings))
-        },
+        title,
+        PANEL_HEIGHT,
+        alt_text(title, series, settings),
     )
 }
 

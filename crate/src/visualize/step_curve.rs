@@ -1,7 +1,6 @@
 //! One value, step by step: as it is, and smoothed.
 
 use super::axis::Axis;
-use super::canvas::{Area, CHART_WIDTH, Heading, MARGIN};
 use super::check::ensure;
 use super::figure::Figure;
 use super::line_chart::{Line, LineChart, Manner};
@@ -11,7 +10,7 @@ use crate::error::Result;
 use crate::language::{said, say};
 
 const FUNCTION: &str = "step_curve";
-const PANEL_HEIGHT: f64 = 250.0;
+const PANEL_HEIGHT: f64 = 230.0;
 
 /// The values of a quantity at steps 1, 2, 3 …, and their running mean. Values that are not finite are
 /// left out; at least one must be finite.
@@ -51,26 +50,13 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
         shaded: false,
         mark: None,
     };
-    let heading = Heading::new(quantity, "", CHART_WIDTH);
-    Figure::draw(
-        FUNCTION,
-        CHART_WIDTH,
-        heading.bottom() + PANEL_HEIGHT + MARGIN,
-        |canvas| {
-            canvas.heading(&heading);
-            let width = CHART_WIDTH - 2.0 * MARGIN;
-            chart.draw(
-                canvas,
-                Area::new(MARGIN, heading.bottom(), width, PANEL_HEIGHT),
-            );
-            let steps = counted(values.len(), ["step", "steps"], ["", "ステップ"]);
-            let last = significant(last, 3);
-            Ok(said!(
-                "{quantity} over {steps}, at last {last}, smoothed.",
-                "{quantity} ({steps})。最後の値は {last} (平滑化)。"
-            ))
-        },
-    )
+    let steps = counted(values.len(), ["step", "steps"], ["", "ステップ"]);
+    let last = significant(last, 3);
+    let words = said!(
+        "{quantity} over {steps}, at last {last}, smoothed.",
+        "{quantity} ({steps})。最後の値は {last} (平滑化)。"
+    );
+    chart.figure(FUNCTION, quantity, PANEL_HEIGHT, words)
 }
 
 #[cfg(test)]
