@@ -67,8 +67,9 @@ def test_a_training_is_watched_and_stopped_and_everything_is_kept(open_notebook,
         share, curve = bar.get_attribute("aria-valuenow"), training.picture.get_attribute("src")
         expect(bar).not_to_have_attribute("aria-valuenow", share)
         expect(training.picture).not_to_have_attribute("src", curve)
-        expect(bar).to_contain_text("epoch 2 of 1000000")
-        expect(training.picture).to_have_attribute("alt", re.compile("over 1 epoch"))
+        # A browser on a busy machine may miss an epoch.
+        expect(bar).to_contain_text(re.compile(r"epoch (?!1 )\d+ of 1000000"))
+        expect(training.picture).to_have_attribute("alt", re.compile(r"over \d+ epoch"))
         expect(training.prompt).to_have_text("[*]:")
         expect(training.output.locator(".jp-OutputArea-output")).to_have_count(1)
         # Not to the picture: the next one may take its place meanwhile.
@@ -194,7 +195,7 @@ def test_after_a_failed_cell_no_other_is_executed(open_notebook, failure):
     first = notebook.cell("let first")
     first.write(f"let numbers = Tensor::from_slice(&[1.0, 2.0, 3.0]);\n{code}")
     notebook.start_all()
-    expect(first.prompt).to_have_text("[2]:")
+    expect(first.prompt).to_have_text(f"[{first.index + 1}]:")
     for index in range(first.index + 1, notebook.cells.count()):
         expect(Cell(notebook, index).prompt).to_have_text("[ ]:")
     # All that is said stands in the one error.
@@ -207,7 +208,7 @@ def test_after_a_failed_cell_no_other_is_executed(open_notebook, failure):
     notebook.screenshot(f"failed-{failure.replace(' ', '-')}")
     # If another had been executed since, this would have a higher number.
     after = notebook.cell("fn images_of").run()
-    expect(after.prompt).to_have_text("[3]:")
+    expect(after.prompt).to_have_text(f"[{first.index + 2}]:")
     expect(after.error).to_have_count(0)
     # The place of a panic in tch is within tch, which tells nobody anything.
     place = [] if failure == "panic in libtorch" else [f"cell line 2: {code}"]
