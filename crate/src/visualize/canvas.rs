@@ -142,6 +142,15 @@ impl Stroke {
         }
     }
 
+    /// As plotters draws it; it knows no dashes.
+    pub(super) fn style(&self) -> ShapeStyle {
+        ShapeStyle {
+            color: self.colour.to_rgba(),
+            filled: false,
+            stroke_width: device(self.width) as u32,
+        }
+    }
+
     /// A dash and a gap in device pixels; the round ends are a part of each dash.
     pub(super) fn device_dash(&self, (dash, gap): (f64, f64)) -> (i32, i32) {
         (device(dash - self.width).max(1), device(gap + self.width))
@@ -251,11 +260,7 @@ impl<'a> Canvas<'a> {
 
     pub(super) fn line(&mut self, points: Vec<Point>, stroke: Stroke) {
         let points: Vec<_> = points.into_iter().map(device_point).collect();
-        let style = ShapeStyle {
-            color: stroke.colour.to_rgba(),
-            filled: false,
-            stroke_width: device(stroke.width) as u32,
-        };
+        let style = stroke.style();
         match stroke.dash {
             None => self.draw(&PathElement::new(points, style)),
             Some(dash) => {

@@ -6,6 +6,7 @@ use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::prelude::{LabelAreaPosition, SVGBackend};
 use plotters::style::{Color as _, TRANSPARENT};
 
+use super::axis::Axis;
 use super::canvas::{DrawingResult, LABEL, SMALL, device};
 use super::colour::{AXIS, Colour, GRID, MUTED};
 use super::text;
@@ -25,6 +26,12 @@ pub(super) struct Labels<'a, T> {
 pub(super) enum Base {
     X,
     Y,
+}
+
+/// The width of an axis' widest label, in CSS pixels.
+pub(super) fn widest_label(axis: &Axis) -> f64 {
+    let labels = axis.ticks();
+    text::widest(labels.iter().map(|(_, label)| label.as_str()), SMALL)
 }
 
 /// Draws all but the series.

@@ -12,7 +12,7 @@ use super::axis::Axis;
 use super::canvas::{
     Area, CHART_WIDTH, Canvas, DrawingResult, Heading, MARGIN, Root, SMALL, device,
 };
-use super::chart::{Base, Labels, draw_axes};
+use super::chart::{Base, Labels, draw_axes, widest_label};
 use super::check::{class_names, ensure};
 use super::colour::{INK, series};
 use super::figure::Figure;
@@ -128,8 +128,7 @@ impl Histogram<'_> {
 
     /// plotters' bars above the names of their classes.
     fn draw_standing(&self, root: &Root) -> DrawingResult {
-        let numbers = self.counts.ticks();
-        let widest = text::widest(numbers.iter().map(|(_, label)| label.as_str()), SMALL);
+        let widest = widest_label(&self.counts);
         let mut chart = ChartBuilder::on(root)
             .margin_top(device(14.0))
             .set_label_area_size(LabelAreaPosition::Left, device(28.0 + widest))
@@ -192,10 +191,10 @@ impl Histogram<'_> {
                 bar
             }))?;
             chart.draw_series(set.counts.iter().enumerate().map(|(class, &number)| {
-                let row = self.names.len() - 1 - class;
+                let row = self.place(class, true) as i32;
                 let at = (
                     self.counts.place(number as f64),
-                    SegmentValue::CenterOf(row as i32),
+                    SegmentValue::CenterOf(row),
                 );
                 let shift = (device(5.0), (above - below) / 2);
                 EmptyElement::at(at)
@@ -210,12 +209,17 @@ impl Histogram<'_> {
         (0..self.names.len() as i32 - 1).into_segmented()
     }
 
-    /// Where a class's segment begins and ends; plotters counts upwards, so lying ones are turned.
-    fn ends(&self, class: usize, turned: bool) -> [Class; 2] {
-        let place = match turned {
+    /// Which segment a class has; plotters counts upwards, so lying ones are turned.
+    fn place(&self, class: usize, turned: bool) -> usize {
+        match turned {
             true => self.names.len() - 1 - class,
             false => class,
-        };
+        }
+    }
+
+    /// Where a class's segment begins and ends.
+    fn ends(&self, class: usize, turned: bool) -> [Class; 2] {
+        let place = self.place(class, turned);
         let end = match place + 1 == self.names.len() {
             true => SegmentValue::Last,
             false => SegmentValue::Exact(place as i32 + 1),

@@ -8,13 +8,13 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::{AreaSeries, LabelAreaPosition};
 use plotters::series::LineSeries;
-use plotters::style::{Color as _, ShapeStyle};
+use plotters::style::Color as _;
 
 use super::axis::Axis;
 use super::canvas::{
     Area, CHART_WIDTH, Canvas, DrawingResult, Heading, MARGIN, Point, SMALL, Stroke, device,
 };
-use super::chart::{Base, Chart, Labels, draw_axes};
+use super::chart::{Base, Chart, Labels, draw_axes, widest_label};
 use super::colour::{Colour, INK, MUTED, PALE, VERMILLION, darkened, series};
 use super::figure::Figure;
 use super::steps::thinned;
@@ -178,11 +178,7 @@ impl LineChart {
         if climb > MOST_CLIMB && line.manner == Manner::Series {
             (stroke.dash, stroke.width) = (None, 1.0);
         }
-        let style = ShapeStyle {
-            color: stroke.colour.to_rgba(),
-            filled: false,
-            stroke_width: device(stroke.width) as u32,
-        };
+        let style = stroke.style();
         match stroke.dash {
             None => chart.draw_series(LineSeries::new(places, style))?,
             Some(dash) => {
@@ -207,8 +203,7 @@ impl LineChart {
     }
 
     fn room_for_y_labels(&self) -> f64 {
-        let labels = self.y.ticks();
-        26.0 + text::widest(labels.iter().map(|(_, label)| label.as_str()), SMALL)
+        26.0 + widest_label(&self.y)
     }
 
     /// At the right, and for half of the last label of the x axis.

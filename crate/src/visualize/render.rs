@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use super::canvas::{Canvas, PlacedImage, device, failed, nearest};
+use super::canvas::{Canvas, PlacedImage, device, failed};
 use super::{font, text};
 use crate::error::Result;
 use crate::text::escape;
@@ -197,15 +197,11 @@ fn opaque(rgba: &[u8]) -> Vec<u8> {
 /// Each device pixel takes the colour of the image pixel it lies in.
 fn enlarge(image: &PlacedImage, pixels: &mut [u8], stride: usize) {
     let (left, top) = (device(image.area.x), device(image.area.y));
-    let (width, height) = image.area.device_size();
-    for y in 0..height {
-        let row = nearest(y, height, image.rows) * image.columns;
-        let start = ((top as usize + y) * stride + left as usize) * 4;
-        for x in 0..width {
-            let source = (row + nearest(x, width, image.columns)) * 3;
-            let target = start + x * 4;
-            pixels[target..target + 3].copy_from_slice(&image.rgb[source..source + 3]);
-        }
+    let (columns, _) = image.area.device_size();
+    for (index, colour) in image.device_pixels().enumerate() {
+        let (x, y) = (index % columns, index / columns);
+        let target = ((top as usize + y) * stride + left as usize + x) * 4;
+        pixels[target..target + 3].copy_from_slice(&[colour.0, colour.1, colour.2]);
     }
 }
 
