@@ -18,6 +18,7 @@ pub mod load;
 mod memory;
 pub mod notebook;
 mod panics;
+mod path;
 pub mod predict;
 pub mod prelude;
 pub mod save;

@@ -1,18 +1,25 @@
 //! Images of one's own: a folder with one subfolder per class.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use tch::Tensor;
 
-use super::Dataset;
-use super::image_file::read_image;
+use super::image_file::Shape;
+use super::{Dataset, composed};
 use crate::error::{Error, Result};
 use crate::language::{said, say};
 use crate::notebook::progress::{FILES, Progress, Word};
 use crate::notebook::show::{Representations, Show};
+use crate::path::expanded;
 use crate::table::Table;
 
 const READING: Word = Word {
@@ -22,7 +29,12 @@ const READING: Word = Word {
 
 /// Below it, a table says how many more there are.
 const MOST_SKIPPED_SHOWN: usize = 20;
-const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
+/// Of files beside the classes' folders, those with these endings are told to be left out.
+const ENDINGS: [&str; 11] = [
+    "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "png", "tif", "tiff", "webp",
+];
+/// While images are decoded: how often to look whether ■ was pressed, and to show the progress.
+const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
 /// What systems put into folders behind one's back, besides names that begin with a dot.
 const LITTER: [&str; 3] = ["Thumbs.db", "desktop.ini", "__MACOSX"];
 
@@ -48,9 +60,14 @@ pub struct SkippedFile {
 
 /// Reads a folder of images with one subfolder per class, whose name is the class's.
 ///
-/// Every PNG or JPEG file is read as [`read_image`] reads it, whatever its size and colours, and
-/// scaled to `image`, `[C, H, W]`. Classes are sorted by their names, files by theirs. What is no
-/// image or damaged is listed in [`ImageFolder::skipped`]; hidden files are not.
+/// Every image is read as [`read_image`](super::read_image) reads it, whatever its size, colours and
+/// ending, and scaled to `image`, `[C, H, W]`; all processors decode. What is no image, damaged or
+/// cut off is listed in [`ImageFolder::skipped`]; hidden files are not.
+///
+/// Classes are sorted by their names and files by theirs, as texts: their labels are those of
+/// torchvision's `ImageFolder`. Only classes that are all whole numbers are sorted as numbers, so
+/// that the label of `10` comes after that of `9`, and is 10 if they count from 0. Names are in
+/// Unicode's composed form (NFC), as keyboards write them.
 ///
 /// ```no_run
 /// use gasshuku::prelude::*;
@@ -61,111 +78,116 @@ pub struct SkippedFile {
 /// ```
 ///
 /// # Errors
-/// [`Error::File`] if there is no such folder, if it has fewer than two subfolders, and for a
-/// class without an image that can be read; [`Error::Io`] for a folder that cannot be read;
-/// [`Error::Setting`] for a shape that is neither grey nor colour; [`Error::Interrupted`] at ■.
+/// [`Error::File`] if there is no such folder, if it has fewer than two subfolders, for two whose
+/// names differ in nothing but Unicode's forms, and for a class without an image that can be read;
+/// [`Error::Io`] for a folder that cannot be read; [`Error::Setting`] for a shape that is neither
+/// grey nor colour; [`Error::Interrupted`] at ■.
 pub fn load_folder(path: impl AsRef<Path>, image: [i64; 3]) -> Result<ImageFolder> {
     load_classes(path.as_ref(), image)
 }
 
 fn load_classes(path: &Path, image: [i64; 3]) -> Result<ImageFolder> {
-    let (classes, mut skipped) = class_folders(path)?;
+    let shape = Shape::of(image)?;
+    let (classes, mut skipped) = class_folders(&expanded(path)?)?;
     let entries = classes
         .iter()
-        .map(|class| visible_entries(class))
+        .map(|class| visible_entries(&class.folder))
         .collect::<Result<Vec<_>>>()?;
-    let count = entries.iter().map(Vec::len).sum();
-    let mut read = ReadImages::of(Progress::of(READING, count, FILES));
+    let paths: Vec<&Path> = entries.iter().flatten().map(PathBuf::as_path).collect();
+    let mut results = read_all(&paths, shape)?.into_iter();
+    let (mut images, mut labels, mut files) = (Vec::new(), Vec::new(), Vec::new());
     for (label, (class, entries)) in classes.iter().zip(entries).enumerate() {
-        read.class(class, entries, label as i64, image, &mut skipped)?;
+        let (read_before, skipped_before) = (files.len(), skipped.len());
+        for (path, result) in entries.into_iter().zip(&mut results) {
+            match result {
+                Ok(pixels) => {
+                    images.push(pixels);
+                    labels.push(label as i64);
+                    files.push(path);
+                }
+                Err(error) => skipped.push(SkippedFile {
+                    reason: reason(error)?,
+                    path,
+                }),
+            }
+        }
+        if files.len() == read_before {
+            return Err(empty_class(&class.folder, &skipped[skipped_before..]));
+        }
     }
-    let names = classes.iter().map(|class| name_of(class)).collect();
-    let images = Tensor::f_cat(&read.images, 0)?;
+    let names = classes.into_iter().map(|class| class.name).collect();
+    let images = shape.tensor(&images)?;
     Ok(ImageFolder {
-        dataset: Dataset::new(images, Tensor::f_from_slice(&read.labels)?, names)?,
-        files: read.files,
+        dataset: Dataset::new(images, Tensor::f_from_slice(&labels)?, names)?,
+        files,
         skipped,
     })
 }
 
-struct ReadImages {
-    images: Vec<Tensor>,
-    labels: Vec<i64>,
-    files: Vec<PathBuf>,
-    /// Files that were looked at, those that are no images too.
-    seen: usize,
-    progress: Progress,
-}
-
-impl ReadImages {
-    fn of(progress: Progress) -> ReadImages {
-        ReadImages {
-            images: Vec::new(),
-            labels: Vec::new(),
-            files: Vec::new(),
-            seen: 0,
-            progress,
-        }
-    }
-
-    fn class(
-        &mut self,
-        folder: &Path,
-        entries: Vec<PathBuf>,
-        label: i64,
-        image: [i64; 3],
-        skipped: &mut Vec<SkippedFile>,
-    ) -> Result<()> {
-        let (read_before, skipped_before) = (self.files.len(), skipped.len());
-        for path in entries {
-            self.progress.done(self.seen)?;
-            self.seen += 1;
-            match read_entry(&path, image)? {
-                Ok(pixels) => {
-                    self.images.push(pixels);
-                    self.labels.push(label);
-                    self.files.push(path);
+/// The pixels of each file, or why there are none, in the files' order.
+///
+/// Each thread decodes one image at a time, so no more than one for each processor stands in memory
+/// at its full size.
+fn read_all(paths: &[&Path], shape: Shape) -> Result<Vec<Result<Vec<u8>>>> {
+    let mut progress = Progress::of(READING, paths.len(), FILES);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let (next, (sender, receiver)) = (AtomicUsize::new(0), mpsc::channel());
+    let mut results: Vec<_> = paths.iter().map(|_| None).collect();
+    thread::scope(|scope| {
+        for _ in 0..threads.min(paths.len()) {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(path) = paths.get(index) else { break };
+                    if sender.send((index, shape.read(path))).is_err() {
+                        break;
+                    }
                 }
-                Err(reason) => skipped.push(SkippedFile { path, reason }),
+            });
+        }
+        drop(sender);
+        let mut seen = 0;
+        loop {
+            if let Err(interrupted) = progress.done(seen) {
+                // No thread begins another file.
+                next.store(paths.len(), Ordering::Relaxed);
+                return Err(interrupted);
+            }
+            match receiver.recv_timeout(LOOK_UP_EVERY) {
+                Ok((index, result)) => {
+                    results[index] = Some(result);
+                    seen += 1;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
-        if self.files.len() == read_before {
-            return Err(empty_class(folder, &skipped[skipped_before..]));
-        }
-        Ok(())
-    }
+    })?;
+    Ok(results.into_iter().flatten().collect())
 }
 
-/// The pixels, or the reason to do without them.
-fn read_entry(path: &Path, image: [i64; 3]) -> Result<std::result::Result<Tensor, String>> {
-    if path.is_dir() {
-        return Ok(Err(said!(
+/// Why a file is left out, in the notebook's language; or the error that is not the file's fault.
+fn reason(error: Error) -> Result<String> {
+    match error {
+        Error::File { path, .. } if path.is_dir() => Ok(said!(
             "a folder in a class's folder is not looked into",
             "クラスのフォルダーの中のフォルダーは読みません"
-        )));
-    }
-    if !is_named_as_image(path) {
-        return Ok(Err(said!(
-            "only .png, .jpg and .jpeg files are read",
-            ".png・.jpg・.jpeg だけを読みます"
-        )));
-    }
-    match read_image(path, image) {
-        Ok(pixels) => Ok(Ok(pixels)),
-        Err(Error::File { reason, .. }) => {
-            Ok(Err(said!("{reason}", "画像として読めません: {reason}")))
-        }
-        Err(Error::Io { source, .. }) => Ok(Err(said!(
-            "cannot be read: {source}",
-            "読めません: {source}"
-        ))),
-        // A shape that no image can have is not the file's fault.
-        Err(error) => Err(error),
+        )),
+        Error::File { reason, .. } => Ok(said!("{reason}", "画像として読めません: {reason}")),
+        Error::Io { source, .. } => Ok(said!("cannot be read: {source}", "読めません: {source}")),
+        error => Err(error),
     }
 }
 
-/// The folders of the classes, and images that lie beside them.
-fn class_folders(path: &Path) -> Result<(Vec<PathBuf>, Vec<SkippedFile>)> {
+/// A class and where its images lie.
+struct ClassFolder {
+    name: String,
+    folder: PathBuf,
+}
+
+/// The folders of the classes in the order of their labels, and images that lie beside them.
+fn class_folders(path: &Path) -> Result<(Vec<ClassFolder>, Vec<SkippedFile>)> {
     if !path.is_dir() {
         let reason = if path.exists() {
             "this is a file; give the folder that holds a subfolder for each class"
@@ -174,11 +196,30 @@ fn class_folders(path: &Path) -> Result<(Vec<PathBuf>, Vec<SkippedFile>)> {
         };
         return Err(Error::file(path, reason));
     }
-    let (classes, files): (Vec<_>, Vec<_>) = visible_entries(path)?
+    let (folders, files): (Vec<_>, Vec<_>) = visible_entries(path)?
         .into_iter()
         .partition(|entry| entry.is_dir());
+    let named = folders.into_iter().map(|folder| ClassFolder {
+        name: composed(&name_of(&folder)),
+        folder,
+    });
+    let mut classes: Vec<ClassFolder> = named.collect();
     if classes.len() < 2 {
         return Err(Error::file(path, too_few(&classes)));
+    }
+    if let Some(name) = twice(&classes) {
+        return Err(Error::file(
+            path,
+            format!(
+                "two subfolders are called `{name}`, in two of Unicode's forms; put their images \
+                 into one"
+            ),
+        ));
+    }
+    if let Some(numbers) = whole_numbers(classes.iter().map(|class| &class.name)) {
+        let mut numbered: Vec<_> = numbers.into_iter().zip(classes).collect();
+        numbered.sort_by_key(|(number, _)| *number);
+        classes = numbered.into_iter().map(|(_, class)| class).collect();
     }
     let skipped = files
         .into_iter()
@@ -195,7 +236,24 @@ fn class_folders(path: &Path) -> Result<(Vec<PathBuf>, Vec<SkippedFile>)> {
     Ok((classes, skipped))
 }
 
-fn too_few(classes: &[PathBuf]) -> String {
+/// The names as numbers, if all of them are whole.
+fn whole_numbers<'a>(names: impl Iterator<Item = &'a String>) -> Option<Vec<u64>> {
+    let is_number = |name: &&String| name.bytes().all(|byte| byte.is_ascii_digit());
+    names
+        .map(|name| Some(name).filter(is_number)?.parse().ok())
+        .collect()
+}
+
+/// A name that two classes have.
+fn twice(classes: &[ClassFolder]) -> Option<&str> {
+    let mut names = HashSet::new();
+    classes
+        .iter()
+        .map(|class| class.name.as_str())
+        .find(|&name| !names.insert(name))
+}
+
+fn too_few(classes: &[ClassFolder]) -> String {
     match classes {
         [] => "there is no subfolder in it; put the images of each class into a subfolder with \
                the class's name"
@@ -203,7 +261,7 @@ fn too_few(classes: &[PathBuf]) -> String {
         [only, ..] => format!(
             "{} is the only subfolder in it; at least two classes are needed, each with a \
              subfolder of its own",
-            name_of(only)
+            only.name
         ),
     }
 }
@@ -260,7 +318,38 @@ impl ImageFolder {
         if !self.skipped.is_empty() {
             tables.push(self.left_out());
         }
+        let notes = self.notes();
+        if !notes.is_empty() {
+            let columns = [say("about the classes' names", "クラスの名前について")];
+            let mut table = Table::new(say("Please note", "確認してください"), &columns);
+            notes.into_iter().for_each(|note| table.row([note]));
+            tables.push(table);
+        }
         tables
+    }
+
+    /// What of the classes' names may not be as it was meant.
+    fn notes(&self) -> Vec<String> {
+        let names = &self.dataset.info.classes;
+        let mut notes = Vec::new();
+        if whole_numbers(names.iter()).is_some() && !names.is_sorted() {
+            notes.push(said!(
+                "the names are whole numbers, so labels follow their order, not that of texts as in \
+                 torchvision's ImageFolder (1, 10, 2)",
+                "名前がすべて整数なので、ラベルは数の順です。torchvision の ImageFolder では文字列の順 (1, 10, 2) になります"
+            ));
+        }
+        let mut seen: HashMap<String, &String> = HashMap::new();
+        for name in names {
+            if let Some(other) = seen.insert(name.to_lowercase(), name) {
+                notes.push(said!(
+                    "{other} and {name} differ only in small and capital letters; if they are one \
+                     class, put their images into one folder",
+                    "{other} と {name} は大文字と小文字が違うだけです。同じクラスなら、画像を 1 つのフォルダーにまとめてください"
+                ));
+            }
+        }
+        notes
     }
 
     fn counts(&self) -> Table {
@@ -395,17 +484,13 @@ mod tests {
         assert_eq!(listed.len(), 4, "{listed:?}");
         assert!(listed[0].0.ends_with("/alone.png"), "{listed:?}");
         assert_eq!(listed[1].0, "bear/broken.jpg");
-        assert!(
-            listed[1]
-                .1
-                .starts_with("no PNG or JPEG image can be read from it")
-        );
+        assert!(listed[1].1.starts_with("this is no image; PNG, JPEG, GIF"));
         assert_eq!(listed[2].0, "bear/deeper");
         assert_eq!(
             listed[3],
             (
                 "bear/notes.txt".into(),
-                "only .png, .jpg and .jpeg files are read"
+                "this is no image; PNG, JPEG, GIF, WebP and BMP files are read"
             )
         );
     }
@@ -420,7 +505,7 @@ mod tests {
         let message = error(root.path().join("bear"));
         assert!(message.contains("there is no subfolder"), "{message}");
         let message = error(folder(&["bear/1.png", "cat/a.txt"]).path());
-        let expected = "cat: no image in it can be read (a.txt: only .png";
+        let expected = "cat: no image in it can be read (a.txt: this is no image";
         assert!(message.contains(expected), "{message}");
         let root = folder(&["bear/1.png"]);
         fs::create_dir(root.path().join("cat")).unwrap();
@@ -439,7 +524,7 @@ mod tests {
             read.to_string(),
             "Images per class\nclass  images\nbear        1\ncat         2\n\
              Left out\nfile: reason\n\
-             cat/a.txt: only .png, .jpg and .jpeg files are read\n"
+             cat/a.txt: this is no image; PNG, JPEG, GIF, WebP and BMP files are read\n"
         );
         let html = read.html();
         assert!(html.contains(">Images per class<") && html.contains(">Left out<"));

@@ -4,15 +4,19 @@
 //! - [`download`]: fetching what is missing
 //! - [`idx`]: the file format they share
 //! - [`folder`]: images of one's own, in a folder for each class
-//! - [`image_file`]: a PNG or JPEG file as a model wants it
+//! - [`image_file`]: an image file as a model wants it
+//! - `decode`: its bytes as pixels
+//! - `resize`: pixels at another size
 //! - `parts`: a [`Dataset`] in two parts, or with equally many images of each class
 //! - here: the [`Dataset`] made of them, and its mini-batches
 
+mod decode;
 pub mod download;
 pub mod folder;
 pub mod idx;
 pub mod image_file;
 mod parts;
+mod resize;
 pub mod source;
 
 use std::path::Path;
@@ -22,6 +26,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use tch::{Device, IndexOp, Kind, Tensor};
+use unicode_normalization::UnicodeNormalization;
 
 pub use folder::{ImageFolder, SkippedFile, load_folder};
 pub use image_file::{read_image, write_image};
@@ -154,7 +159,7 @@ impl Dataset {
         check_labels(&images, &labels, &classes)?;
         let info = DatasetInfo {
             image,
-            classes,
+            classes: classes.iter().map(|name| composed(name)).collect(),
             normalization: Normalization::default(),
         };
         Ok(Dataset {
@@ -355,15 +360,22 @@ impl DatasetInfo {
     /// # Errors
     /// [`Error::Name`] with the names that exist.
     pub fn class_index(&self, class: &str) -> Result<usize> {
+        let class = &composed(class);
         self.classes
             .iter()
-            .position(|known| known == class)
+            .position(|known| composed(known) == *class)
             .ok_or_else(|| Error::Name {
                 what: "class",
-                name: class.to_string(),
+                name: class.clone(),
                 known: self.classes.clone(),
             })
     }
+}
+
+/// A name in Unicode's composed form (NFC). macOS and some archives write `ä` as two characters, an
+/// `a` and its dots: it looks the same, and is another text.
+fn composed(name: &str) -> String {
+    name.nfc().collect()
 }
 
 /// The mini-batches of a data set: pairs of normalised images `[n, C, H, W]` and labels `[n]`.
@@ -480,15 +492,25 @@ fn check_labels(images: &Tensor, labels: &Tensor, classes: &[String]) -> Result<
     }
     let count = classes.len() as i64;
     let wrong = labels.lt(0).logical_or(&labels.ge(count)).nonzero();
-    if wrong.size()[0] > 0 {
-        let index = wrong.i((0, 0)).int64_value(&[]);
+    if wrong.size()[0] == 0 {
+        return Ok(());
+    }
+    let (least, most) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));
+    if (least, most) == (1, count) {
         return Err(Error::Data(format!(
-            "image {index} has label {}, but there are {count} classes, labelled 0 to {}",
-            labels.int64_value(&[index]),
-            count - 1
+            "labels count from 0; these run from 1 to {count}: subtract 1"
         )));
     }
-    Ok(())
+    let index = wrong.i((0, 0)).int64_value(&[]);
+    let label = labels.int64_value(&[index]);
+    Err(Error::Data(match count {
+        0 => format!("image {index} has label {label}, but there are no classes; give their names"),
+        1 => format!("image {index} has label {label}, but there is one class, labelled 0"),
+        _ => format!(
+            "image {index} has label {label}, but there are {count} classes, labelled 0 to {}",
+            count - 1
+        ),
+    }))
 }
 
 #[cfg(test)]
