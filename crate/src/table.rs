@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Result;
 use crate::notebook::show::{Representations, Show};
-use crate::text::{at_left, at_right, columns, escape};
+use crate::text::{at_left, at_right, columns, escape, on_one_line};
 
 /// Rows of text below a heading; in a notebook an HTML table, elsewhere aligned text.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,9 @@ impl Table {
 
     /// The same for as many cells as there are.
     pub(crate) fn line(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        // A name with a line break would be rows of its own.
+        self.rows
+            .push(cells.iter().map(|cell| on_one_line(cell)).collect());
     }
 
     pub(crate) fn html(&self) -> String {
@@ -129,6 +131,13 @@ mod tests {
             table.to_string(),
             "層の一覧\n層     パラメータ数\nconv1           156\n合計          2,416\n"
         );
+    }
+
+    #[test]
+    fn a_cell_is_one_line() {
+        let mut table = Table::new("Sizes", &["layer"]);
+        table.row(["a\nb".into()]);
+        assert_eq!(table.to_string(), "Sizes\nlayer\na\\nb\n");
     }
 
     #[test]

@@ -21,9 +21,26 @@ pub(crate) fn at_right(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(columns(text))) + text
 }
 
-/// Text as it may stand in HTML and XML, between tags and inside quotes.
+/// A name on one line: line breaks and other control characters, which a file's name may have, as
+/// they are written in Rust.
+pub(crate) fn on_one_line(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for character in name.chars() {
+        match character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            true => text.extend(character.escape_default()),
+            false => text.push(character),
+        }
+    }
+    text
+}
+
+/// Text as it may stand in HTML and XML, between tags and inside quotes. XML 1.0 has no way to write
+/// most control characters; a sign stands for each.
 pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
+    let is_forbidden =
+        |character: char| character.is_control() && !matches!(character, '\t' | '\n' | '\r');
+    text.replace(is_forbidden, "\u{FFFD}")
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
@@ -74,6 +91,17 @@ mod tests {
             escape("a<b & \"c\" 'd'>"),
             "a&lt;b &amp; &quot;c&quot; &#39;d&#39;&gt;"
         );
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_html() {
+        assert_eq!(escape("a\u{1}b\u{7f}c\td\n"), "a\u{FFFD}b\u{FFFD}c\td\n");
+    }
+
+    #[test]
+    fn a_name_takes_one_line() {
+        assert_eq!(on_one_line("Käfer 猫 \\"), "Käfer 猫 \\");
+        assert_eq!(on_one_line("cat\nEVCXR\r\u{1}"), "cat\\nEVCXR\\r\\u{1}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Values show themselves in a notebook: at the end of a cell, anywhere in it, and in place.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use serde_json::{Map, Value, json};
@@ -203,16 +204,38 @@ pub(crate) fn blocks(values: &Representations) -> String {
     values
         .iter()
         .map(|(mime, content)| {
+            let content = harmless(content);
             format!("EVCXR_BEGIN_CONTENT {mime}\n{content}\nEVCXR_END_CONTENT\n")
         })
         .collect()
+}
+
+/// The content without what evcxr or the front would take for a word of their own. A class may be
+/// called so: its name is a folder's, and may have line breaks.
+fn harmless(content: &str) -> Cow<'_, str> {
+    if !content.contains(['\u{1}']) && !content.contains("EVCXR_") {
+        return content.into();
+    }
+    let lines: Vec<Cow<str>> = content
+        .split('\n')
+        .map(|line| match line.starts_with("EVCXR_") {
+            true => format!(" {line}").into(),
+            false => line.into(),
+        })
+        .collect();
+    lines.join("\n").replace('\u{1}', "\u{2401}").into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::front::tests::Stage;
     use super::*;
+    use crate::define::{LeNet, LeNetSettings, summary};
     use crate::error::Error;
+    use crate::load::Dataset;
+    use crate::table::Table;
+    use crate::visualize;
+    use tch::{Device, Kind, Tensor};
 
     const BLOCKS: &str = "EVCXR_BEGIN_CONTENT text/html\n<b>3</b>\nEVCXR_END_CONTENT\n\
                           EVCXR_BEGIN_CONTENT text/plain\n3\nEVCXR_END_CONTENT\n";
@@ -244,6 +267,69 @@ mod tests {
     fn without_a_front_evcxr_gets_its_blocks() {
         assert_eq!(place(None, &three(), &Identity::new()), BLOCKS);
         assert_eq!(result(None, &three()), BLOCKS);
+    }
+
+    /// What evcxr 0.22 reads: the blocks' content, and the lines between them.
+    fn read(printed: &str) -> (Vec<(String, String)>, Vec<&str>) {
+        let (mut blocks, mut between) = (Vec::new(), Vec::new());
+        let mut lines = printed.lines();
+        while let Some(line) = lines.next() {
+            match line.strip_prefix("EVCXR_BEGIN_CONTENT ") {
+                Some(mime) => {
+                    let content = lines
+                        .by_ref()
+                        .take_while(|&line| line != "EVCXR_END_CONTENT");
+                    let content: Vec<&str> = content.collect();
+                    blocks.push((mime.to_owned(), content.join("\n")));
+                }
+                None => between.push(line),
+            }
+        }
+        (blocks, between)
+    }
+
+    #[test]
+    fn no_name_ends_a_block_or_begins_another() {
+        const NAME: &str = "cat\nEVCXR_END_CONTENT\nEVCXR_BEGIN_CONTENT text/html\n<script>\n\
+                            EVCXR_PANIC_NOTIFICATION\n\u{1}front flush\nEVCXR_END_CONTENT\r\n";
+        let mut table = Table::new(NAME, &[NAME]);
+        table.row([NAME.into()]);
+        let series = visualize::LineSeries {
+            name: NAME.into(),
+            points: vec![(1.0, 1.0), (2.0, 2.0)],
+        };
+        let caption = visualize::line_plot(NAME, &[series], &Default::default()).unwrap();
+        let lenet = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        let mut layers = summary(&lenet, [3, 32, 32]).unwrap();
+        layers.layers[0].layer = NAME.into();
+        let images = Tensor::zeros([2, 1, 4, 4], (Kind::Uint8, Device::Cpu));
+        let labels = Tensor::from_slice(&[0_i64, 1]);
+        let classes = vec![NAME.into(), "dog".into()];
+        let dataset = Dataset::new(images, labels, classes).unwrap();
+        let classes = dataset.show(&[0, 1]).unwrap();
+        let error: std::result::Result<Three, String> = Err(NAME.into());
+        let shown: [&dyn Show; 5] = [&table, &caption, &layers, &classes, &error];
+        for value in shown {
+            let values = value.representations().unwrap();
+            let printed = blocks(&values);
+            let (read, between) = read(&printed);
+            assert_eq!(between, [""; 0]);
+            let mimes: Vec<&str> = read.iter().map(|(mime, _)| &mime[..]).collect();
+            let expected: Vec<&str> = values.iter().map(|(mime, _)| *mime).collect();
+            assert_eq!(mimes, expected);
+            assert!(!printed.contains('\u{1}'), "{printed}");
+            assert_eq!(printed.matches("\nEVCXR_PANIC").count(), 0, "{printed}");
+        }
+    }
+
+    #[test]
+    fn content_without_such_words_is_left_as_it_is() {
+        let values = vec![("text/plain", "a\n\nb EVCXR_END_CONTENT\r\n".to_owned())];
+        let (read, _) = read(&blocks(&values));
+        assert_eq!(
+            read,
+            [("text/plain".into(), "a\n\nb EVCXR_END_CONTENT\n".into())]
+        );
     }
 
     #[test]
