@@ -450,6 +450,92 @@ mod tests {
         assert_eq!(read.skipped, []);
     }
 
+    // Elsewhere B and b are often the same folder.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn labels_are_those_of_torchvision() {
+        // sorted(["b", "B", "ä", "a10", "a9", "Z"]) in Python.
+        let names = ["b", "B", "\u{e4}", "a10", "a9", "Z"];
+        let files: Vec<String> = names.iter().map(|name| format!("{name}/1.png")).collect();
+        let root = folder(&files.iter().map(String::as_str).collect::<Vec<_>>());
+        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
+        assert_eq!(
+            read.dataset.info.classes,
+            ["B", "Z", "a10", "a9", "b", "\u{e4}"]
+        );
+        let pixels = Vec::<u8>::try_from(read.dataset.images.flatten(0, -1)).unwrap();
+        assert_eq!(pixels, [1, 5, 3, 4, 0, 2]);
+        let text = read.to_string();
+        assert!(!text.contains("torchvision"), "{text}");
+        let note = "B and b differ only in small and capital letters";
+        assert!(text.contains(note), "{text}");
+    }
+
+    #[test]
+    fn whole_numbers_are_sorted_as_such_and_it_is_told() {
+        let names: Vec<String> = (0..=10).map(|number| format!("{number}/1.png")).collect();
+        let root = folder(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
+        let expected: Vec<String> = (0..=10).map(|number| number.to_string()).collect();
+        assert_eq!(read.dataset.info.classes, expected);
+        let pixels = Vec::<u8>::try_from(read.dataset.images.flatten(0, -1)).unwrap();
+        assert_eq!(pixels, (0..=10).collect::<Vec<u8>>());
+        let text = read.to_string();
+        assert!(
+            text.contains("the names are whole numbers, so labels follow"),
+            "{text}"
+        );
+        // Nothing is to be told where both orders are the same, and one word makes all of them texts.
+        let read = |names: &[&str]| {
+            let root = folder(names);
+            load_folder(root.path(), [1, 1, 1]).unwrap()
+        };
+        let digits = read(&["0/1.png", "1/1.png", "9/1.png"]);
+        assert!(!digits.to_string().contains("note"), "{digits}");
+        let mixed = read(&["2/1.png", "10/1.png", "other/1.png"]);
+        assert_eq!(mixed.dataset.info.classes, ["10", "2", "other"]);
+        let padded = read(&["01/1.png", "1/1.png", "02/1.png"]);
+        assert_eq!(padded.dataset.info.classes, ["01", "1", "02"]);
+        // More than 64 bits.
+        let long = read(&["99999999999999999999/1.png", "100000000000000000000/1.png"]);
+        assert_eq!(long.dataset.info.classes[0], "100000000000000000000");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_are_composed_and_two_of_one_class_are_refused() {
+        let root = folder(&["Ka\u{308}fer/1.png", "cat/1.png"]);
+        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
+        assert_eq!(read.dataset.info.classes, ["K\u{e4}fer", "cat"]);
+        assert_eq!(read.dataset.class_index("Ka\u{308}fer").unwrap(), 0);
+        let message = error(folder(&["Ka\u{308}fer/1.png", "K\u{e4}fer/1.png"]).path());
+        let expected = "two subfolders are called `K\u{e4}fer`, in two of Unicode's forms";
+        assert!(message.contains(expected), "{message}");
+    }
+
+    #[test]
+    fn a_path_is_written_as_people_do() {
+        let message = error("~/no such folder of photographs");
+        let home = std::env::home_dir().unwrap();
+        assert!(message.starts_with(home.to_str().unwrap()), "{message}");
+        assert!(message.contains("there is no such folder"), "{message}");
+        if cfg!(unix) {
+            let message = error(r"C:\Users\me\photos");
+            assert!(message.ends_with("/mnt/c/Users/me/photos"), "{message}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_with_a_line_break_is_one_line_of_the_tables() {
+        let root = folder(&["cat\nEVCXR_END_CONTENT/1.png", "dog/1.png", "dog/a\nb.txt"]);
+        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
+        assert_eq!(read.dataset.info.classes[0], "cat\nEVCXR_END_CONTENT");
+        let text = read.to_string();
+        assert!(text.contains(r"cat\nEVCXR_END_CONTENT"), "{text}");
+        assert!(text.contains(r"dog/a\nb.txt: this is no image"), "{text}");
+    }
+
     #[test]
     fn images_get_the_size_and_channels_asked_for() {
         let root = folder(&["bear/grey.png"]);

@@ -216,35 +216,44 @@ impl Dataset {
     /// The label of one image.
     ///
     /// # Errors
-    /// [`Error::Index`] beyond the last image.
+    /// [`Error::Index`] beyond the last image, [`Error::Data`] for a label that was changed into that
+    /// of no class.
     pub fn label(&self, index: usize) -> Result<usize> {
         self.check_index(index)?;
-        Ok(self.labels.int64_value(&[index as i64]) as usize)
+        self.checked_label(index, self.labels.int64_value(&[index as i64]))
+    }
+
+    /// The label, unless somebody has changed it into that of no class.
+    fn checked_label(&self, index: usize, label: i64) -> Result<usize> {
+        let count = self.info.classes.len();
+        usize::try_from(label)
+            .ok()
+            .filter(|&label| label < count)
+            .ok_or_else(|| no_class(index as i64, label, count as i64))
     }
 
     /// The name of the class of one image.
     ///
     /// # Errors
-    /// [`Error::Index`] beyond the last image.
+    /// Those of [`label`](Self::label).
     pub fn class(&self, index: usize) -> Result<&str> {
-        let label = self.label(index)?;
-        let count = self.info.classes.len();
-        let class = self.info.classes.get(label);
-        class.map(String::as_str).ok_or(Error::Index {
-            what: "class",
-            index: label,
-            count,
-        })
+        Ok(&self.info.classes[self.label(index)?])
     }
 
     /// How many images each class has.
     pub fn class_counts(&self) -> Vec<usize> {
-        let classes = self.info.classes.len() as i64;
-        let counts = self.labels.bincount::<Tensor>(None, classes);
-        counts.iter::<i64>().map_or_else(
-            |_| Vec::new(),
-            |counts| counts.map(|n| n as usize).collect(),
-        )
+        let mut counts = vec![0; self.info.classes.len()];
+        let labels = self.labels.to_device(Device::Cpu).to_kind(Kind::Int64);
+        for label in Vec::<i64>::try_from(labels.flatten(0, -1)).unwrap_or_default() {
+            // Anybody may have changed the labels: one of no class counts for none.
+            let count = usize::try_from(label)
+                .ok()
+                .and_then(|label| counts.get_mut(label));
+            if let Some(count) = count {
+                *count += 1;
+            }
+        }
+        counts
     }
 
     /// The first images of a class, by their index.
@@ -502,15 +511,18 @@ fn check_labels(images: &Tensor, labels: &Tensor, classes: &[String]) -> Result<
         )));
     }
     let index = wrong.i((0, 0)).int64_value(&[]);
-    let label = labels.int64_value(&[index]);
-    Err(Error::Data(match count {
+    Err(no_class(index, labels.int64_value(&[index]), count))
+}
+
+fn no_class(index: i64, label: i64, count: i64) -> Error {
+    Error::Data(match count {
         0 => format!("image {index} has label {label}, but there are no classes; give their names"),
         1 => format!("image {index} has label {label}, but there is one class, labelled 0"),
         _ => format!(
             "image {index} has label {label}, but there are {count} classes, labelled 0 to {}",
             count - 1
         ),
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -602,6 +614,27 @@ mod tests {
     }
 
     #[test]
+    fn a_class_is_found_however_its_letters_are_composed() {
+        // An ä of one character, and of two: a letter and its dots. Two ways to write が.
+        let (composed, decomposed) = ["K\u{e4}fer", "\u{304c}"]
+            .into_iter()
+            .zip(["Ka\u{308}fer", "\u{304b}\u{3099}"])
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        for names in [&composed, &decomposed] {
+            let mut dataset = three_images();
+            let classes = names.iter().map(ToString::to_string).collect();
+            dataset = Dataset::new(dataset.images, dataset.labels, classes).unwrap();
+            assert_eq!(dataset.info.classes, composed);
+            // As in a file of weights that another program has written.
+            dataset.info.classes = decomposed.iter().map(ToString::to_string).collect();
+            for asked in [&composed, &decomposed] {
+                assert_eq!(dataset.class_index(asked[1]).unwrap(), 1);
+                assert_eq!(dataset.indices_of(asked[0], 5).unwrap(), [1]);
+            }
+        }
+    }
+
+    #[test]
     fn what_does_not_exist_is_an_error() {
         let dataset = three_images();
         let message = dataset.image(3).expect_err("three images").to_string();
@@ -636,6 +669,23 @@ mod tests {
             error(images(), &[0, 2]).starts_with("image 1 has label 2, but there are 2 classes")
         );
         assert!(error(images(), &[-1, 0]).starts_with("image 0 has label -1"));
+        assert_eq!(
+            error(images(), &[1, 2]),
+            "labels count from 0; these run from 1 to 2: subtract 1"
+        );
+        let message = |labels: [i64; 2], classes: &[&str]| {
+            let classes = classes.iter().map(ToString::to_string).collect();
+            let error = Dataset::new(images(), Tensor::from_slice(&labels), classes);
+            error.expect_err("bad data").to_string()
+        };
+        assert_eq!(
+            message([0, 0], &[]),
+            "image 0 has label 0, but there are no classes; give their names"
+        );
+        assert_eq!(
+            message([0, 2], &["one"]),
+            "image 1 has label 2, but there is one class, labelled 0"
+        );
         assert!(error(images().squeeze_dim(1), &[0, 1]).contains("of shape [2, 4, 4]"));
         assert!(error(images().to_kind(Kind::Float), &[0, 1]).contains("these are Float"));
     }

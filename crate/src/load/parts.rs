@@ -25,7 +25,7 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Setting`] for a share that is not between 0 and 1, [`Error::Data`] if one part would
-    /// have no image of a class.
+    /// have no image of a class, and for labels that were changed into those of no class.
     pub fn split(&self, share: f64, seed: u64) -> Result<(Dataset, Dataset)> {
         if !(share > 0.0 && share < 1.0) {
             let requirement = "it must be greater than 0 and below 1";
@@ -51,7 +51,7 @@ impl Dataset {
     /// what order.
     ///
     /// # Errors
-    /// [`Error::Data`] if a class has no image.
+    /// [`Error::Data`] if a class has no image, and for labels that were changed into those of no class.
     pub fn balanced(&self, seed: u64) -> Result<Dataset> {
         let random = &mut StdRng::seed_from_u64(seed);
         let classes = self.indices_by_class()?;
@@ -76,7 +76,7 @@ impl Dataset {
         let mut classes: Vec<(&str, Vec<usize>)> = names.map(|name| (name, Vec::new())).collect();
         let labels = Vec::<i64>::try_from(self.labels.f_to(Device::Cpu)?)?;
         for (index, label) in labels.into_iter().enumerate() {
-            classes[label as usize].1.push(index);
+            classes[self.checked_label(index, label)?].1.push(index);
         }
         Ok(classes)
     }
@@ -155,6 +155,23 @@ mod tests {
         chosen.sort_unstable();
         chosen.dedup();
         assert_eq!(chosen.len(), 15, "no image twice");
+    }
+
+    #[test]
+    fn a_changed_label_is_an_error() {
+        for label in [3, -1] {
+            let dataset = dataset(&[0, 0, 1, 1, 2, 2]);
+            let _ = dataset.labels.get(4).fill_(label);
+            let expected =
+                format!("image 4 has label {label}, but there are 3 classes, labelled 0 to 2");
+            let error = dataset.split(0.5, 0).expect_err("no such class");
+            assert_eq!(error.to_string(), expected);
+            let error = dataset.balanced(0).expect_err("no such class");
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(dataset.label(4).expect_err("none").to_string(), expected);
+            assert_eq!(dataset.class(4).expect_err("none").to_string(), expected);
+            assert_eq!(dataset.class_counts(), [2, 2, 1]);
+        }
     }
 
     #[test]
