@@ -67,7 +67,8 @@ pub struct SkippedFile {
 /// Classes are sorted by their names and files by theirs, as texts: their labels are those of
 /// torchvision's `ImageFolder`. Only classes that are all whole numbers are sorted as numbers, so
 /// that the label of `10` comes after that of `9`, and is 10 if they count from 0. Names are in
-/// Unicode's composed form (NFC), as keyboards write them.
+/// Unicode's composed form (NFC), as keyboards write them. A leading `~` in the path is the home
+/// folder.
 ///
 /// ```no_run
 /// use gasshuku::prelude::*;
@@ -116,7 +117,7 @@ fn load_classes(path: &Path, image: [i64; 3]) -> Result<ImageFolder> {
         }
     }
     let names = classes.into_iter().map(|class| class.name).collect();
-    let images = shape.tensor(&images)?;
+    let images = shape.tensor(images)?;
     Ok(ImageFolder {
         dataset: Dataset::new(images, Tensor::f_from_slice(&labels)?, names)?,
         files,

@@ -47,6 +47,13 @@ pub fn read_idx(path: &Path, dimensions: usize) -> Result<Idx> {
 }
 
 fn open(path: &Path) -> io::Result<(BufReader<File>, u64)> {
+    let kind = std::fs::metadata(path)?;
+    if !kind.is_file() && !kind.is_dir() {
+        // Opening a pipe would wait for somebody to write into it.
+        return Err(io::Error::other(
+            "this is a pipe, a socket or a device, not a file",
+        ));
+    }
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     Ok((BufReader::with_capacity(READ_BUFFER, file), length))
@@ -312,6 +319,21 @@ mod tests {
         let error = read_idx(folder.path(), 1).unwrap_err();
         assert!(
             matches!(&error, Error::Io { action: "read", path, .. } if path == folder.path()),
+            "{error}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_waits_for_a_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        // SAFETY: the string ends with a nought.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let error = read_idx(&path, 1).unwrap_err().to_string();
+        assert!(
+            error.ends_with("this is a pipe, a socket or a device, not a file"),
             "{error}"
         );
     }

@@ -42,7 +42,7 @@ pub fn read_image(path: impl AsRef<Path>, shape: [i64; 3]) -> Result<Tensor> {
 
 fn read_from(path: &Path, shape: [i64; 3]) -> Result<Tensor> {
     let shape = Shape::of(shape)?;
-    shape.tensor(&[shape.read(&expanded(path)?)?])
+    shape.tensor(vec![shape.read(&expanded(path)?)?])
 }
 
 /// The shape of an image that a file can have.
@@ -109,13 +109,14 @@ impl Shape {
     }
 
     /// Images that [`read`](Self::read) gave as one tensor, `u8` `[N, C, H, W]`.
-    pub(super) fn tensor(self, images: &[Vec<u8>]) -> Result<Tensor> {
+    pub(super) fn tensor(self, images: Vec<Vec<u8>>) -> Result<Tensor> {
         let [channels, height, width] =
             [self.channels as i64, self.height.into(), self.width.into()];
         let shape = [images.len() as i64, channels, height, width];
-        let all = Tensor::f_zeros(shape, (Kind::Uint8, Device::Cpu))?;
-        for (index, image) in images.iter().enumerate() {
-            let pixels = Tensor::f_from_data_size(image, &[height, width, channels], Kind::Uint8)?;
+        let all = Tensor::f_empty(shape, (Kind::Uint8, Device::Cpu))?;
+        // Each is given back when it is copied: all of them stand in memory once.
+        for (index, image) in images.into_iter().enumerate() {
+            let pixels = Tensor::f_from_data_size(&image, &[height, width, channels], Kind::Uint8)?;
             all.f_get(index as i64)?
                 .f_copy_(&pixels.f_permute([2, 0, 1])?)?;
         }
@@ -206,9 +207,9 @@ mod tests {
         assert_eq!(read(image, "g.png", [1, 2, 3]), [0, 10, 20, 100, 110, 120]);
     }
 
-    /// A JPEG file of 2×1 blocks, black at the left and white at the right, that says how it is to
-    /// be turned.
-    fn turned(orientation: u8) -> Vec<u8> {
+    /// A JPEG file of 2×1 blocks of so many pixels a side, black at the left and white at the right,
+    /// that says how it is to be turned.
+    fn turned(orientation: u8, block: u32) -> Vec<u8> {
         use image::ImageEncoder;
         use image::codecs::jpeg::JpegEncoder;
         // TIFF 6.0: little-endian, one entry: tag 0x0112 (orientation), one SHORT.
@@ -216,7 +217,9 @@ mod tests {
             b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(),
             &[orientation, 0, 0, 0, 0, 0, 0, 0],
         ];
-        let image = GrayImage::from_fn(32, 16, |x, _| Luma([if x < 16 { 0 } else { 255 }]));
+        let image = GrayImage::from_fn(2 * block, block, |x, _| {
+            Luma([if x < block { 0 } else { 255 }])
+        });
         let mut file = Vec::new();
         let mut encoder = JpegEncoder::new_with_quality(&mut file, 95);
         encoder.set_exif_metadata(exif.concat()).unwrap();
@@ -227,12 +230,17 @@ mod tests {
     #[test]
     fn a_photograph_is_turned_upright() {
         let folder = tempfile::tempdir().unwrap();
-        let read = |orientation: u8, shape| {
-            let path = folder.path().join("photograph.jpg");
-            std::fs::write(&path, turned(orientation)).unwrap();
-            let image = read_image(&path, shape).unwrap();
-            let at = |row, column| image.i((0, 0, row, column)).int64_value(&[]) > 127;
-            [at(0, 0), at(shape[1] - 1, shape[2] - 1)]
+        // The second file is decoded at half its size.
+        let read = |orientation: u8, shape: [i64; 3]| {
+            let [small, large] = [16, 512].map(|block| {
+                let path = folder.path().join("photograph.jpg");
+                std::fs::write(&path, turned(orientation, block)).unwrap();
+                let image = read_image(&path, shape).unwrap();
+                let at = |row, column| image.i((0, 0, row, column)).int64_value(&[]) > 127;
+                [at(0, 0), at(shape[1] - 1, shape[2] - 1)]
+            });
+            assert_eq!(small, large, "{orientation}");
+            small
         };
         // Exif 2.3, section 4.6.4: 1 as it is, 3 upside down, 6 to be turned a quarter clockwise,
         // 8 anticlockwise. An orientation that does not exist changes nothing.

@@ -37,6 +37,7 @@ use crate::language::said;
 use crate::notebook::interrupt::is_to_stop;
 use crate::notebook::live::LiveDisplay;
 use crate::notebook::progress::Bar;
+use crate::path::expanded;
 use crate::text::with_commas;
 use idx::{Idx, read_idx};
 
@@ -92,7 +93,8 @@ impl Normalization {
 
 /// The training or test images of a source, downloaded into `root` if they are not there.
 ///
-/// The files lie in a folder of the source's own below `root`: `data/fashion-mnist`.
+/// The files lie in a folder of the source's own below `root`: `data/fashion-mnist`. A leading `~` is
+/// the home folder.
 ///
 /// ```no_run
 /// use gasshuku::prelude::*;
@@ -111,6 +113,7 @@ pub fn load(source: &Source, root: impl AsRef<Path>, split: Split) -> Result<Dat
 // Each cell that calls a generic function compiles all that is in it, so those of this crate hand on
 // to one that is not: `load_model` took 0.7 s of its cell before, `load` 0.3 s.
 fn load_below(source: &Source, root: &Path, split: Split) -> Result<Dataset> {
+    let root = &*expanded(root)?;
     let mut report = Report::default();
     let files =
         download::download_missing(source, root, split, &mut |progress| report.tell(progress))?;

@@ -1,7 +1,8 @@
-//! Pixels scaled as Pillow scales them, and torchvision with it, to the last bit.
+//! Pixels scaled as Pillow scales them, and torchvision with it.
 //!
 //! `image`'s own filter `Triangle` weighs the same, but adds up in another order and in `f32`: one
-//! level apart in 2 % of the pixels of a photograph, and 20 times slower (12 megapixels: 430 ms).
+//! level apart in 2 % of the pixels of a photograph, and it takes 430 ms for 12 megapixels, this 40 ms.
+//! Bit for bit Pillow up to 12; Pillow 13 lowers some images before it narrows them.
 
 /// Bits behind the point of a weight, as in Pillow: 8 bits of a pixel and 2 to spare fit beside them.
 const PRECISION: u32 = 32 - 8 - 2;
