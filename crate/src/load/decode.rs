@@ -407,6 +407,24 @@ mod tests {
     }
 
     #[test]
+    fn a_jpeg_is_decoded_at_a_part_of_its_size_only_where_enough_is_left() {
+        let mut file = Cursor::new(Vec::new());
+        let image = DynamicImage::from(GrayImage::new(641, 480));
+        image.write_to(&mut file, ImageFormat::Jpeg).unwrap();
+        let decoded = |side| {
+            let image = decode(file.get_ref(), side).unwrap();
+            (image.width(), image.height())
+        };
+        // 480 / 4 / 8 = 15, 480 / 2 / 8 = 30
+        assert_eq!(decoded(15), (161, 120));
+        assert_eq!(decoded(16), (321, 240));
+        assert_eq!(decoded(30), (321, 240));
+        assert_eq!(decoded(31), (641, 480));
+        assert_eq!(decoded(LARGEST_SIDE), (641, 480));
+        assert_eq!(decoded(u32::MAX), (641, 480));
+    }
+
+    #[test]
     fn grey_is_pillows() {
         // Image.new("RGB", (1, 1), colour).convert("L")
         for (colour, grey) in [

@@ -190,7 +190,15 @@ struct ClassFolder {
 /// The folders of the classes in the order of their labels, and images that lie beside them.
 fn class_folders(path: &Path) -> Result<(Vec<ClassFolder>, Vec<SkippedFile>)> {
     if !path.is_dir() {
-        let reason = if path.exists() {
+        let is_archive = ["zip", "tar", "gz", "tgz", "7z", "rar"]
+            .iter()
+            .any(|ending| {
+                path.extension()
+                    .is_some_and(|it| it.eq_ignore_ascii_case(ending))
+            });
+        let reason = if path.exists() && is_archive {
+            "this is an archive; unpack it, and give the folder that holds a subfolder for each class"
+        } else if path.exists() {
             "this is a file; give the folder that holds a subfolder for each class"
         } else {
             "there is no such folder; a path counts from the notebook's own folder"
@@ -268,6 +276,12 @@ fn too_few(classes: &[ClassFolder]) -> String {
 }
 
 fn empty_class(folder: &Path, skipped: &[SkippedFile]) -> Error {
+    // A training and a test set, each with its classes.
+    if !skipped.is_empty() && skipped.iter().all(|entry| entry.path.is_dir()) {
+        let reason =
+            "there are only folders in it; if they are the classes, load this folder itself";
+        return Error::file(folder, reason);
+    }
     let why = skipped.first().map_or_else(String::new, |first| {
         format!(" ({}: {})", name_of(&first.path), first.reason)
     });
@@ -591,6 +605,13 @@ mod tests {
         assert!(message.contains("bear is the only subfolder"), "{message}");
         let message = error(root.path().join("bear"));
         assert!(message.contains("there is no subfolder"), "{message}");
+        let archive = root.path().join("animals.ZIP");
+        fs::write(&archive, "PK").unwrap();
+        assert!(error(archive).contains("this is an archive; unpack it"));
+        let parts = folder(&["test/bear/1.png", "test/cat/1.png", "train/bear/1.png"]);
+        let message = error(parts.path());
+        let expected = "test: there are only folders in it; if they are the classes, load this";
+        assert!(message.contains(expected), "{message}");
         let message = error(folder(&["bear/1.png", "cat/a.txt"]).path());
         let expected = "cat: no image in it can be read (a.txt: this is no image";
         assert!(message.contains(expected), "{message}");
