@@ -26,6 +26,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use tch::{Device, Kind, Tensor};
 
 pub use background::{BackgroundTraining, train_in_background};
@@ -40,10 +42,11 @@ use crate::define::model::forward;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 use crate::language::said;
-use crate::load::{Dataset, shuffled};
+use crate::load::{Dataset, batches_per_epoch, shuffled};
 use crate::notebook::progress::{IMAGES, Progress, Shown, Word};
-use crate::state_dict::StateDict;
+use crate::state_dict::{StateDict, check_writable, not_finite};
 use crate::text::with_commas;
+use crate::threads::compute_as_usual;
 use checkpoint::Checkpoint;
 use learner::{Learner, mean_gradient};
 use live::Live;
@@ -60,7 +63,9 @@ const EVALUATION_BATCH: usize = 1000;
 /// Trains a model on its device, printing one line an epoch.
 ///
 /// The same model, data, settings and number of threads give the same weights, bit for bit on the
-/// CPU. Sets libtorch's seed at the beginning of every epoch.
+/// CPU, whatever trains or draws random numbers beside it: dropout has numbers of its own in
+/// [`ForwardPass::dropout`]. For networks that use libtorch's dropout, which draws from the one generator
+/// of the process, its seed is set at the beginning of every epoch.
 ///
 /// ■ ends it after the mini-batch it is at: the model keeps what it has learned, and the history has
 /// the epochs that were over.
@@ -98,14 +103,14 @@ fn resume_from(model: &dyn Model, training_set: &Dataset, path: &Path) -> Result
         mut settings,
         history,
         images,
+        info,
     } = checkpoint.progress;
-    if images != training_set.images.size() {
-        let found = training_set.images.size();
+    training_set.info.check_known_to(&info)?;
+    if images != training_set.len() {
+        let (images, found) = (with_commas(images), with_commas(training_set.len()));
         return Err(Error::file(
             path,
-            format!(
-                "this training ran on images of shape {images:?}; it cannot go on with {found:?}"
-            ),
+            format!("this training ran on {images} images; it cannot go on with {found}"),
         ));
     }
     settings.checkpoint = Some(path.to_path_buf());
@@ -153,8 +158,10 @@ struct Training<'a> {
     model: &'a dyn Model,
     training_set: Dataset,
     validation_set: Option<Dataset>,
-    /// Shape of all the images, before some were held back.
-    images: Vec<i64>,
+    /// How many images there are, before some were held back.
+    images: usize,
+    /// Whether libtorch's one generator of random numbers is set anew with every epoch.
+    seeds_libtorch: bool,
     settings: TrainingSettings,
     learner: Learner<'a>,
     optimizer: OptimizerState,
@@ -168,7 +175,11 @@ impl<'a> Training<'a> {
         settings: &TrainingSettings,
     ) -> Result<Training<'a>> {
         settings.check()?;
+        if let Some(path) = &settings.checkpoint {
+            check_writable(path)?;
+        }
         check_fit(model, dataset)?;
+        compute_as_usual();
         let on_device = dataset.to_device(model.variables().device())?;
         let (training_set, validation_set) = hold_back(on_device, settings)?;
         let parameters = trainable(model)?;
@@ -177,7 +188,8 @@ impl<'a> Training<'a> {
             model,
             training_set,
             validation_set,
-            images: dataset.images.size(),
+            images: dataset.len(),
+            seeds_libtorch: false,
             settings: settings.clone(),
             learner,
             optimizer: OptimizerState::new(settings.optimizer, settings.weight_decay, parameters)?,
@@ -186,7 +198,8 @@ impl<'a> Training<'a> {
     }
 
     /// Runs, and shows how it goes: in place in a notebook, line by line elsewhere.
-    fn show(self) -> Result<History> {
+    fn show(mut self) -> Result<History> {
+        self.seeds_libtorch = true;
         let (epochs, steps) = (self.settings.epochs, self.steps_per_epoch());
         let guessing = (self.training_set.info.classes.len() as f64).ln();
         let announcement = self.announcement();
@@ -252,7 +265,7 @@ impl<'a> Training<'a> {
     }
 
     fn steps_per_epoch(&self) -> usize {
-        self.training_set.len().div_ceil(self.settings.batch_size)
+        batches_per_epoch(self.training_set.len(), self.settings.batch_size)
     }
 
     fn rates(&self, step: usize) -> StepRates {
@@ -286,13 +299,17 @@ impl<'a> Training<'a> {
             ControlFlow::Break(seen) => return Ok(ControlFlow::Break(seen)),
         };
         let seconds = start.elapsed().as_secs_f64();
-        self.check_converging(epoch, training.loss)?;
+        self.check_loss(epoch, "loss", training.loss)?;
+        self.check_network(epoch)?;
         let validation = match self.validate(watcher) {
             Err(Error::Interrupted { .. }) => {
                 return Ok(ControlFlow::Break(self.training_set.len()));
             }
             validation => validation?,
         };
+        if let Some(score) = validation {
+            self.check_loss(epoch, "validation loss", score.loss)?;
+        }
         Ok(ControlFlow::Continue(EpochRecord {
             epoch,
             training,
@@ -315,8 +332,10 @@ impl<'a> Training<'a> {
     ) -> Result<ControlFlow<usize, Score>> {
         let mut meter = Meter::default();
         let seed = epoch_seed(self.settings.seed, epoch);
-        // For dropout in networks of one's own.
-        tch::manual_seed(seed as i64);
+        let mut random = StdRng::seed_from_u64(seed);
+        if self.seeds_libtorch {
+            tch::manual_seed(seed as i64);
+        }
         let _shared_out = self.learner.share_out();
         let mut batches = self
             .training_set
@@ -325,7 +344,7 @@ impl<'a> Training<'a> {
             let Some(rows) = batches.next_rows() else {
                 break;
             };
-            let lessons = self.learner.learn(&rows)?;
+            let lessons = self.learner.learn(&rows, random.r#gen())?;
             let rates = self.rates(step);
             self.optimizer.apply(mean_gradient(&lessons)?, rates)?;
             for lesson in lessons {
@@ -356,16 +375,33 @@ impl<'a> Training<'a> {
         Ok(Some(score))
     }
 
-    fn check_converging(&self, epoch: usize, loss: f64) -> Result<()> {
+    fn check_loss(&self, epoch: usize, name: &str, loss: f64) -> Result<()> {
         if loss.is_finite() {
-            Ok(())
-        } else {
-            Err(Error::Diverged {
-                epoch,
-                loss,
-                learning_rate: self.settings.learning_rate,
-            })
+            return Ok(());
         }
+        let rate = self.settings.learning_rate;
+        Err(Error::Diverged {
+            what: format!("the {name} became {loss}"),
+            epoch,
+            advice: format!("try a smaller learning rate than {rate}"),
+        })
+    }
+
+    /// Weights and buffers, which may break without the loss of the training: the running variance of batch
+    /// normalisation over a batch of one image is NaN.
+    fn check_network(&self, epoch: usize) -> Result<()> {
+        let Some(name) = not_finite(self.model.variables())? else {
+            return Ok(());
+        };
+        let rate = self.settings.learning_rate;
+        Err(Error::Diverged {
+            what: format!("`{name}` of the network has numbers that are not finite"),
+            epoch,
+            advice: format!(
+                "try a smaller learning rate than {rate}, and with batch normalisation at least 2 images in \
+                 a batch"
+            ),
+        })
     }
 
     fn save(&self) -> Result<()> {
@@ -376,7 +412,8 @@ impl<'a> Training<'a> {
             progress: checkpoint::Progress {
                 settings: self.settings.clone(),
                 history: self.history.clone(),
-                images: self.images.clone(),
+                images: self.images,
+                info: self.training_set.info.clone(),
             },
             weights: StateDict::of(self.model.variables()),
             optimizer: self.optimizer.tensors(),
