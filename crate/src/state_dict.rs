@@ -311,25 +311,25 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
 
 /// An error if nothing can be written under this name. Creates the folder.
 pub(crate) fn check_writable(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Err(Error::file(
-            path,
-            "this is a folder; give the name of a file",
-        ));
-    }
-    let partial = partial_name(path);
+    let partial = partial_name(path)?;
     File::create(create_folder(&partial)?).map_err(Error::io("write", &partial))?;
     fs::remove_file(&partial).map_err(Error::io("write", &partial))
 }
 
 /// Puts the content under the name all at once.
 fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
-    let partial = partial_name(path);
+    let partial = partial_name(path)?;
     let mut file = File::create(create_folder(&partial)?).map_err(Error::io("write", &partial))?;
-    file.write_all(content)
-        .map_err(Error::io("write", &partial))?;
-    file.sync_all().map_err(Error::io("write", &partial))?;
-    fs::rename(&partial, path).map_err(Error::io("write", path))
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(Error::io("write", &partial))
+        .and_then(|()| fs::rename(&partial, path).map_err(Error::io("write", path)));
+    if written.is_err() {
+        // What is left of a write that failed is of no use; the reason is told already.
+        let _ = fs::remove_file(&partial);
+    }
+    written
 }
 
 /// The same path, below a folder that is there.
@@ -341,10 +341,19 @@ fn create_folder(path: &Path) -> Result<&Path> {
     Ok(path)
 }
 
-fn partial_name(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
+/// Where a file is written before it gets its name; an error for what is no file's name.
+fn partial_name(path: &Path) -> Result<PathBuf> {
+    let name = path.file_name().filter(|_| !path.is_dir());
+    let mut name = name
+        .ok_or_else(|| {
+            let shown = path.display();
+            Error::Data(format!(
+                "`{shown}` names no file; give a name such as models/lenet.safetensors"
+            ))
+        })?
+        .to_os_string();
     name.push(".partial");
-    path.with_file_name(name)
+    Ok(path.with_file_name(name))
 }
 
 fn damage(error: SafeTensorError) -> String {
@@ -405,7 +414,7 @@ mod tests {
         for (name, tensor) in &read.tensors {
             assert_eq!(tensor, &state.tensors[name], "{name}");
         }
-        assert!(!partial_name(&path).exists());
+        assert!(!partial_name(&path).unwrap().exists());
     }
 
     #[test]
@@ -489,5 +498,135 @@ mod tests {
         let enormous = [u64::MAX.to_le_bytes().as_slice(), b"{}"].concat();
         fs::write(&path, enormous).unwrap();
         assert!(StateDict::read(&path).is_err());
+    }
+
+    /// A file with this header, and these bytes behind it.
+    fn file_of(header: &str, bytes: &[u8]) -> Vec<u8> {
+        let length = (header.len() as u64).to_le_bytes();
+        [length.as_slice(), header.as_bytes(), bytes].concat()
+    }
+
+    fn parse_error(content: &[u8]) -> String {
+        let parsed = StateDict::parse(content, Path::new("w.safetensors"));
+        parsed.expect_err("cannot be used").to_string()
+    }
+
+    #[test]
+    fn sizes_beyond_all_numbers_are_an_error() {
+        // Its end added to where the tensors begin overflows.
+        let end = u64::MAX - 7;
+        let header =
+            format!(r#"{{"t":{{"dtype":"U8","shape":[{end}],"data_offsets":[0,{end}]}}}}"#);
+        assert!(parse_error(&file_of(&header, &[])).starts_with("w.safetensors: "));
+        let nothing =
+            r#"{"t":{"dtype":"F32","shape":[0,9223372036854775808],"data_offsets":[0,0]}}"#;
+        let message = parse_error(&file_of(nothing, &[]));
+        assert!(message.contains("is larger than any memory"), "{message}");
+    }
+
+    #[test]
+    fn files_of_other_programs_are_named_with_the_way_out() {
+        let zip = b"PK\x03\x04\x00\x00\x08\x08 archive/data.pkl";
+        let pickle = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+        for content in [zip.as_slice(), pickle] {
+            assert!(parse_error(content).contains("safetensors.torch.save_file("));
+        }
+        assert!(parse_error(b"\x89HDF\r\n\x1a\n").contains("HDF5"));
+        // A header of 640 bytes begins as a pickle does.
+        let header = format!("{:<640}", r#"{"__metadata__":{"format":"pt"}}"#);
+        let content = file_of(&header, &[]);
+        assert_eq!(content[..2], [0x80, 0x02]);
+        assert!(StateDict::parse(&content, Path::new("w")).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_not_read_without_end() {
+        let error = StateDict::read(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "/dev/zero: this is not a file of weights"
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_neither_written_nor_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut state = StateDict::of(&two_layers());
+            let broken = Tensor::from_slice(&[0.0, value]);
+            state.tensors.insert("first.bias".into(), broken);
+            let message = state.write(&path).unwrap_err().to_string();
+            assert!(
+                message.contains(
+                    "w.safetensors: tensor first.bias: it holds numbers that are not finite"
+                ),
+                "{message}"
+            );
+            assert!(!path.exists());
+            let header = r#"{"first.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+            let bytes = [0.0f32, value].map(f32::to_le_bytes).concat();
+            let message = parse_error(&file_of(header, &bytes));
+            assert!(
+                message.contains("tensor first.bias: it holds numbers"),
+                "{message}"
+            );
+        }
+        let variables = two_layers();
+        assert_eq!(not_finite(&variables).unwrap(), None);
+        let _no_gradients = tch::no_grad_guard();
+        let mut weight = variables.variables()["second.weight"].shallow_clone();
+        let _ = weight.fill_(f64::NAN);
+        assert_eq!(
+            not_finite(&variables).unwrap().as_deref(),
+            Some("second.weight")
+        );
+    }
+
+    #[test]
+    fn what_pytorch_adds_to_names_is_left_out() {
+        for prefix in ["module.", "_orig_mod.", "_orig_mod.module."] {
+            let saved = StateDict::of(&two_layers());
+            let mut renamed = StateDict::default();
+            for (name, tensor) in &saved.tensors {
+                let name = format!("{prefix}{name}");
+                renamed.tensors.insert(name, tensor.shallow_clone());
+            }
+            let count = format!("{prefix}norm.num_batches_tracked");
+            renamed.tensors.insert(count, Tensor::from(3i64));
+            let variables = two_layers();
+            renamed.copy_into(&variables, Path::new("w")).unwrap();
+            let copied = StateDict::of(&variables).tensors;
+            assert_eq!(copied["first.weight"], saved.tensors["first.weight"]);
+        }
+        // In front of one name alone it belongs to the name.
+        let message = copy_error(|state| {
+            let bias = state.tensors.remove("second.bias").unwrap();
+            drop(state.tensors.insert("module.second.bias".into(), bias))
+        });
+        assert!(
+            message.contains("tensor second.bias: it is missing"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_names_no_file_is_an_error_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDict::of(&two_layers());
+        for path in [Path::new(""), folder.path()] {
+            let message = state.write(path).unwrap_err().to_string();
+            assert!(message.contains("names no file"), "{message}");
+            assert!(check_writable(path).is_err());
+        }
+        assert!(!Path::new(".partial").exists());
+        let path = folder.path().join("new/w.safetensors");
+        check_writable(&path).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path().join("new")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+        let below_a_file = path.join("w.safetensors");
+        state.write(&path).unwrap();
+        assert!(check_writable(&below_a_file).is_err());
     }
 }

@@ -329,3 +329,149 @@ pub(crate) fn forward(
         reason,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::{GradCam, GuidedBackpropagation, Method, Target, explain};
+
+    /// A convolution whose activation is recorded and then rectified, in place or not.
+    struct Rectifying {
+        variables: nn::VarStore,
+        conv: nn::Conv2D,
+        linear: nn::Linear,
+        in_place: bool,
+    }
+
+    impl Rectifying {
+        fn new(in_place: bool) -> Rectifying {
+            let variables = nn::VarStore::new(Device::Cpu);
+            let root = variables.root();
+            let model = Rectifying {
+                conv: nn::conv2d(&root / "conv", 1, 2, 3, Default::default()),
+                linear: nn::linear(&root / "linear", 2 * 4 * 4, 3, Default::default()),
+                variables,
+                in_place,
+            };
+            let _no_gradients = tch::no_grad_guard();
+            for (name, mut variable) in model.variables.variables() {
+                let numbers = Tensor::arange(variable.numel() as i64, (Kind::Float, Device::Cpu));
+                let numbers = (numbers * (name.len() as f64)).sin().reshape_as(&variable);
+                variable.copy_(&numbers);
+            }
+            model
+        }
+    }
+
+    impl Model for Rectifying {
+        fn variables(&self) -> &nn::VarStore {
+            &self.variables
+        }
+
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            let mut x = pass.record("conv", images.apply(&self.conv));
+            let x = match self.in_place {
+                true => x.relu_(),
+                false => x.relu(),
+            };
+            let mut x = x - 0.1;
+            let rectified = pass.relu(&x);
+            let shifted = match self.in_place {
+                true => x.g_add_scalar_(1.0),
+                false => x + 1.0,
+            };
+            let x = rectified + shifted;
+            x.flatten(1, -1).apply(&self.linear)
+        }
+    }
+
+    fn images() -> Tensor {
+        let numbers = Tensor::arange(2 * 6 * 6, (Kind::Float, Device::Cpu));
+        numbers.cos().reshape([2, 1, 6, 6])
+    }
+
+    #[test]
+    fn what_happens_in_place_afterwards_does_not_change_what_was_recorded() {
+        let [in_place, plain] = [true, false].map(Rectifying::new);
+        let recorded = |model: &Rectifying| {
+            let mut pass = ForwardPass::recording();
+            let logits = model.forward(&images(), &mut pass);
+            (pass.activation("conv").unwrap().copy(), logits)
+        };
+        let expected = images().apply(&plain.conv);
+        assert!(expected.min().double_value(&[]) < 0.0, "nothing to rectify");
+        assert_eq!(recorded(&in_place).0, expected);
+        assert_eq!(recorded(&in_place).1, recorded(&plain).1);
+        let methods: [&dyn Method; 2] = [&GradCam::at("conv"), &GuidedBackpropagation];
+        for method in methods {
+            let maps = |model| {
+                let found = explain(model, method, &images(), &Target::Class(1));
+                found.unwrap().attributions
+            };
+            assert_eq!(maps(&in_place), maps(&plain), "{}", method.name());
+            assert!(maps(&plain).abs().max().double_value(&[]) > 0.0);
+        }
+    }
+
+    #[test]
+    fn a_layer_that_nobody_recorded_leads_to_record() {
+        let message = |pass: &ForwardPass, name| pass.activation(name).unwrap_err().to_string();
+        assert_eq!(
+            message(&ForwardPass::recording(), "conv1"),
+            "there is no activation `conv1`; the network records none: let its `forward` hand what is to be \
+             looked at on through `pass.record(\"name\", x)`"
+        );
+        let mut pass = ForwardPass::recording();
+        for layer in ["conv1", "fc"] {
+            let _ = pass.record(layer, images());
+        }
+        assert_eq!(
+            message(&pass, "conv2"),
+            "there is no activation `conv2`; there are: conv1, fc"
+        );
+    }
+
+    #[test]
+    fn dropout_keeps_a_share_of_the_numbers_and_their_mean() {
+        let ones = Tensor::ones([100, 100], (Kind::Float, Device::Cpu));
+        let dropped = |seed| ForwardPass::training_with_seed(seed).dropout(&ones, 0.25);
+        let found = dropped(1);
+        // What is kept is divided by 1 − 0.25; of 10,000 numbers 2,500 are dropped, ± 43 (binomial).
+        let zeros = found.eq(0.0).sum(Kind::Int64).int64_value(&[]);
+        assert!((zeros - 2500).abs() < 4 * 43, "{zeros}");
+        let kept = found.gt(0.0).sum(Kind::Int64).int64_value(&[]);
+        let sum = found.sum(Kind::Float).double_value(&[]);
+        assert!((sum - kept as f64 / 0.75).abs() < 0.1, "{sum}");
+        assert_eq!(dropped(1), found);
+        assert_ne!(dropped(2), found);
+        // The second layer of a pass drops other numbers than the first.
+        let mut pass = ForwardPass::training_with_seed(1);
+        assert_eq!(pass.dropout(&ones, 0.25), found);
+        assert_ne!(pass.dropout(&ones, 0.25), found);
+        assert_eq!(ForwardPass::inference().dropout(&ones, 0.25), ones);
+        assert_eq!(
+            ForwardPass::training().dropout(&ones, 1.0),
+            ones.zeros_like()
+        );
+        assert_eq!(ForwardPass::training().dropout(&ones, 0.0), ones);
+    }
+
+    #[test]
+    fn without_a_training_dropout_follows_libtorchs_seed_and_wants_a_probability() {
+        let ones = Tensor::ones([1000], (Kind::Float, Device::Cpu));
+        // Other tests may draw numbers between the two calls.
+        let drawn = |pass: &mut ForwardPass| {
+            let random = pass.random.take();
+            random.is_some()
+        };
+        let mut pass = ForwardPass::training();
+        assert!(!drawn(&mut pass));
+        let _ = pass.dropout(&ones, 0.5);
+        assert!(drawn(&mut pass));
+        let wrong = catch(|| ForwardPass::training().dropout(&ones, 1.5)).unwrap_err();
+        assert!(
+            wrong.contains("dropout probability has to be between 0 and 1"),
+            "{wrong}"
+        );
+    }
+}

@@ -563,7 +563,7 @@ pub(crate) fn check_fit(model: &dyn Model, dataset: &Dataset) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
 
     use tch::nn;
 
@@ -665,6 +665,195 @@ mod tests {
         let training = Training::new(model, &images(), &settings()).unwrap();
         let history = model.stage.cell(|| training.run(&mut witness)).unwrap();
         (history.epochs.len(), witness.stopped)
+    }
+
+    /// One fully connected layer behind batch normalisation, and the sizes of the batches it has learned from.
+    struct Normalized {
+        variables: nn::VarStore,
+        norm: nn::BatchNorm,
+        linear: nn::Linear,
+        batches: RefCell<Vec<i64>>,
+    }
+
+    impl Normalized {
+        fn new() -> Normalized {
+            let variables = nn::VarStore::new(Device::Cpu);
+            let root = variables.root();
+            Normalized {
+                norm: nn::batch_norm1d(&root / "norm", 256, Default::default()),
+                linear: nn::linear(&root / "linear", 256, 2, Default::default()),
+                variables,
+                batches: RefCell::default(),
+            }
+        }
+    }
+
+    impl Model for Normalized {
+        fn variables(&self) -> &nn::VarStore {
+            &self.variables
+        }
+
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            if pass.is_training() {
+                self.batches.borrow_mut().push(images.size()[0]);
+            }
+            let pixels = images.flatten(1, -1);
+            pixels
+                .apply_t(&self.norm, pass.is_training())
+                .apply(&self.linear)
+        }
+    }
+
+    #[test]
+    fn a_single_image_left_over_joins_the_batch_before_it() {
+        let model = Normalized::new();
+        let settings = TrainingSettings {
+            // 40 = 13 + 13 + 14.
+            batch_size: 13,
+            validation_share: 0.0,
+            epochs: 1,
+            ..settings()
+        };
+        let history = train(&model, &images(), &settings).unwrap();
+        assert_eq!(*model.batches.borrow(), [13, 13, 14]);
+        assert!(history.epochs[0].training.loss.is_finite());
+        assert_eq!(not_finite(&model.variables).unwrap(), None);
+        let sizes = |batch_size| -> Vec<i64> {
+            let batches = images().shuffled_batches(batch_size, 0).unwrap();
+            batches.map(|(_, labels)| labels.size()[0]).collect()
+        };
+        assert_eq!(sizes(39), [40]);
+        assert_eq!(sizes(20), [20, 20]);
+        assert_eq!(sizes(19), [19, 19, 2]);
+        assert_eq!(sizes(1), [1; 40]);
+        for batch_size in 1..=41 {
+            let expected = batches_per_epoch(40, batch_size);
+            assert_eq!(sizes(batch_size).len(), expected, "{batch_size}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_broke_is_found_at_the_epochs_end_and_not_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = Normalized::new();
+        let settings = TrainingSettings {
+            batch_size: 1,
+            checkpoint: Some(folder.path().join("training.safetensors")),
+            ..settings()
+        };
+        let message = train(&model, &images(), &settings).unwrap_err().to_string();
+        assert!(
+            message.starts_with(
+                "`norm.running_var` of the network has numbers that are not finite in epoch 1: the training \
+                 diverged; try a smaller learning rate than 0.02, and with batch normalisation at least 2"
+            ),
+            "{message}"
+        );
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+        let info = images().info;
+        let saved = crate::save::save_model(&model, &info, folder.path().join("m.safetensors"));
+        assert!(
+            saved
+                .unwrap_err()
+                .to_string()
+                .contains("tensor norm.running_var")
+        );
+    }
+
+    #[test]
+    fn a_checkpoint_that_cannot_be_written_is_told_before_the_first_step() {
+        let model = Normalized::new();
+        for path in ["", "/dev/null/training.safetensors"] {
+            let settings = TrainingSettings {
+                checkpoint: Some(path.into()),
+                ..settings()
+            };
+            assert!(train(&model, &images(), &settings).is_err(), "{path}");
+        }
+        assert_eq!(model.batches.borrow().len(), 0);
+        assert!(!Path::new(".partial").exists());
+    }
+
+    #[test]
+    fn a_training_goes_on_with_its_own_classes_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = Stage::deserted();
+        let model = Impatient::new(&stage, usize::MAX);
+        let path = folder.path().join("training.safetensors");
+        let settings = TrainingSettings {
+            checkpoint: Some(path.clone()),
+            ..settings()
+        };
+        train(&model, &images(), &settings).unwrap();
+        let mut others = images();
+        others.info.classes = vec!["even".into(), "uneven".into()];
+        let message = resume(&model, &others, &path).unwrap_err().to_string();
+        assert!(
+            message.contains("label 1 is the class `uneven`, for the model `odd`"),
+            "{message}"
+        );
+        let fewer = images().select(&[0, 1, 2]).unwrap();
+        let message = resume(&model, &fewer, &path).unwrap_err().to_string();
+        assert!(
+            message.contains("ran on 40 images; it cannot go on with 3"),
+            "{message}"
+        );
+        assert!(resume(&model, &images(), &path).is_ok());
+    }
+
+    /// A wrapper around LeNet that says it is one, and counts the images it has learned from.
+    struct Wrapped(LeNet, Cell<i64>);
+
+    impl Model for Wrapped {
+        fn variables(&self) -> &nn::VarStore {
+            self.0.variables()
+        }
+
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            if pass.is_training() {
+                self.1.set(self.1.get() + images.size()[0]);
+            }
+            self.0.forward(images, pass)
+        }
+
+        fn architecture(&self) -> crate::define::Architecture {
+            self.0.architecture()
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_batch_goes_through_the_model_itself() {
+        let stage = Stage::deserted();
+        let model = Wrapped(Impatient::new(&stage, 0).network, Cell::new(0));
+        let many = images().select(&[0; 200]).unwrap();
+        let settings = TrainingSettings {
+            batch_size: 100,
+            validation_share: 0.0,
+            epochs: 1,
+            ..settings()
+        };
+        train(&model, &many, &settings).unwrap();
+        assert_eq!(model.1.get(), 200);
+    }
+
+    #[test]
+    fn a_single_step_learns() {
+        let stage = Stage::deserted();
+        let model = Impatient::new(&stage, usize::MAX);
+        let before = model.weights();
+        let settings = TrainingSettings {
+            batch_size: 40,
+            validation_share: 0.0,
+            epochs: 1,
+            ..settings()
+        };
+        train(&model, &images(), &settings).unwrap();
+        // Adam's first step is as long as the learning rate, 0.02, for every weight with a gradient.
+        let steps = model.weights().into_iter().zip(before);
+        let longest = steps.map(|(after, before)| (after - before).abs());
+        let longest = longest.fold(0.0, f32::max);
+        assert!((longest - 0.02).abs() < 1e-6, "{longest}");
     }
 
     #[test]
