@@ -53,13 +53,13 @@ impl DatasetInfo {
 impl Normalization {
     /// An error unless numbers come out that a network can work with.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.mean.is_finite() && self.deviation.is_finite() && self.deviation > 0.0 {
+        if (0.0..=1.0).contains(&self.mean) && (1e-6..=1e6).contains(&self.deviation) {
             return Ok(());
         }
         Err(Error::setting(
             "normalization",
             self.in_words(),
-            "the mean must be a number and the deviation one greater than 0",
+            "the mean must be in [0, 1], and the deviation greater than 0, in [1e-6, 1e6]",
         ))
     }
 
@@ -121,12 +121,17 @@ mod tests {
     fn a_normalisation_must_give_numbers() {
         for (mean, deviation) in [
             (f64::NAN, 0.5),
+            (1e308, 0.5),
             (0.5, 0.0),
+            (0.5, 1e-320),
             (0.5, -1.0),
             (0.5, f64::INFINITY),
         ] {
             let error = Normalization { mean, deviation }.check().unwrap_err();
             assert!(error.to_string().starts_with("normalization is mean"));
         }
+        // Bytes as they are.
+        let (mean, deviation) = (0.0, 1.0 / 255.0);
+        assert!(Normalization { mean, deviation }.check().is_ok());
     }
 }

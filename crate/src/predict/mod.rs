@@ -184,7 +184,7 @@ impl std::fmt::Debug for Classifier {
 /// What a model says about each of some images, bytes of shape `[N, C, H, W]`.
 ///
 /// # Errors
-/// [`Error::Data`] if these are not bytes of the size in `info`.
+/// [`Error::Data`] if these are not bytes of the size in `info`, or the network's answer is not finite.
 pub fn predict_batch(
     model: &dyn Model,
     info: &DatasetInfo,
@@ -196,6 +196,13 @@ pub fn predict_batch(
     for batch in images.f_split(BATCH as i64, 0)? {
         let table = on_cpu_as_double(&probabilities(model, &normalised(model, info, &batch)?)?)?;
         for row in Vec::<Vec<f64>>::try_from(table)? {
+            if !row.iter().all(|probability| probability.is_finite()) {
+                return Err(Error::Data(
+                    "the network's answer is no finite number: its weights are damaged, or it diverged in \
+                     training"
+                        .into(),
+                ));
+            }
             predictions.push(ranked(&info.classes, row)?);
         }
     }
@@ -375,6 +382,17 @@ mod tests {
             .predict_batch(&image(0, 0).narrow(0, 0, 0))
             .unwrap();
         assert!(none.is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_is_no_number_is_an_error() {
+        let mut broken = classifier();
+        broken.info.normalization.deviation = 1e-300;
+        let message = broken.predict(&image(1, 3)).unwrap_err().to_string();
+        assert!(
+            message.starts_with("the network's answer is no finite number"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -126,6 +126,9 @@ fn resume_from(model: &dyn Model, training_set: &Dataset, path: &Path) -> Result
 
 /// Mean loss and accuracy of a model on a data set.
 ///
+/// A model alone knows no names: that there are as many classes is all that can be compared. A
+/// [`Classifier`](crate::predict::Classifier) compares them one by one.
+///
 /// # Errors
 /// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] without images or with
 /// other classes, [`Error::Interrupted`] at ■.
