@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Kind, Tensor};
 
+use crate::error::{Result, without_frames};
 use crate::language::{said, say};
 
 /// The device that was chosen, with the reason in words.
@@ -72,6 +73,11 @@ pub enum CudaState {
     },
     /// The CUDA backend is loaded and finds no GPU that it can use.
     Unusable,
+    /// The CUDA backend finds a GPU, but not even an addition works on it.
+    Failing {
+        /// libtorch's reason.
+        reason: String,
+    },
     /// GPUs are ready.
     Usable {
         /// How many.
@@ -80,19 +86,40 @@ pub enum CudaState {
 }
 
 impl CudaState {
-    /// Looks for a GPU and loads the CUDA backend if there is one.
+    /// Looks for a GPU, loads the CUDA backend if there is one, and tries an addition on it.
     pub fn find() -> CudaState {
-        if !nvidia_driver_present() {
+        if !nvidia_driver_present(Path::new("/")) {
             return CudaState::NoGpu;
         }
         if let Err(reason) = attach_cuda() {
             return CudaState::NotAttached { reason };
         }
         match usize::try_from(Cuda::device_count()) {
-            Ok(count) if count > 0 && Cuda::is_available() => CudaState::Usable { count },
+            Ok(count) if count > 0 && Cuda::is_available() => {
+                CudaState::tried(count, add_on_gpu().map_err(|error| error.to_string()))
+            }
             _ => CudaState::Unusable,
         }
     }
+
+    /// What becomes of so many GPUs when the first of them has added 1 and 1.
+    fn tried(count: usize, sum: std::result::Result<f64, String>) -> CudaState {
+        match sum {
+            Ok(2.0) => CudaState::Usable { count },
+            Ok(wrong) => CudaState::Failing {
+                reason: format!("1 + 1 is {wrong} there"),
+            },
+            Err(reason) => CudaState::Failing {
+                reason: without_frames(reason.lines().next().unwrap_or_default()),
+            },
+        }
+    }
+}
+
+/// A card that is too old for this libtorch is found all the same, and fails at the first computation.
+fn add_on_gpu() -> Result<f64> {
+    let one = Tensor::f_ones([1], (Kind::Float, Device::Cuda(0)))?;
+    Ok(one.f_add(&one)?.f_to(Device::Cpu)?.double_value(&[0]))
 }
 
 impl fmt::Display for CudaState {
@@ -115,6 +142,12 @@ impl fmt::Display for CudaState {
                  ドライバが CUDA 13 には古すぎるのかもしれません",
             )
             .into(),
+            CudaState::Failing { reason } => said!(
+                "the NVIDIA GPU does not compute ({reason}); it may be too old for this libtorch, whose CUDA 13 \
+                 wants compute capability 7.5 (Turing, 2018) or newer",
+                "NVIDIA の GPU で計算できません ({reason})。この libtorch の CUDA 13 には compute capability 7.5 \
+                 (Turing、2018 年) 以降が必要で、GPU が古すぎるのかもしれません"
+            ),
             CudaState::Usable { count: 1 } => {
                 say("one NVIDIA GPU found", "NVIDIA の GPU が 1 基あります").into()
             }
@@ -150,11 +183,21 @@ pub fn attach_cuda() -> std::result::Result<(), String> {
     }
 }
 
-fn nvidia_driver_present() -> bool {
-    // The last one is how a GPU shows inside Windows' WSL2.
-    ["/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"]
-        .iter()
-        .any(|path| Path::new(path).exists())
+/// Whether there is a driver of NVIDIA's. Inside Windows' WSL2 only its library shows that: `/dev/dxg` is
+/// there with a card of any maker.
+fn nvidia_driver_present(root: &Path) -> bool {
+    const SIGNS: [&str; 3] = [
+        "dev/nvidiactl",
+        "proc/driver/nvidia/version",
+        "usr/lib/wsl/lib/libcuda.so.1",
+    ];
+    SIGNS.iter().any(|path| root.join(path).exists())
+}
+
+/// A tensor's numbers as 64-bit floats, on the CPU: Apple's GPUs (MPS) have none, so the conversion comes
+/// after the move.
+pub(crate) fn on_cpu_as_double(tensor: &Tensor) -> Result<Tensor> {
+    Ok(tensor.f_to(Device::Cpu)?.f_to_kind(Kind::Double)?)
 }
 
 /// The CUDA backend beside the libtorch that this process has already loaded.
@@ -205,6 +248,68 @@ fn load_for_good(_library: &Path) -> std::result::Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_graphics_card_of_another_maker_is_no_nvidia_gpu() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |path: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        assert!(!nvidia_driver_present(root.path()));
+        // WSL2 with any card.
+        put("dev/dxg");
+        assert!(!nvidia_driver_present(root.path()));
+        put("usr/lib/wsl/lib/libcuda.so.1");
+        assert!(nvidia_driver_present(root.path()));
+    }
+
+    #[test]
+    fn a_gpu_that_does_not_compute_is_not_chosen() {
+        let old = "CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors…";
+        let choice = DeviceChoice::from_cuda(CudaState::tried(1, Err(old.into())));
+        assert_eq!(choice.device, Device::Cpu);
+        assert!(
+            choice
+                .reason
+                .contains("no kernel image is available for execution on the device); it may be"),
+            "{choice}"
+        );
+        assert_eq!(CudaState::tried(2, Ok(2.0)), CudaState::Usable { count: 2 });
+        let wrong = CudaState::tried(1, Ok(0.0));
+        assert!(wrong.to_string().contains("1 + 1 is 0 there"), "{wrong}");
+    }
+
+    /// Apple's GPUs have no 64-bit floats, and no test can see that without one: all conversions go through
+    /// `on_cpu_as_double`.
+    #[test]
+    fn nothing_else_becomes_a_64_bit_float() {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let source = std::fs::read_to_string(&path).unwrap();
+                let code = source.split("#[cfg(test)]").next().unwrap();
+                let lines = code.lines().filter(|line| line.contains("Kind::Double"));
+                found.extend(lines.map(|line| line.trim().to_owned()));
+            }
+        }
+        // The function itself, sums of what it gave, and the kinds that a file may have.
+        let known = [
+            "Ok(tensor.f_to(Device::Cpu)?.f_to_kind(Kind::Double)?)",
+            "let product = (&left * &right).sum(Kind::Double).double_value(&[]);",
+            "let square = right.square().sum(Kind::Double).double_value(&[]);",
+            "(Kind::Double, Dtype::F64),",
+        ];
+        found.retain(|line| !known.contains(&line.as_str()));
+        assert_eq!(found, [""; 0]);
+    }
 
     #[test]
     fn every_state_says_device_and_reason() {

@@ -78,9 +78,9 @@ pub enum Error {
     },
 
     /// A name that does not exist, with those that do.
-    #[error("there is no {what} `{name}`; there are: {}", known.join(", "))]
+    #[error("there is no {what} `{name}`; {}", what_there_is(what, known))]
     Name {
-        /// "activation", "class" …
+        /// "class", "convolution" …
         what: &'static str,
         /// The name asked for.
         name: String,
@@ -108,17 +108,15 @@ pub enum Error {
         reason: String,
     },
 
-    /// The loss left the range of numbers.
-    #[error(
-        "the loss became {loss} in epoch {epoch}: the training diverged; try a smaller learning rate than {learning_rate}"
-    )]
+    /// A training left the range of numbers.
+    #[error("{what} in epoch {epoch}: the training diverged; {advice}")]
     Diverged {
+        /// "the loss became NaN", or the tensor of the network that holds such numbers.
+        what: String,
         /// The epoch, counted from 1.
         epoch: usize,
-        /// The loss: NaN or infinite.
-        loss: f64,
-        /// The learning rate in the settings.
-        learning_rate: f64,
+        /// What to change.
+        advice: String,
     },
 
     /// ■ was pressed while some work went on.
@@ -220,6 +218,18 @@ impl std::fmt::Debug for Error {
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Error {
         Error::Torch(without_frames(&error.to_string()))
+    }
+}
+
+fn what_there_is(what: &str, known: &[String]) -> String {
+    match (known, what) {
+        ([], "activation" | "layer") => {
+            "the network records none: let its `forward` hand what is to be \
+                                         looked at on through `pass.record(\"name\", x)`"
+                .into()
+        }
+        ([], _) => "there is none at all".into(),
+        (known, _) => format!("there are: {}", known.join(", ")),
     }
 }
 

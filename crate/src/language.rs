@@ -2,12 +2,14 @@
 //!
 //! Jupyter starts a notebook's kernel in the notebook's folder. In a folder called `ja` everything
 //! speaks Japanese, elsewhere English; the environment variable `GASSHUKU_LANGUAGE` (`en` or `ja`)
-//! goes before that. The names of classes and layers are the same in both, since cells ask for them
+//! goes before that. It is decided once, when the crate is loaded: a cell that changes the working folder
+//! (`set_current_dir`) does not change the language. The names of classes and layers are the same in both, since cells ask for them
 //! by name, and so are the messages of [`Error`](crate::Error), as those of the compiler are.
 
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// Goes before the folder's name: `en` or `ja`.
 const VARIABLE: &str = "GASSHUKU_LANGUAGE";
@@ -21,19 +23,27 @@ pub enum Language {
     Japanese,
 }
 
+/// The language of the folder in which the process was started.
+static STARTED_IN: LazyLock<Language> = LazyLock::new(|| {
+    let folder = std::env::current_dir().unwrap_or_default();
+    Language::of(std::env::var_os(VARIABLE).as_deref(), &folder)
+});
+
+// SAFETY: this runs while the crate is loaded, when the standard library is ready, and only reads the
+// process's environment.
+#[ctor::ctor(unsafe)]
+fn decide() {
+    LazyLock::force(&STARTED_IN);
+}
+
 thread_local! {
     static CHOSEN: Cell<Option<Language>> = const { Cell::new(None) };
 }
 
 impl Language {
     /// The language of the notebook that runs this, English where there is none.
-    // Asked anew each time: every cell is a library with statics of its own, and asking costs
-    // microseconds.
     pub fn current() -> Language {
-        CHOSEN.get().unwrap_or_else(|| {
-            let folder = std::env::current_dir().unwrap_or_default();
-            Language::of(std::env::var_os(VARIABLE).as_deref(), &folder)
-        })
+        CHOSEN.get().unwrap_or_else(|| *STARTED_IN)
     }
 
     fn of(variable: Option<&OsStr>, folder: &Path) -> Language {

@@ -59,6 +59,9 @@ fn load_from(path: &Path, device: Device) -> Result<Classifier> {
         ));
     };
     let info: DatasetInfo = from_json(path, &file, DATASET)?;
+    check_description(path, &settings, &info)?;
+    // Before the network is built: a description may ask for more memory than there is.
+    file.fitting(&settings.shapes()?, path)?;
     let model = LeNet::new(&settings, device)?;
     file.copy_into(model.variables(), path)?;
     Ok(Classifier {
@@ -67,11 +70,29 @@ fn load_from(path: &Path, device: Device) -> Result<Classifier> {
     })
 }
 
+/// An error unless network and data set are described as ones that belong together.
+fn check_description(path: &Path, settings: &LeNetSettings, info: &DatasetInfo) -> Result<()> {
+    info.normalization.check()?;
+    if info.image == settings.image && Ok(settings.classes) == i64::try_from(info.classes.len()) {
+        return Ok(());
+    }
+    let reason = format!(
+        "its description contradicts itself: the network takes images of shape {:?} and tells {} classes \
+         apart, its data set has images of shape {:?} and {} classes; save the model again",
+        settings.image,
+        settings.classes,
+        info.image,
+        info.classes.len()
+    );
+    Err(Error::file(path, reason))
+}
+
 /// Opens the model of a file, or trains a LeNet where there is no such file yet, and says so at the
 /// head of the training log. What it trained is not saved.
 ///
 /// # Errors
-/// Those of [`load_model`] for a file that is there, else those of [`train`].
+/// Those of [`load_model`] for a file that is there, and [`Error::Data`] if its model was trained on other
+/// images, classes or normalisation; else those of [`train`].
 pub fn load_or_train(
     path: impl AsRef<Path>,
     training_set: &Dataset,
@@ -86,7 +107,9 @@ fn load_from_or_train(
     settings: &TrainingSettings,
 ) -> Result<Classifier> {
     if path.exists() {
-        return load_model(path, Device::Cpu);
+        let saved = load_model(path, Device::Cpu)?;
+        saved.check_knows(training_set)?;
+        return Ok(saved);
     }
     let notice = said!(
         "{} is not there: a network is trained now",
@@ -263,6 +286,15 @@ mod tests {
         };
         let loaded = load_or_train(&path, &training_set, &none).unwrap();
         assert_eq!(loaded.info, trained.info);
+        let mut other = training_set.to_device(Device::Cpu).unwrap();
+        other.info.classes = ["a", "c", "b"].map(String::from).to_vec();
+        let error = load_or_train(&path, &other, &settings)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("label 1 is the class `c`, for the model `b`"),
+            "{error}"
+        );
         std::fs::write(&path, "damaged").unwrap();
         assert!(load_or_train(&path, &training_set, &settings).is_err());
     }
@@ -297,6 +329,21 @@ mod tests {
         });
         let message = load_error(&path);
         assert!(
+            message.contains(
+                "its description contradicts itself: the network takes images of shape [3, 32, 32] and tells \
+                 3 classes apart, its data set has images of shape [3, 32, 32] and 2 classes"
+            ),
+            "{message}"
+        );
+        let of_three = serde_json::to_string(&DatasetInfo {
+            classes: ["cat", "dög", "owl"].map(String::from).to_vec(),
+            ..info()
+        });
+        changed(&path, |file| {
+            drop(file.metadata.insert(DATASET.into(), of_three.unwrap()))
+        });
+        let message = load_error(&path);
+        assert!(
             message.contains("tensor fc3.bias: its shape is [2] in the file, [3] in the model"),
             "{message}"
         );
@@ -304,6 +351,26 @@ mod tests {
         changed(&path, |file| {
             drop(file.metadata.insert(ARCHITECTURE.into(), absurd.into()))
         });
+        let small = DatasetInfo {
+            image: [3, 4, 4],
+            ..info()
+        };
+        changed(&path, |file| {
+            let small = serde_json::to_string(&small).unwrap();
+            drop(file.metadata.insert(DATASET.into(), small))
+        });
         assert!(load_error(&path).starts_with("layer conv1 cannot work"));
+        let still = DatasetInfo {
+            normalization: Normalization {
+                mean: 0.5,
+                deviation: 0.0,
+            },
+            ..info()
+        };
+        changed(&path, |file| {
+            let still = serde_json::to_string(&still).unwrap();
+            drop(file.metadata.insert(DATASET.into(), still))
+        });
+        assert!(load_error(&path).starts_with("normalization is mean 0.5 and deviation 0"));
     }
 }

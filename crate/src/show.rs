@@ -15,7 +15,7 @@ pub use live_curve::LiveCurve;
 use crate::define::{LeNet, summary};
 use crate::error::{Error, Result};
 use crate::language::{said, say};
-use crate::load::Dataset;
+use crate::load::{Dataset, batches_per_epoch};
 use crate::notebook::show::{Representations, Show};
 use crate::predict::{Classifier, Evaluation};
 use crate::text::with_commas;
@@ -107,7 +107,7 @@ pub fn show_class_counts(datasets: &[(&str, &Dataset)]) -> Result<Figure> {
 /// [`Error::Setting`] for settings that cannot work.
 pub fn show_schedule(settings: &TrainingSettings, images: usize) -> Result<Figure> {
     settings.check()?;
-    let steps_per_epoch = images.div_ceil(settings.batch_size).max(1);
+    let steps_per_epoch = batches_per_epoch(images, settings.batch_size).max(1);
     let steps = settings.epochs.saturating_mul(steps_per_epoch);
     let highest = StepRates {
         learning_rate: settings.learning_rate,
@@ -296,8 +296,10 @@ impl Classifier {
     /// Images of a data set with the probabilities that the model gives to the classes.
     ///
     /// # Errors
-    /// [`Error::Index`] beyond the last image; [`Error::Data`] if the images are not the model's.
+    /// [`Error::Index`] beyond the last image; [`Error::Data`] for a data set with other images, classes or
+    /// normalisation than the model's.
     pub fn show_predictions(&self, dataset: &Dataset, indices: &[usize]) -> Result<Figure> {
+        self.check_knows(dataset)?;
         let chosen = dataset.select(indices)?;
         let true_classes: Vec<Option<usize>> = indices
             .iter()
@@ -317,8 +319,9 @@ impl Classifier {
     /// Images of a data set with what the model takes them for, marked as right or wrong.
     ///
     /// # Errors
-    /// [`Error::Index`] beyond the last image; [`Error::Data`] if the images are not the model's.
+    /// Those of [`show_predictions`](Self::show_predictions).
     pub fn show_answers(&self, dataset: &Dataset, indices: &[usize]) -> Result<Figure> {
+        self.check_knows(dataset)?;
         let predictions = self.predict_batch(&dataset.select(indices)?.images)?;
         let pictures = indices
             .iter()
@@ -463,7 +466,7 @@ mod tests {
             ..Default::default()
         };
         let model = LeNet::new(&shape, Device::Cpu).unwrap();
-        let training = train_in_background(Box::new(model), &dataset, settings).unwrap();
+        let training = train_in_background(&mut Some(model), &dataset, settings).unwrap();
         training.follow(settings.epochs);
         training
     }

@@ -4,7 +4,7 @@
 //! header with names, kinds and shapes, then the numbers. PyTorch reads it as it is.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,15 +39,19 @@ impl StateDict {
     /// process that is killed in between leaves the old file as it was.
     ///
     /// # Errors
-    /// [`Error::Io`] with the path; [`Error::File`] for a tensor that has no kind in the format.
+    /// [`Error::Io`] with the path; [`Error::Weights`] for a tensor with numbers that are not finite;
+    /// [`Error::File`] for one that has no kind in the format.
     pub fn write(&self, path: &Path) -> Result<()> {
         let views = self
             .tensors
             .iter()
-            .map(|(name, tensor)| Ok((name, Bytes::of(path, name, tensor)?)))
+            .map(|(name, tensor)| {
+                check_finite(path, name, tensor)?;
+                Ok((name, Bytes::of(path, name, tensor)?))
+            })
             .collect::<Result<Vec<_>>>()?;
-        let metadata: HashMap<_, _> = self.metadata.clone().into_iter().collect();
-        let content = safetensors::serialize(views, &Some(metadata))
+        let metadata = self.metadata.clone().into_iter().collect();
+        let content = safetensors::serialize(views, Some(metadata))
             .map_err(|error| Error::file(path, format!("cannot be written: {error}")))?;
         replace_file(path, &content)
     }
@@ -55,76 +59,146 @@ impl StateDict {
     /// Reads a file to the CPU.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is none; [`Error::File`] if it is no safetensors file, or cut short.
+    /// [`Error::Io`] if there is none; [`Error::File`] if it is no safetensors file, or cut short;
+    /// [`Error::Weights`] for a tensor with numbers that are not finite.
     pub fn read(path: &Path) -> Result<StateDict> {
-        let content = fs::read(path).map_err(Error::io("read", path))?;
+        StateDict::parse(&read_file(path)?, path)
+    }
+
+    /// The content of a file; `path` is for messages.
+    fn parse(content: &[u8], path: &Path) -> Result<StateDict> {
+        if let Some(way_out) = other_format(content) {
+            return Err(Error::file(path, way_out));
+        }
         let damaged = |error| Error::file(path, damage(error));
-        let (_, header) = SafeTensors::read_metadata(&content).map_err(damaged)?;
-        let file = SafeTensors::deserialize(&content).map_err(damaged)?;
-        let metadata = header
-            .metadata()
-            .clone()
-            .unwrap_or_default()
-            .into_iter()
-            .collect();
+        let (_, header) = SafeTensors::read_metadata(content).map_err(damaged)?;
+        let file = SafeTensors::deserialize(content).map_err(damaged)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
         let tensors = file
             .tensors()
             .into_iter()
             .map(|(name, view)| {
-                let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
                 let kind = kind_of(path, &name, view.dtype())?;
-                Ok((name, Tensor::f_from_data_size(view.data(), &shape, kind)?))
+                let shape = shape_of(path, &name, view.shape())?;
+                let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)?;
+                check_finite(path, &name, &tensor)?;
+                Ok((name, tensor))
             })
             .collect::<Result<BTreeMap<_, _>>>()?;
-        Ok(StateDict { tensors, metadata })
+        Ok(StateDict {
+            tensors,
+            metadata: metadata.into_iter().collect(),
+        })
     }
 
     /// Copies every tensor into the variable of the same name.
     ///
     /// All names and shapes are compared before the first number is copied, so a file that does
-    /// not fit leaves the model as it was. `path` is for the message.
+    /// not fit leaves the model as it was. `path` is for the message. What PyTorch puts in front of
+    /// every name (`module.` of `DataParallel`, `_orig_mod.` of `torch.compile`) is left out, and so
+    /// are its counts of batches (`num_batches_tracked`), which nothing is computed from here.
     ///
     /// # Errors
     /// [`Error::Weights`] for a missing tensor, one too many, or another shape.
     pub fn copy_into(&self, variables: &VarStore, path: &Path) -> Result<()> {
         let variables: BTreeMap<_, _> = variables.variables().into_iter().collect();
-        let wrong = |tensor: &str, reason: String| Error::Weights {
-            path: path.to_path_buf(),
-            tensor: tensor.to_string(),
-            reason,
-        };
-        for (name, variable) in &variables {
-            let Some(tensor) = self.tensors.get(name) else {
-                let shape = variable.size();
-                return Err(wrong(
-                    name,
-                    format!("it is missing; the model wants it in shape {shape:?}"),
-                ));
-            };
-            if tensor.size() != variable.size() {
-                let (file, model) = (tensor.size(), variable.size());
-                return Err(wrong(
-                    name,
-                    format!("its shape is {file:?} in the file, {model:?} in the model"),
-                ));
-            }
-        }
-        if let Some((name, tensor)) = self
-            .tensors
+        let shapes = variables
             .iter()
-            .find(|(name, _)| !variables.contains_key(*name))
-        {
-            let shape = tensor.size();
-            return Err(wrong(
-                name,
-                format!("the model has no such tensor; in the file its shape is {shape:?}"),
-            ));
-        }
+            .map(|(name, variable)| (name.clone(), variable.size()))
+            .collect();
+        let tensors = self.fitting(&shapes, path)?;
         let _no_gradients = tch::no_grad_guard();
         for (name, mut variable) in variables {
-            variable.f_copy_(&self.tensors[&name])?;
+            variable.f_copy_(tensors[&name])?;
         }
         Ok(())
+    }
+
+    /// The tensors by the names of a model that has these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a missing tensor, one too many, or another shape.
+    pub(crate) fn fitting(
+        &self,
+        shapes: &BTreeMap<String, Vec<i64>>,
+        path: &Path,
+    ) -> Result<BTreeMap<String, &Tensor>> {
+        let wrong = |tensor: &str, reason: String| wrong_tensor(path, tensor, reason);
+        let tensors = self.named_as(shapes);
+        for (name, shape) in shapes {
+            let Some(tensor) = tensors.get(name) else {
+                let reason = format!("it is missing; the model wants it in shape {shape:?}");
+                return Err(wrong(name, reason));
+            };
+            let found = tensor.size();
+            if found != *shape {
+                let reason = format!("its shape is {found:?} in the file, {shape:?} in the model");
+                return Err(wrong(name, reason));
+            }
+        }
+        let surplus = tensors.iter().find(|(name, _)| !shapes.contains_key(*name));
+        if let Some((name, tensor)) = surplus {
+            let shape = tensor.size();
+            let reason =
+                format!("the model has no such tensor; in the file its shape is {shape:?}");
+            return Err(wrong(name, reason));
+        }
+        Ok(tensors)
+    }
+
+    /// The tensors without what PyTorch adds to a model's own names.
+    fn named_as(&self, model: &BTreeMap<String, Vec<i64>>) -> BTreeMap<String, &Tensor> {
+        const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
+        const COUNT: &str = "num_batches_tracked";
+        let all = self.tensors.iter();
+        let mut tensors: BTreeMap<String, &Tensor> = all
+            .map(|(name, tensor)| (name.clone(), tensor))
+            .filter(|(name, _)| model.contains_key(name) || !name.ends_with(COUNT))
+            .collect();
+        let is_foreign = |prefix: &str, tensors: &BTreeMap<String, &Tensor>| {
+            !tensors.is_empty()
+                && tensors.keys().all(|name| name.starts_with(prefix))
+                && !model.keys().any(|name| name.starts_with(prefix))
+        };
+        while let Some(prefix) = PREFIXES.iter().find(|it| is_foreign(it, &tensors)) {
+            let own = |name: String| name[prefix.len()..].to_string();
+            tensors = tensors
+                .into_iter()
+                .map(|(name, tensor)| (own(name), tensor))
+                .collect();
+        }
+        tensors
+    }
+}
+
+/// The first tensor of a model with numbers that are not finite, by its name.
+pub(crate) fn not_finite(variables: &VarStore) -> Result<Option<String>> {
+    for (name, tensor) in StateDict::of(variables).tensors {
+        if !is_finite(&tensor)? {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+fn is_finite(tensor: &Tensor) -> Result<bool> {
+    Ok(!tensor.is_floating_point() || tensor.f_isfinite()?.f_all()?.int64_value(&[]) != 0)
+}
+
+fn check_finite(path: &Path, name: &str, tensor: &Tensor) -> Result<()> {
+    if is_finite(tensor)? {
+        return Ok(());
+    }
+    let reason = "it holds numbers that are not finite, so the network can say nothing: its training \
+                  diverged; train again, with a smaller learning rate";
+    Err(wrong_tensor(path, name, reason.into()))
+}
+
+fn wrong_tensor(path: &Path, tensor: &str, reason: String) -> Error {
+    Error::Weights {
+        path: path.to_path_buf(),
+        tensor: tensor.to_string(),
+        reason,
     }
 }
 
@@ -137,7 +211,8 @@ struct Bytes {
 
 impl Bytes {
     fn of(path: &Path, name: &str, tensor: &Tensor) -> Result<Bytes> {
-        let kind = Dtype::try_from(tensor.kind()).map_err(|_| {
+        let known = KINDS.iter().find(|(kind, _)| *kind == tensor.kind());
+        let (_, kind) = known.ok_or_else(|| {
             Error::file(
                 path,
                 format!(
@@ -150,7 +225,11 @@ impl Bytes {
         let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
         let shape = tensor.size().iter().map(|&size| size as usize).collect();
-        Ok(Bytes { kind, shape, bytes })
+        Ok(Bytes {
+            kind: *kind,
+            shape,
+            bytes,
+        })
     }
 }
 
@@ -169,35 +248,112 @@ impl View for Bytes {
     }
 }
 
-fn kind_of(path: &Path, name: &str, kind: Dtype) -> Result<Kind> {
-    Kind::try_from(kind).map_err(|_| {
+/// The kinds that libtorch and the format both know.
+const KINDS: [(Kind, Dtype); 10] = [
+    (Kind::Bool, Dtype::BOOL),
+    (Kind::Uint8, Dtype::U8),
+    (Kind::Int8, Dtype::I8),
+    (Kind::Int16, Dtype::I16),
+    (Kind::Int, Dtype::I32),
+    (Kind::Int64, Dtype::I64),
+    (Kind::Half, Dtype::F16),
+    (Kind::BFloat16, Dtype::BF16),
+    (Kind::Float, Dtype::F32),
+    (Kind::Double, Dtype::F64),
+];
+
+fn kind_of(path: &Path, name: &str, wanted: Dtype) -> Result<Kind> {
+    let known = KINDS.iter().find(|(_, dtype)| *dtype == wanted);
+    known.map(|(kind, _)| *kind).ok_or_else(|| {
         Error::file(
             path,
-            format!("tensor {name} is of kind {kind:?}, which libtorch does not know"),
+            format!("tensor {name} is of kind {wanted:?}, which libtorch does not know"),
         )
     })
 }
 
-/// Puts the content under the name all at once.
-fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
-    let partial = partial_name(path);
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
-    }
-    let mut file = File::create(&partial).map_err(Error::io("write", &partial))?;
-    file.write_all(content)
-        .map_err(Error::io("write", &partial))?;
-    file.sync_all().map_err(Error::io("write", &partial))?;
-    fs::rename(&partial, path).map_err(Error::io("write", path))
+fn shape_of(path: &Path, name: &str, shape: &[usize]) -> Result<Vec<i64>> {
+    let sizes = shape.iter().map(|&size| i64::try_from(size).ok());
+    sizes.collect::<Option<_>>().ok_or_else(|| {
+        let reason = format!("its shape {shape:?} is larger than any memory");
+        wrong_tensor(path, name, reason)
+    })
 }
 
-fn partial_name(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
+/// What to do with a file of weights in another format; `None` for what may be safetensors.
+fn other_format(content: &[u8]) -> Option<&'static str> {
+    const ZIP: &[u8] = b"PK\x03\x04";
+    /// The number with which PyTorch's files began before version 1.6.
+    const PICKLE: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46";
+    const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+    let begins = |format: &[u8]| content.starts_with(format);
+    // In a safetensors file the same bytes would announce a header larger than any file.
+    match () {
+        () if begins(ZIP) || begins(PICKLE) => Some(
+            "this is a file of PyTorch's `torch.save`, which only Python reads; there: \
+             `safetensors.torch.save_file(model.state_dict(), \"weights.safetensors\")`, then load that file",
+        ),
+        () if begins(HDF5) => {
+            Some("this is an HDF5 file, such as Keras saves; only safetensors can be loaded")
+        }
+        () => None,
+    }
+}
+
+/// The bytes of a file; an error, not a wait without end, for a pipe or a device.
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let what = fs::metadata(path).map_err(Error::io("read", path))?;
+    if !what.is_file() {
+        return Err(Error::file(path, "this is not a file of weights"));
+    }
+    fs::read(path).map_err(Error::io("read", path))
+}
+
+/// An error if nothing can be written under this name. Creates the folder.
+pub(crate) fn check_writable(path: &Path) -> Result<()> {
+    let partial = partial_name(path)?;
+    File::create(create_folder(&partial)?).map_err(Error::io("write", &partial))?;
+    fs::remove_file(&partial).map_err(Error::io("write", &partial))
+}
+
+/// Puts the content under the name all at once.
+fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
+    let partial = partial_name(path)?;
+    let mut file = File::create(create_folder(&partial)?).map_err(Error::io("write", &partial))?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(Error::io("write", &partial))
+        .and_then(|()| fs::rename(&partial, path).map_err(Error::io("write", path)));
+    if written.is_err() {
+        // What is left of a write that failed is of no use; the reason is told already.
+        let _ = fs::remove_file(&partial);
+    }
+    written
+}
+
+/// The same path, below a folder that is there.
+fn create_folder(path: &Path) -> Result<&Path> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+    }
+    Ok(path)
+}
+
+/// Where a file is written before it gets its name; an error for what is no file's name.
+fn partial_name(path: &Path) -> Result<PathBuf> {
+    let name = path.file_name().filter(|_| !path.is_dir());
+    let mut name = name
+        .ok_or_else(|| {
+            let shown = path.display();
+            Error::Data(format!(
+                "`{shown}` names no file; give a name such as models/lenet.safetensors"
+            ))
+        })?
+        .to_os_string();
     name.push(".partial");
-    path.with_file_name(name)
+    Ok(path.with_file_name(name))
 }
 
 fn damage(error: SafeTensorError) -> String {
@@ -258,7 +414,7 @@ mod tests {
         for (name, tensor) in &read.tensors {
             assert_eq!(tensor, &state.tensors[name], "{name}");
         }
-        assert!(!partial_name(&path).exists());
+        assert!(!partial_name(&path).unwrap().exists());
     }
 
     #[test]
@@ -342,5 +498,135 @@ mod tests {
         let enormous = [u64::MAX.to_le_bytes().as_slice(), b"{}"].concat();
         fs::write(&path, enormous).unwrap();
         assert!(StateDict::read(&path).is_err());
+    }
+
+    /// A file with this header, and these bytes behind it.
+    fn file_of(header: &str, bytes: &[u8]) -> Vec<u8> {
+        let length = (header.len() as u64).to_le_bytes();
+        [length.as_slice(), header.as_bytes(), bytes].concat()
+    }
+
+    fn parse_error(content: &[u8]) -> String {
+        let parsed = StateDict::parse(content, Path::new("w.safetensors"));
+        parsed.expect_err("cannot be used").to_string()
+    }
+
+    #[test]
+    fn sizes_beyond_all_numbers_are_an_error() {
+        // Its end added to where the tensors begin overflows.
+        let end = u64::MAX - 7;
+        let header =
+            format!(r#"{{"t":{{"dtype":"U8","shape":[{end}],"data_offsets":[0,{end}]}}}}"#);
+        assert!(parse_error(&file_of(&header, &[])).starts_with("w.safetensors: "));
+        let nothing =
+            r#"{"t":{"dtype":"F32","shape":[0,9223372036854775808],"data_offsets":[0,0]}}"#;
+        let message = parse_error(&file_of(nothing, &[]));
+        assert!(message.contains("is larger than any memory"), "{message}");
+    }
+
+    #[test]
+    fn files_of_other_programs_are_named_with_the_way_out() {
+        let zip = b"PK\x03\x04\x00\x00\x08\x08 archive/data.pkl";
+        let pickle = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+        for content in [zip.as_slice(), pickle] {
+            assert!(parse_error(content).contains("safetensors.torch.save_file("));
+        }
+        assert!(parse_error(b"\x89HDF\r\n\x1a\n").contains("HDF5"));
+        // A header of 640 bytes begins as a pickle does.
+        let header = format!("{:<640}", r#"{"__metadata__":{"format":"pt"}}"#);
+        let content = file_of(&header, &[]);
+        assert_eq!(content[..2], [0x80, 0x02]);
+        assert!(StateDict::parse(&content, Path::new("w")).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_not_read_without_end() {
+        let error = StateDict::read(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "/dev/zero: this is not a file of weights"
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_neither_written_nor_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut state = StateDict::of(&two_layers());
+            let broken = Tensor::from_slice(&[0.0, value]);
+            state.tensors.insert("first.bias".into(), broken);
+            let message = state.write(&path).unwrap_err().to_string();
+            assert!(
+                message.contains(
+                    "w.safetensors: tensor first.bias: it holds numbers that are not finite"
+                ),
+                "{message}"
+            );
+            assert!(!path.exists());
+            let header = r#"{"first.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+            let bytes = [0.0f32, value].map(f32::to_le_bytes).concat();
+            let message = parse_error(&file_of(header, &bytes));
+            assert!(
+                message.contains("tensor first.bias: it holds numbers"),
+                "{message}"
+            );
+        }
+        let variables = two_layers();
+        assert_eq!(not_finite(&variables).unwrap(), None);
+        let _no_gradients = tch::no_grad_guard();
+        let mut weight = variables.variables()["second.weight"].shallow_clone();
+        let _ = weight.fill_(f64::NAN);
+        assert_eq!(
+            not_finite(&variables).unwrap().as_deref(),
+            Some("second.weight")
+        );
+    }
+
+    #[test]
+    fn what_pytorch_adds_to_names_is_left_out() {
+        for prefix in ["module.", "_orig_mod.", "_orig_mod.module."] {
+            let saved = StateDict::of(&two_layers());
+            let mut renamed = StateDict::default();
+            for (name, tensor) in &saved.tensors {
+                let name = format!("{prefix}{name}");
+                renamed.tensors.insert(name, tensor.shallow_clone());
+            }
+            let count = format!("{prefix}norm.num_batches_tracked");
+            renamed.tensors.insert(count, Tensor::from(3i64));
+            let variables = two_layers();
+            renamed.copy_into(&variables, Path::new("w")).unwrap();
+            let copied = StateDict::of(&variables).tensors;
+            assert_eq!(copied["first.weight"], saved.tensors["first.weight"]);
+        }
+        // In front of one name alone it belongs to the name.
+        let message = copy_error(|state| {
+            let bias = state.tensors.remove("second.bias").unwrap();
+            drop(state.tensors.insert("module.second.bias".into(), bias))
+        });
+        assert!(
+            message.contains("tensor second.bias: it is missing"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_names_no_file_is_an_error_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDict::of(&two_layers());
+        for path in [Path::new(""), folder.path()] {
+            let message = state.write(path).unwrap_err().to_string();
+            assert!(message.contains("names no file"), "{message}");
+            assert!(check_writable(path).is_err());
+        }
+        assert!(!Path::new(".partial").exists());
+        let path = folder.path().join("new/w.safetensors");
+        check_writable(&path).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path().join("new")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+        let below_a_file = path.join("w.safetensors");
+        state.write(&path).unwrap();
+        assert!(check_writable(&below_a_file).is_err());
     }
 }

@@ -4,7 +4,7 @@ import statistics
 import time
 import unittest
 
-from support import HOME, LOAD, Kernel
+from support import HOME, LOAD, NOTEBOOKS, Kernel
 
 # Generous: without what stands before evcxr, these took 20 to 47 s.
 SECONDS_FOR_A_MISTAKE = 5
@@ -43,6 +43,14 @@ class Long(unittest.TestCase):
             directories = [d for d in own.iterdir() if d.name.startswith(f"{kernel.launcher}-")]
             [directory] = directories
             self.assertLessEqual(len(list(directory.rglob("libcode_*"))), 2)
+
+
+class Language(unittest.TestCase):
+    def test_it_is_the_notebooks_wherever_a_cell_goes(self):
+        with Kernel(NOTEBOOKS.with_name("ja")) as kernel:
+            self.assertTrue(kernel.run(LOAD).ok)
+            self.assertTrue(kernel.run('std::env::set_current_dir("/")?;').ok)
+            self.assertIn("訓練の設定", kernel.run("TrainingSettings::default()").result)
 
 
 class Crates(unittest.TestCase):

@@ -77,6 +77,25 @@ class Errors(OneKernel):
     def test_a_failed_question_mark_after_half_a_line(self):
         self.assert_fails_after_half_a_line('let text = std::fs::read_to_string("/none")?;')
 
+    def test_a_call_that_fails_keeps_the_model_it_was_given(self):
+        self.run_ok(
+            "let images = Tensor::zeros([4, 1, 28, 28], (Kind::Uint8, Device::Cpu));\n"
+            "let labels = Tensor::from_slice(&[0_i64, 1, 0, 1]);\n"
+            'let four = Dataset::new(images, labels, vec!["even".into(), "odd".into()])?;\n'
+            "let two_classes = LeNetSettings { classes: 2, ..Default::default() };\n"
+            "let mut network = Some(LeNet::new(&two_classes, Device::Cpu)?);"
+        )
+        train = (
+            "let training = train_in_background(&mut network, &four,"
+            " &TrainingSettings { epochs: EPOCHS, ..Default::default() })?;"
+        )
+        failed = self.kernel.run(train.replace("EPOCHS", "0"))
+        self.assertEqual(failed.reply["evalue"], "epochs is 0, but it must be at least 1")
+        self.assertEqual(self.run_ok("network.is_some()").result, "true")
+        self.run_ok(train.replace("EPOCHS", "1"))
+        self.assertEqual(self.run_ok("network.is_some()").result, "false")
+        self.run_ok("let (network, _) = training.wait()?;")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -163,6 +163,7 @@ impl Parts {
             |tensor: &Tensor| tensor.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
         let product = places(&(&self.gradient * &self.activation));
         let predicted = self.combined(model, image, |logits| logits.amax(-1i64, false).i(0))?;
+        let first = self.combined(model, image, |logits| logits.i((0, 0)))?;
         let probability = self.combined(model, image, |logits| {
             logits.softmax(-1, Kind::Float).i((0, self.class))
         })?;
@@ -190,6 +191,10 @@ impl Parts {
             "this is the map of the class that the network predicts, not of the one that was asked for",
             "これは指定されたクラスではなく、ネットワークが予測したクラスのマップです",
         );
+        let always_first = say(
+            "this is the map of class 0, whatever class is asked for",
+            "これはクラス 0 のマップで、どのクラスを指定しても同じです",
+        );
         let of_probability = say(
             "this is the gradient of the probability; the formula has the logit, before the softmax",
             "これは確率の勾配です。式にあるのはソフトマックスの前のロジットです",
@@ -204,6 +209,7 @@ impl Parts {
             (places(&self.gradient).relu(), only_gradient),
             (absolute_sum, absolute),
             (predicted, other_class),
+            (first, always_first),
             (probability, of_probability),
         ])
     }
@@ -390,7 +396,10 @@ mod tests {
             let (maps, gradient) = parts(model, image, 0)?;
             Ok(sum(&(mean(&gradient) * maps)).relu())
         });
-        assert!(!one_class.is_empty(), "{one_class}");
+        assert!(
+            one_class.contains("the map of class 0, whatever class"),
+            "{one_class}"
+        );
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub use pixel_histogram::pixel_histogram;
 pub use save_and_load::save_and_load;
 pub use training_step::training_step;
 
+use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::notebook::show::{Representations, Show};
@@ -208,7 +209,9 @@ fn close(left: &Tensor, right: &Tensor) -> bool {
     if left.size() != right.size() || left.numel() == 0 {
         return left.size() == right.size();
     }
-    let (left, right) = (left.to_kind(Kind::Double), right.to_kind(Kind::Double));
+    let (Ok(left), Ok(right)) = (on_cpu_as_double(left), on_cpu_as_double(right)) else {
+        return false;
+    };
     // NaN is close to nothing.
     size(&(&left - &right)) <= 1e-4 * size(&right).max(1e-12)
 }
@@ -218,7 +221,8 @@ fn ratio(left: &Tensor, right: &Tensor) -> Option<f64> {
     if left.size() != right.size() {
         return None;
     }
-    let (left, right) = (left.to_kind(Kind::Double), right.to_kind(Kind::Double));
+    let left = on_cpu_as_double(left).ok()?;
+    let right = on_cpu_as_double(right).ok()?;
     let product = (&left * &right).sum(Kind::Double).double_value(&[]);
     let square = right.square().sum(Kind::Double).double_value(&[]);
     let ratio = product / square;

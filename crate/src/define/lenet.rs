@@ -161,6 +161,10 @@ impl Model for LeNet {
     fn architecture(&self) -> Architecture {
         Architecture::LeNet(self.settings.clone())
     }
+
+    fn replica(&self) -> Result<Option<Box<dyn Model + Send>>> {
+        Ok(Some(Box::new(LeNet::new(&self.settings, Device::Cpu)?)))
+    }
 }
 
 /// The layers with whatever weights tch gives them.
@@ -180,6 +184,32 @@ fn build(settings: &LeNetSettings, flattened: i64, device: Device) -> LeNet {
         fc3: fully_connected("fc3", HIDDEN[1], settings.classes),
         settings: settings.clone(),
         variables,
+    }
+}
+
+impl LeNetSettings {
+    /// The shape of each tensor of such a network, by its name, without a network.
+    ///
+    /// # Errors
+    /// Those of [`LeNet::new`].
+    pub(crate) fn shapes(&self) -> Result<BTreeMap<String, Vec<i64>>> {
+        let flattened = flattened_size(self)?;
+        let [first, second] = FILTERS;
+        let layers = [
+            ("conv1", vec![first, self.image[0], KERNEL, KERNEL]),
+            ("conv2", vec![second, first, KERNEL, KERNEL]),
+            ("fc1", vec![HIDDEN[0], flattened]),
+            ("fc2", vec![HIDDEN[1], HIDDEN[0]]),
+            ("fc3", vec![self.classes, HIDDEN[1]]),
+        ];
+        let tensors = layers.into_iter().flat_map(|(layer, weight)| {
+            let bias = vec![weight[0]];
+            [
+                (format!("{layer}.weight"), weight),
+                (format!("{layer}.bias"), bias),
+            ]
+        });
+        Ok(tensors.collect())
     }
 }
 
@@ -294,6 +324,20 @@ mod tests {
         assert_eq!(size([3, 32, 32]).unwrap(), 400);
         assert_eq!(size([1, 16, 16]).unwrap(), 16);
         assert_eq!(size([1, 29, 40]).unwrap(), 16 * 4 * 7);
+    }
+
+    #[test]
+    fn shapes_are_known_before_there_is_a_network() {
+        let relu = LeNetSettings {
+            activation: Activation::Relu,
+            ..LeNetSettings::table()
+        };
+        for settings in [LeNetSettings::default(), relu] {
+            let model = LeNet::new(&settings, Device::Cpu).unwrap();
+            let variables = model.variables().variables().into_iter();
+            let found: BTreeMap<_, _> = variables.map(|(name, it)| (name, it.size())).collect();
+            assert_eq!(settings.shapes().unwrap(), found);
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Deletion and insertion: do the pixels that a heat map names carry the answer?
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::{Explanation, check_normalised};
 use crate::define::{Model, probabilities};
+use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
 use crate::notebook::progress::{IMAGES, Progress, Word};
 
@@ -124,9 +125,7 @@ pub fn faithfulness(
         let follow = |before: &Tensor, after: &Tensor| -> Result<Vec<f64>> {
             let steps = after.f_where_self(&changed, before)?;
             let column = probabilities(model, &steps)?.f_select(1, class as i64)?;
-            Ok(Vec::<f64>::try_from(
-                column.f_to_kind(Kind::Double)?.f_to(Device::Cpu)?,
-            )?)
+            Ok(Vec::<f64>::try_from(on_cpu_as_double(&column)?)?)
         };
         deletion.push(follow(&image, &one(&empty)?)?);
         insertion.push(follow(&one(&blurred)?, &image)?);

@@ -15,6 +15,7 @@ pub mod download;
 pub mod folder;
 pub mod idx;
 pub mod image_file;
+mod info;
 mod parts;
 mod resize;
 pub mod source;
@@ -300,7 +301,8 @@ impl Dataset {
 
     /// The mini-batches of one epoch, in an order that depends on the seed alone.
     ///
-    /// The last batch holds what is left, down to one image.
+    /// The last batch holds what is left. A single image that would be left joins the batch before it:
+    /// batch normalisation finds no variance in one image.
     ///
     /// # Errors
     /// [`Error::Setting`] for a batch size of 0, [`Error::Data`] without images.
@@ -366,6 +368,16 @@ impl Dataset {
     }
 }
 
+/// How many batches an epoch has: see [`Dataset::shuffled_batches`].
+pub(crate) fn batches_per_epoch(images: usize, batch_size: usize) -> usize {
+    let whole = images / batch_size;
+    match images % batch_size {
+        0 => whole,
+        1 if whole > 0 => whole,
+        _ => whole + 1,
+    }
+}
+
 impl DatasetInfo {
     /// The label of a class.
     ///
@@ -411,7 +423,11 @@ impl Batches {
         if left <= 0 {
             return None;
         }
-        let count = self.batch_size.min(left);
+        let leaves_one = self.batch_size > 1 && left == self.batch_size.saturating_add(1);
+        let count = match leaves_one {
+            true => left,
+            false => self.batch_size.min(left),
+        };
         let rows = self.order.narrow(0, self.start, count);
         self.start += count;
         Some(rows)

@@ -43,6 +43,9 @@ pub struct ClassReport {
 
 /// Compares what a model says about every image of a data set with the labels.
 ///
+/// A model alone knows no names: that there are as many classes is all that can be compared.
+/// [`Classifier::evaluate`](super::Classifier::evaluate) compares them one by one.
+///
 /// # Errors
 /// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] if the classes do not,
 /// [`Error::Interrupted`] at ■.

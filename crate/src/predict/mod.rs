@@ -12,6 +12,7 @@ use tch::{Kind, Tensor};
 pub use evaluation::{ClassReport, Evaluation, evaluate};
 
 use crate::define::{Model, probabilities};
+use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::load::{Dataset, DatasetInfo, read_image};
@@ -117,11 +118,18 @@ impl Classifier {
         normalised(&*self.model, &self.info, images)
     }
 
+    /// An error unless a data set has the images, classes and normalisation of the model's own.
+    pub(crate) fn check_knows(&self, dataset: &Dataset) -> Result<()> {
+        dataset.info.check_known_to(&self.info)
+    }
+
     /// How often the model is right on a data set: see [`evaluate`].
     ///
     /// # Errors
-    /// Those of [`evaluate`].
+    /// [`Error::Data`] for a data set with other images, classes or normalisation than the model's; those
+    /// of [`evaluate`].
     pub fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
+        self.check_knows(dataset)?;
         evaluate(&*self.model, dataset)
     }
 
@@ -129,8 +137,10 @@ impl Classifier {
     /// is most sure of first.
     ///
     /// # Errors
-    /// Those of [`predict_batch`](Self::predict_batch); [`Error::Interrupted`] at ■.
+    /// [`Error::Data`] for a data set with other images, classes or normalisation than the model's;
+    /// [`Error::Interrupted`] at ■.
     pub fn mistakes(&self, dataset: &Dataset) -> Result<Vec<usize>> {
+        self.check_knows(dataset)?;
         let mut mistakes = Vec::new();
         let count = dataset.len();
         let mut progress = Progress::of(SEARCH, count, IMAGES);
@@ -174,18 +184,29 @@ impl std::fmt::Debug for Classifier {
 /// What a model says about each of some images, bytes of shape `[N, C, H, W]`.
 ///
 /// # Errors
-/// [`Error::Data`] if these are not bytes of the size in `info`.
+/// [`Error::Data`] if these are not bytes of the size in `info`, or the network's answer is not finite.
 pub fn predict_batch(
     model: &dyn Model,
     info: &DatasetInfo,
     images: &Tensor,
 ) -> Result<Vec<Prediction>> {
-    let images = normalised(model, info, images)?;
-    let table = probabilities(model, &images)?.to_kind(Kind::Double);
-    let rows = Vec::<Vec<f64>>::try_from(table.f_to(tch::Device::Cpu)?)?;
-    rows.into_iter()
-        .map(|row| ranked(&info.classes, row))
-        .collect()
+    check_images(info, images)?;
+    let mut predictions = Vec::new();
+    // Of 60,000 images at once, one layer's activations would take 0.8 GB.
+    for batch in images.f_split(BATCH as i64, 0)? {
+        let table = on_cpu_as_double(&probabilities(model, &normalised(model, info, &batch)?)?)?;
+        for row in Vec::<Vec<f64>>::try_from(table)? {
+            if !row.iter().all(|probability| probability.is_finite()) {
+                return Err(Error::Data(
+                    "the network's answer is no finite number: its weights are damaged, or it diverged in \
+                     training"
+                        .into(),
+                ));
+            }
+            predictions.push(ranked(&info.classes, row)?);
+        }
+    }
+    Ok(predictions)
 }
 
 /// What the network sees of images, bytes of shape `[N, C, H, W]`, on its device.
@@ -250,6 +271,15 @@ mod tests {
         Classifier::new(Box::new(FirstPixels(nn::VarStore::new(Device::Cpu))), &info)
     }
 
+    /// Images that the classifier knows.
+    fn dataset(images: Tensor, labels: Tensor) -> Dataset {
+        let info = classifier().info;
+        Dataset {
+            info: info.clone(),
+            ..Dataset::new(images, labels, info.classes).unwrap()
+        }
+    }
+
     fn image(left: u8, right: u8) -> Tensor {
         Tensor::from_slice(&[left, right]).reshape([1, 1, 1, 2])
     }
@@ -275,7 +305,7 @@ mod tests {
         assert_eq!(said, "a classifier of images [1, 1, 2] into left, right");
         let images = Tensor::cat(&[image(9, 0), image(0, 9)], 0);
         let labels = Tensor::from_slice(&[0i64, 0]);
-        let dataset = Dataset::new(images, labels, classifier().info.classes).unwrap();
+        let dataset = dataset(images, labels);
         let evaluation = classifier().evaluate(&dataset).unwrap();
         assert_eq!(evaluation.confusion, [[1, 1], [0, 0]]);
     }
@@ -292,8 +322,77 @@ mod tests {
     fn mistakes_come_with_the_surest_first() {
         let images = Tensor::cat(&[image(9, 0), image(1, 0), image(0, 5), image(3, 0)], 0);
         let labels = Tensor::from_slice(&[1i64, 1, 1, 1]);
-        let dataset = Dataset::new(images, labels, classifier().info.classes).unwrap();
+        let dataset = dataset(images, labels);
         assert_eq!(classifier().mistakes(&dataset).unwrap(), [0, 3, 1]);
+    }
+
+    #[test]
+    fn other_classes_are_refused_even_if_there_are_as_many() {
+        let images = Tensor::cat(&[image(9, 0), image(0, 9)], 0);
+        let mut other = dataset(images, Tensor::from_slice(&[0i64, 1]));
+        other.info.classes = vec!["right".into(), "left".into()];
+        let expected = "the model was not trained on such a data set: label 0 is the class `right`, for the \
+                        model `left`; classes must have the same names in the same order";
+        let classifier = classifier();
+        let refused = [
+            classifier.evaluate(&other).map(|_| ()),
+            classifier.mistakes(&other).map(|_| ()),
+            classifier.show_answers(&other, &[0]).map(|_| ()),
+            classifier.show_predictions(&other, &[0]).map(|_| ()),
+            classifier
+                .show_explanations(&other, &[0], &crate::explain::Saliency)
+                .map(|_| ()),
+            classifier
+                .show_both_classes(&other, &[0], &crate::explain::Saliency)
+                .map(|_| ()),
+        ];
+        for outcome in refused {
+            assert_eq!(outcome.unwrap_err().to_string(), expected);
+        }
+        // The model alone has no names to compare.
+        assert!(evaluate(&*classifier.model, &other).is_ok());
+    }
+
+    /// Counts the images of the largest batch it has seen.
+    struct Counting(FirstPixels, std::rc::Rc<std::cell::Cell<i64>>);
+
+    impl Model for Counting {
+        fn variables(&self) -> &nn::VarStore {
+            self.0.variables()
+        }
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            self.1.set(self.1.get().max(images.size()[0]));
+            self.0.forward(images, pass)
+        }
+    }
+
+    #[test]
+    fn many_images_are_predicted_in_batches() {
+        let largest = std::rc::Rc::new(std::cell::Cell::new(0));
+        let network = FirstPixels(nn::VarStore::new(Device::Cpu));
+        let model = Counting(network, largest.clone());
+        let classifier = Classifier::new(Box::new(model), &classifier().info);
+        let images = [image(9, 0).repeat([2 * BATCH as i64, 1, 1, 1]), image(0, 9)];
+        let predictions = classifier.predict_batch(&Tensor::cat(&images, 0)).unwrap();
+        assert_eq!(predictions.len(), 2 * BATCH + 1);
+        assert_eq!(predictions[2 * BATCH].class(), "right");
+        assert_eq!(predictions[2 * BATCH - 1].class(), "left");
+        assert_eq!(largest.get(), BATCH as i64);
+        let none = classifier
+            .predict_batch(&image(0, 0).narrow(0, 0, 0))
+            .unwrap();
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_is_no_number_is_an_error() {
+        let mut broken = classifier();
+        broken.info.normalization.deviation = 1e-300;
+        let message = broken.predict(&image(1, 3)).unwrap_err().to_string();
+        assert!(
+            message.starts_with("the network's answer is no finite number"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -318,8 +417,7 @@ mod tests {
         // All images are of the left; the last one, alone in its batch, looks like the right.
         let images = [image(9, 0).repeat([BATCH as i64, 1, 1, 1]), image(0, 9)];
         let labels = Tensor::zeros([BATCH as i64 + 1], (Kind::Int64, Device::Cpu));
-        let classes = classifier().info.classes;
-        let dataset = Dataset::new(Tensor::cat(&images, 0), labels, classes).unwrap();
+        let dataset = dataset(Tensor::cat(&images, 0), labels);
         assert_eq!(classifier().mistakes(&dataset).unwrap(), [BATCH]);
 
         let stage = Stage::deserted();

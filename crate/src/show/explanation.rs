@@ -214,13 +214,15 @@ impl Classifier {
     /// wrong, with the probability, and with the true class where it is another.
     ///
     /// # Errors
-    /// [`Error::Index`] beyond the last image; those of [`Classifier::explain`].
+    /// [`Error::Index`] beyond the last image; [`Error::Data`] for a data set with other images, classes or
+    /// normalisation than the model's; those of [`Classifier::explain`].
     pub fn show_explanations(
         &self,
         dataset: &Dataset,
         indices: &[usize],
         method: &dyn Method,
     ) -> Result<Figure> {
+        self.check_knows(dataset)?;
         let images = dataset.select(indices)?.images;
         let explanation = self.explain(method, &images, None)?;
         let heat = Heat::of(&explanation)?;
@@ -260,6 +262,7 @@ impl Classifier {
         indices: &[usize],
         method: &dyn Method,
     ) -> Result<Figure> {
+        self.check_knows(dataset)?;
         let mut pictures = Vec::new();
         let mut last = None;
         for &index in indices {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 use super::history::{EpochRecord, History};
 use super::settings::TrainingSettings;
 use super::watcher::{EpochSoFar, StoppedAt, Watcher, break_if, log_heading, log_line};
-use super::{Training, check_fit, parts};
+use super::{Training, parts};
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::language::said;
@@ -29,17 +30,21 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A model that can be given to a thread.
 type SendModel = Box<dyn Model + Send>;
 
-/// The thread that trains, which ends with its model.
-type Trainer = JoinHandle<(SendModel, Result<History>)>;
+/// The thread that trains, which ends with its model; with nothing if it never got one.
+type Trainer = JoinHandle<Option<(SendModel, Result<History>)>>;
 
 /// Trains a model as [`train`](super::train) does, to the same weights, but returns at once.
+///
+/// Takes the model out of `model` when it is sure that the training can begin: a cell that fails leaves it
+/// there. Libtorch's own random numbers are left to the other cells; a network whose dropout shall not
+/// depend on them uses [`ForwardPass::dropout`](crate::define::ForwardPass::dropout).
 ///
 /// ```no_run
 /// use gasshuku::prelude::*;
 /// let training_set = load(&fashion_mnist(), "data", Split::Train)?;
-/// let model = LeNet::new(&LeNetSettings::default(), Device::Cpu)?;
+/// let mut model = Some(LeNet::new(&LeNetSettings::default(), Device::Cpu)?);
 /// let settings = TrainingSettings { epochs: 30, ..Default::default() };
-/// let training = train_in_background(Box::new(model), &training_set, &settings)?;
+/// let training = train_in_background(&mut model, &training_set, &settings)?;
 /// training.follow(2);
 /// let (model, history) = training.stop()?;
 /// println!("{} whole epochs", history.epochs.len());
@@ -48,31 +53,71 @@ type Trainer = JoinHandle<(SendModel, Result<History>)>;
 ///
 /// # Errors
 /// What is wrong with the settings, the images or the network is said at once, as by
-/// [`train`](super::train); what goes wrong later, by [`BackgroundTraining::stop`] and
-/// [`BackgroundTraining::wait`].
-pub fn train_in_background(
-    model: Box<dyn Model + Send>,
+/// [`train`](super::train), and [`Error::Data`] if there is no model; what goes wrong later, by
+/// [`BackgroundTraining::stop`] and [`BackgroundTraining::wait`].
+pub fn train_in_background<M: Model + Send + 'static>(
+    model: &mut Option<M>,
     training_set: &Dataset,
     settings: &TrainingSettings,
 ) -> Result<BackgroundTraining> {
-    settings.check()?;
-    check_fit(&*model, training_set)?;
-    let on_cpu = training_set.to_device(Device::Cpu)?;
-    let validation_set = match parts(training_set.len(), settings)? {
-        Some((_, validation)) => Some(on_cpu.select_rows(&validation)?),
-        None => None,
+    let none = "there is no model: another training has taken it; make a new one";
+    let ready = match model {
+        Some(model) => Ready::new(model, training_set, settings)?,
+        None => return Err(Error::Data(none.into())),
     };
-    let shared = Arc::new(Shared::new(settings.epochs));
-    let thread = start(model, training_set, settings, &shared)?;
-    Ok(BackgroundTraining {
-        validation_set,
-        shared,
-        thread: Mutex::new(Some(thread)),
-    })
+    match model.take() {
+        Some(model) => ready.begin(Box::new(model)),
+        None => Err(Error::Data(none.into())),
+    }
+}
+
+/// A training that lacks nothing but its model.
+struct Ready {
+    validation_set: Option<Dataset>,
+    shared: Arc<Shared>,
+    thread: Trainer,
+    /// The way of the model to the thread.
+    model: Sender<SendModel>,
+}
+
+impl Ready {
+    fn new(
+        model: &dyn Model,
+        training_set: &Dataset,
+        settings: &TrainingSettings,
+    ) -> Result<Ready> {
+        // Tries everything that a training tries before its first step.
+        drop(Training::new(model, training_set, settings)?);
+        let on_cpu = training_set.to_device(Device::Cpu)?;
+        let validation_set = match parts(training_set.len(), settings)? {
+            Some((_, validation)) => Some(on_cpu.select_rows(&validation)?),
+            None => None,
+        };
+        let shared = Arc::new(Shared::new(settings.epochs));
+        let (model, given) = channel();
+        let thread = start(given, training_set, settings, &shared)?;
+        Ok(Ready {
+            validation_set,
+            shared,
+            thread,
+            model,
+        })
+    }
+
+    fn begin(self, model: SendModel) -> Result<BackgroundTraining> {
+        self.model
+            .send(model)
+            .map_err(|_| Error::Data("the training's thread has ended; start it again".into()))?;
+        Ok(BackgroundTraining {
+            validation_set: self.validation_set,
+            shared: self.shared,
+            held: Mutex::new(Held::Thread(self.thread)),
+        })
+    }
 }
 
 fn start(
-    model: SendModel,
+    model: Receiver<SendModel>,
     training_set: &Dataset,
     settings: &TrainingSettings,
     shared: &Arc<Shared>,
@@ -81,11 +126,14 @@ fn start(
     let dataset = training_set.to_device(training_set.images.device())?;
     let settings = settings.clone();
     let work = move || {
+        let Ok(model) = model.recv() else {
+            return None;
+        };
         let training =
             || Training::new(&*model, &dataset, &settings).and_then(|it| it.run(&mut reporter));
         let result = catch(training).unwrap_or_else(|reason| Err(Error::Data(reason)));
         reporter.ended(&result);
-        (model, result)
+        Some((model, result))
     };
     thread::Builder::new()
         .name("training".into())
@@ -100,8 +148,17 @@ fn start(
 pub struct BackgroundTraining {
     validation_set: Option<Dataset>,
     shared: Arc<Shared>,
-    /// `None` once the model was given back.
-    thread: Mutex<Option<Trainer>>,
+    held: Mutex<Held>,
+}
+
+/// Who has the model.
+enum Held {
+    /// The thread that trains it.
+    Thread(Trainer),
+    /// The training has failed, and nobody has asked for the model yet.
+    Model(SendModel),
+    /// It was given back.
+    Nothing,
 }
 
 /// How far a training is.
@@ -227,8 +284,8 @@ impl BackgroundTraining {
     /// that were over.
     ///
     /// # Errors
-    /// Why the training failed, if it did; the model is lost then.
-    pub fn stop(self) -> Result<(Box<dyn Model + Send>, History)> {
+    /// Why the training failed, if it did; [`take_model`](Self::take_model) gives its model back then.
+    pub fn stop(&self) -> Result<(Box<dyn Model + Send>, History)> {
         self.ask_to_stop();
         self.end()
     }
@@ -255,14 +312,52 @@ impl BackgroundTraining {
     }
 
     fn end(&self) -> Result<(SendModel, History)> {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        let thread = thread.take().ok_or_else(|| {
-            Error::Data("the model of this training was given back already".into())
-        })?;
-        let (model, result) = thread.join().map_err(|_| {
-            Error::Data("the training's thread is lost; start the training again".into())
-        })?;
-        Ok((model, result?))
+        let mut held = self.held();
+        match std::mem::replace(&mut *held, Held::Nothing) {
+            Held::Thread(thread) => {
+                let ended = thread.join().ok().flatten().ok_or_else(|| {
+                    Error::Data("the training's thread is lost; start the training again".into())
+                })?;
+                match ended {
+                    (model, Ok(history)) => Ok((model, history)),
+                    (model, Err(error)) => {
+                        *held = Held::Model(model);
+                        Err(error)
+                    }
+                }
+            }
+            Held::Model(model) => {
+                *held = Held::Model(model);
+                Err(Error::Data(
+                    "this training failed; `take_model` gives its model back".into(),
+                ))
+            }
+            Held::Nothing => Err(Error::Data(
+                "the model of this training was given back already".into(),
+            )),
+        }
+    }
+
+    /// The model of a training that failed, as it was then, once.
+    ///
+    /// # Errors
+    /// [`Error::Data`] while the training goes on, and when the model was given back already.
+    pub fn take_model(&self) -> Result<Box<dyn Model + Send>> {
+        if self.shared.state().is_running() {
+            let running = "the training goes on; `stop` ends it and gives the model back";
+            return Err(Error::Data(running.into()));
+        }
+        match self.end() {
+            Ok((model, _)) => Ok(model),
+            Err(error) => match std::mem::replace(&mut *self.held(), Held::Nothing) {
+                Held::Model(model) => Ok(model),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -425,7 +520,6 @@ mod tests {
     use crate::notebook::front::tests::Stage;
     use crate::state_dict::StateDict;
     use crate::train::train;
-    use std::sync::mpsc::{Receiver, Sender, channel};
     use tch::nn;
 
     const BATCH: i64 = 7;
@@ -493,7 +587,7 @@ mod tests {
             permits,
             _alive: alive,
         };
-        let training = train_in_background(Box::new(model), &images(), &settings(epochs)).unwrap();
+        let training = train_in_background(&mut Some(model), &images(), &settings(epochs)).unwrap();
         (training, permit, ended)
     }
 
@@ -507,7 +601,7 @@ mod tests {
     fn the_weights_are_those_of_a_training_in_the_foreground() {
         let model = lenet();
         let expected = train(&model, &images(), &settings(3)).unwrap();
-        let training = train_in_background(Box::new(lenet()), &images(), &settings(3)).unwrap();
+        let training = train_in_background(&mut Some(lenet()), &images(), &settings(3)).unwrap();
         let (trained, history) = training.wait().unwrap();
         assert_eq!(weights(&*trained), weights(&model));
         let scores = |history: &History| -> Vec<_> {
@@ -536,7 +630,11 @@ mod tests {
         allow(&permit, 1);
         let (same, _) = other.stop().unwrap();
         assert_eq!(weights(&*model), weights(&*same));
-        assert!(after_an_epoch.len() <= 12);
+        // What it says of the last whole epoch does not change with the batch after it.
+        let indices = |mistakes: Vec<Mistake>| -> Vec<usize> {
+            mistakes.iter().map(|mistake| mistake.index).collect()
+        };
+        assert_eq!(indices(other.mistakes().unwrap()), indices(after_an_epoch));
     }
 
     #[test]
@@ -599,7 +697,7 @@ mod tests {
             optimizer: crate::train::Optimizer::Sgd,
             ..settings(9)
         };
-        let training = train_in_background(Box::new(lenet()), &images(), &settings).unwrap();
+        let training = train_in_background(&mut Some(lenet()), &images(), &settings).unwrap();
         training.follow(9);
         let TrainingState::Failed(reason) = training.progress().state else {
             panic!("{:?}", training.progress());
@@ -610,9 +708,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_said_at_once() {
-        let error = |settings: &TrainingSettings| {
-            let training = train_in_background(Box::new(lenet()), &images(), settings);
+    fn what_cannot_work_is_said_at_once_and_leaves_the_model_where_it_is() {
+        let mut model = Some(lenet());
+        let before = weights(model.as_ref().unwrap());
+        let mut error = |settings: &TrainingSettings| {
+            let training = train_in_background(&mut model, &images(), settings);
             training.map(|_| ()).unwrap_err().to_string()
         };
         assert!(error(&settings(0)).starts_with("epochs is 0"));
@@ -621,8 +721,108 @@ mod tests {
             ..settings(1)
         };
         assert!(error(&everything).contains("validation_share"));
-        let larger = LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap();
-        assert!(train_in_background(Box::new(larger), &images(), &settings(1)).is_err());
+        let nowhere = TrainingSettings {
+            checkpoint: Some("/dev/null/training.safetensors".into()),
+            ..settings(1)
+        };
+        assert!(error(&nowhere).starts_with("cannot "));
+        assert_eq!(weights(model.as_ref().unwrap()), before);
+
+        let mut larger = Some(LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap());
+        assert!(train_in_background(&mut larger, &images(), &settings(1)).is_err());
+        assert!(larger.is_some());
+
+        let training = train_in_background(&mut model, &images(), &settings(1)).unwrap();
+        assert!(model.is_none());
+        let again = train_in_background(&mut model, &images(), &settings(1));
+        let message = again.map(|_| ()).unwrap_err().to_string();
+        assert!(message.starts_with("there is no model"), "{message}");
+        let (trained, _) = training.wait().unwrap();
+        // A model that was given back can be trained on.
+        let further = train_in_background(&mut Some(trained), &images(), &settings(1)).unwrap();
+        further.wait().unwrap();
+    }
+
+    #[test]
+    fn a_training_that_failed_gives_its_model_back_once() {
+        let settings = TrainingSettings {
+            learning_rate: 1e30,
+            optimizer: crate::train::Optimizer::Sgd,
+            schedule: crate::train::Schedule::None,
+            ..settings(9)
+        };
+        let training = train_in_background(&mut Some(lenet()), &images(), &settings).unwrap();
+        assert!(training.wait().is_err());
+        let message = |outcome: Result<()>| outcome.unwrap_err().to_string();
+        let again = message(training.stop().map(|_| ()));
+        assert!(
+            again.contains("`take_model` gives its model back"),
+            "{again}"
+        );
+        let model = training.take_model().unwrap();
+        assert_eq!(weights(&*model).len(), weights(&lenet()).len());
+        assert!(message(training.take_model().map(|_| ())).contains("given back already"));
+
+        let (running, permit, _ended) = gated(1);
+        assert!(message(running.take_model().map(|_| ())).contains("goes on"));
+        allow(&permit, 4);
+        running.wait().unwrap();
+        assert!(running.take_model().is_err());
+    }
+
+    /// LeNet behind dropout, which trains without helpers.
+    struct Dropping(LeNet);
+
+    impl Model for Dropping {
+        fn variables(&self) -> &nn::VarStore {
+            self.0.variables()
+        }
+
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            let images = pass.dropout(images, 0.3);
+            self.0.forward(&images, pass)
+        }
+    }
+
+    #[test]
+    fn random_numbers_drawn_beside_it_change_no_weight() {
+        let alone = Dropping(lenet());
+        train(&alone, &images(), &settings(2)).unwrap();
+        let training =
+            train_in_background(&mut Some(Dropping(lenet())), &images(), &settings(2)).unwrap();
+        while training.progress().state == TrainingState::Running {
+            let _numbers = Tensor::rand([1000], (Kind::Float, Device::Cpu));
+        }
+        let (model, _) = training.stop().unwrap();
+        assert_eq!(weights(&*model), weights(&alone));
+    }
+
+    #[test]
+    fn trainings_beside_each_other_end_as_each_alone() {
+        // Batches of 56 images are shared out among threads, whose number must be the same for all.
+        let settings = TrainingSettings {
+            batch_size: 56,
+            epochs: 3,
+            ..Default::default()
+        };
+        let many = Dataset {
+            images: images().images.repeat([6, 1, 1, 1]),
+            labels: images().labels.repeat([6]),
+            info: images().info,
+        };
+        let alone = lenet();
+        train(&alone, &many, &settings).unwrap();
+        let trainings: Vec<_> = (0..3)
+            .map(|_| train_in_background(&mut Some(lenet()), &many, &settings).unwrap())
+            .collect();
+        let front = lenet();
+        train(&front, &many, &settings).unwrap();
+        assert_eq!(weights(&front), weights(&alone));
+        for training in trainings {
+            let (model, _) = training.wait().unwrap();
+            assert_eq!(weights(&*model), weights(&alone));
+        }
+        assert_eq!(tch::get_num_threads(), crate::threads::usual_threads());
     }
 
     #[test]
@@ -631,7 +831,7 @@ mod tests {
             validation_share: 0.0,
             ..settings(1)
         };
-        let training = train_in_background(Box::new(lenet()), &images(), &settings).unwrap();
+        let training = train_in_background(&mut Some(lenet()), &images(), &settings).unwrap();
         let error = training.mistakes().unwrap_err().to_string();
         assert!(error.starts_with("validation_share is 0"), "{error}");
         assert!(training.validation_set().is_none());

@@ -10,6 +10,7 @@ use super::history::History;
 use super::settings::TrainingSettings;
 use crate::define::Model;
 use crate::error::{Error, Result};
+use crate::load::DatasetInfo;
 use crate::state_dict::StateDict;
 
 const KEY: &str = "gasshuku.checkpoint";
@@ -31,8 +32,10 @@ pub(crate) struct Checkpoint {
 pub(crate) struct Progress {
     pub(crate) settings: TrainingSettings,
     pub(crate) history: History,
-    /// Shape of the training images, `[N, C, H, W]`: resuming with others is a mistake.
-    pub(crate) images: Vec<i64>,
+    /// How many training images there are, before some are held back: resuming with others is a mistake.
+    pub(crate) images: usize,
+    /// Their shape, classes and normalisation.
+    pub(crate) info: DatasetInfo,
 }
 
 impl Checkpoint {

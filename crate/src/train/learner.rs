@@ -3,13 +3,15 @@
 //! libtorch shares out each operation among threads, which then wait for each other some hundred
 //! times a step, and leaves what is small to one of them. It is faster to share out the batch: every
 //! thread takes a part of the images all the way to the gradient. That takes a network for each
-//! thread, all with the same weights in memory, so it is done for those that
-//! [`Architecture`](crate::define::Architecture) can build; their layers treat every image on its
-//! own, so the mean over the parts is that over the batch.
+//! thread, all with the same weights in memory, so it is done for those that give a
+//! [`replica`](Model::replica); their layers treat every image on its own, so the mean over the parts
+//! is that over the batch.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use tch::{Device, Kind, Tensor};
 
 use super::optimizer::gradient;
@@ -19,7 +21,7 @@ use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 use crate::load::Dataset;
 use crate::panics::catch;
-use crate::threads::OneThreadEach;
+use crate::threads::{OneThreadEach, compute_alone, usual_threads};
 
 /// Fewer images than this are not worth a thread.
 const SMALLEST_PART: usize = 25;
@@ -66,23 +68,33 @@ impl<'a> Learner<'a> {
         (!self.helpers.is_empty()).then(OneThreadEach::begin)
     }
 
-    /// The lessons of the parts of a batch, given the indices of its images, `[n]`.
+    /// The lessons of the parts of a batch, given the indices of its images, `[n]`, and the seed of its
+    /// random numbers, of which every part has its own.
     ///
     /// # Errors
     /// [`Error::Forward`] if the images do not fit the network.
-    pub(super) fn learn(&self, rows: &Tensor) -> Result<Vec<Lesson>> {
+    pub(super) fn learn(&self, rows: &Tensor, seed: u64) -> Result<Vec<Lesson>> {
         let most = rows.numel() / SMALLEST_PART;
         let parts = (self.helpers.len() + 1).min(most).max(1);
-        let mut parts = rows.f_chunk(parts as i64, 0)?.into_iter();
+        let mut random = StdRng::seed_from_u64(seed);
+        let parts = rows.f_chunk(parts as i64, 0)?;
+        let mut parts = parts.into_iter().map(|rows| Part {
+            rows,
+            seed: random.r#gen(),
+        });
         let own = parts.next();
-        let mut asked = Vec::new();
-        for (helper, part) in self.helpers.iter().zip(parts) {
-            helper.ask(part)?;
-            asked.push(helper);
-        }
-        let own = own.map(|rows| lesson(self.model, &self.parameters, &self.dataset, &rows));
+        let asked: Vec<_> = self
+            .helpers
+            .iter()
+            .zip(parts)
+            .map(|(helper, part)| helper.ask(part).map(|()| helper))
+            .collect();
+        let own = own.map(|part| lesson(self.model, &self.parameters, &self.dataset, &part));
         // All are heard even if one has failed: no answer may be left for the next batch.
-        let others: Vec<_> = asked.into_iter().map(Helper::answer).collect();
+        let others: Vec<_> = asked
+            .into_iter()
+            .map(|helper| helper.and_then(Helper::answer))
+            .collect();
         own.into_iter().chain(others).collect()
     }
 }
@@ -100,14 +112,21 @@ pub(super) fn mean_gradient(lessons: &[Lesson]) -> Result<Tensor> {
         .ok_or_else(|| Error::Data("a batch holds at least 1 image".into()))
 }
 
+/// A part of a batch: the indices of its images, `[n]`, and the seed of its random numbers.
+struct Part {
+    rows: Tensor,
+    seed: u64,
+}
+
 fn lesson(
     model: &dyn Model,
     parameters: &[Tensor],
     dataset: &Dataset,
-    rows: &Tensor,
+    part: &Part,
 ) -> Result<Lesson> {
-    let (images, labels) = dataset.batch(rows);
-    let logits = forward(model, &images, &mut ForwardPass::training())?;
+    let (images, labels) = dataset.batch(&part.rows);
+    let mut pass = ForwardPass::training_with_seed(part.seed);
+    let logits = forward(model, &images, &mut pass)?;
     let loss = logits.cross_entropy_for_logits(&labels);
     let answers = logits.detach().argmax(-1, false);
     Ok(Lesson {
@@ -120,7 +139,7 @@ fn lesson(
 
 /// A thread that learns from parts of batches until it is dropped.
 struct Helper {
-    parts: Option<Sender<Tensor>>,
+    parts: Option<Sender<Part>>,
     lessons: Receiver<Result<Lesson>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -129,10 +148,10 @@ struct Helper {
 fn helpers(model: &dyn Model, dataset: &Dataset, batch_size: usize) -> Result<Vec<Helper>> {
     let mut helpers = Vec::new();
     if model.variables().device() == Device::Cpu {
-        let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
+        let threads = usize::try_from(usual_threads()).unwrap_or(1);
         let images = batch_size.min(dataset.len());
         for _ in 1..threads.min(images / SMALLEST_PART) {
-            let Some(twin) = model.architecture().build(Device::Cpu)? else {
+            let Some(twin) = model.replica()? else {
                 break;
             };
             share_weights(model, &*twin)?;
@@ -145,11 +164,12 @@ fn helpers(model: &dyn Model, dataset: &Dataset, batch_size: usize) -> Result<Ve
 impl Helper {
     fn start(twin: Box<dyn Model + Send>, dataset: Dataset) -> Result<Helper> {
         let parameters = trainable(&*twin)?;
-        let (parts, asked) = channel::<Tensor>();
+        let (parts, asked) = channel::<Part>();
         let (answers, lessons) = channel();
         let thread = thread::spawn(move || {
-            for rows in asked {
-                let found = catch(|| lesson(&*twin, &parameters, &dataset, &rows));
+            compute_alone();
+            for part in asked {
+                let found = catch(|| lesson(&*twin, &parameters, &dataset, &part));
                 let found = found.unwrap_or_else(|reason| Err(Error::Data(reason)));
                 if answers.send(found).is_err() {
                     break;
@@ -163,8 +183,8 @@ impl Helper {
         })
     }
 
-    fn ask(&self, rows: Tensor) -> Result<()> {
-        let sent = self.parts.as_ref().map(|parts| parts.send(rows));
+    fn ask(&self, part: Part) -> Result<()> {
+        let sent = self.parts.as_ref().map(|parts| parts.send(part));
         match sent {
             Some(Ok(())) => Ok(()),
             _ => Err(ended()),
@@ -190,18 +210,20 @@ fn ended() -> Error {
     Error::Data("a thread of the training has ended; start the training again".into())
 }
 
-/// Lets a network of the same kind have the model's weights: the same memory, not a copy, so that
-/// what an optimizer does to them holds for both.
+/// Lets a replica have the model's weights: the same memory, not a copy, so that what an optimizer does
+/// to them holds for both.
 fn share_weights(model: &dyn Model, twin: &dyn Model) -> Result<()> {
     let _no_gradients = tch::no_grad_guard();
     let weights = model.variables().variables();
     for (name, mut variable) in twin.variables().variables() {
         let own = weights.get(&name).ok_or_else(|| {
-            Error::Data(format!("the network has no `{name}`, though its kind has"))
+            Error::Data(format!(
+                "the network has no `{name}`, though its replica has"
+            ))
         })?;
         if own.size() != variable.size() {
             return Err(Error::Data(format!(
-                "`{name}` has another shape than its kind says"
+                "`{name}` has another shape than in its replica"
             )));
         }
         variable.f_set_data(&own.detach())?;
@@ -230,7 +252,7 @@ mod tests {
 
     fn learner<'a>(model: &'a LeNet, dataset: &Dataset, helpers: usize) -> Learner<'a> {
         let twins = (0..helpers).map(|_| {
-            let twin = model.architecture().build(Device::Cpu).unwrap().unwrap();
+            let twin = model.replica().unwrap().unwrap();
             share_weights(model, &*twin).unwrap();
             Helper::start(twin, dataset.to_device(Device::Cpu).unwrap()).unwrap()
         });
@@ -250,7 +272,7 @@ mod tests {
     fn the_parts_of_a_batch_say_what_the_whole_says() {
         let (model, dataset) = (model(), dataset(110));
         let rows = shuffled(110, 5).unwrap();
-        let whole = learner(&model, &dataset, 0).learn(&rows).unwrap();
+        let whole = learner(&model, &dataset, 0).learn(&rows, 0).unwrap();
         assert_eq!(whole.len(), 1);
         let (images, labels) = dataset.batch(&rows);
         let logits = forward(&model, &images, &mut ForwardPass::training()).unwrap();
@@ -259,7 +281,7 @@ mod tests {
         assert_eq!(mean_gradient(&whole).unwrap(), expected);
 
         // 110 images in 3 parts: 37, 37 and 36, so the mean must weigh them.
-        let parts = learner(&model, &dataset, 2).learn(&rows).unwrap();
+        let parts = learner(&model, &dataset, 2).learn(&rows, 0).unwrap();
         let counts: Vec<i64> = parts.iter().map(|part| part.images).collect();
         assert_eq!(counts, [37, 37, 36]);
         assert!(largest(mean_gradient(&parts).unwrap() - &expected) < 1e-6);
@@ -278,7 +300,7 @@ mod tests {
         let learner = learner(&model, &dataset, 3);
         let parts = |count| {
             let rows = Tensor::arange(count, (Kind::Int64, Device::Cpu));
-            learner.learn(&rows).unwrap().len()
+            learner.learn(&rows, 0).unwrap().len()
         };
         assert_eq!([parts(1), parts(49), parts(50), parts(60)], [1, 1, 2, 2]);
     }
@@ -287,9 +309,10 @@ mod tests {
     fn a_change_of_the_weights_is_seen_by_all() {
         let (model, dataset) = (model(), dataset(50));
         let learner = learner(&model, &dataset, 1);
+        let _shared_out = learner.share_out();
         let rows = Tensor::arange(25, (Kind::Int64, Device::Cpu)).repeat([2]);
         for _ in 0..2 {
-            let lessons = learner.learn(&rows).unwrap();
+            let lessons = learner.learn(&rows, 0).unwrap();
             assert_eq!(lessons[0].gradient, lessons[1].gradient);
             let _no_gradients = tch::no_grad_guard();
             let mut bias = model.variables().variables()["fc3.bias"].shallow_clone();
@@ -304,8 +327,8 @@ mod tests {
         let beyond = Tensor::full([50], 50, (Kind::Int64, Device::Cpu));
         let rows = Tensor::arange(50, (Kind::Int64, Device::Cpu));
         let half_wrong = Tensor::cat(&[rows.narrow(0, 0, 25), beyond.narrow(0, 0, 25)], 0);
-        assert!(learner.learn(&half_wrong).is_err());
-        let lessons = learner.learn(&rows).unwrap();
+        assert!(learner.learn(&half_wrong, 0).is_err());
+        let lessons = learner.learn(&rows, 0).unwrap();
         assert_eq!(lessons.len(), 2);
     }
 }

@@ -26,6 +26,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use tch::{Device, Kind, Tensor};
 
 pub use background::{BackgroundTraining, train_in_background};
@@ -40,10 +42,11 @@ use crate::define::model::forward;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 use crate::language::said;
-use crate::load::{Dataset, shuffled};
+use crate::load::{Dataset, batches_per_epoch, shuffled};
 use crate::notebook::progress::{IMAGES, Progress, Shown, Word};
-use crate::state_dict::StateDict;
+use crate::state_dict::{StateDict, check_writable, not_finite};
 use crate::text::with_commas;
+use crate::threads::compute_as_usual;
 use checkpoint::Checkpoint;
 use learner::{Learner, mean_gradient};
 use live::Live;
@@ -60,7 +63,9 @@ const EVALUATION_BATCH: usize = 1000;
 /// Trains a model on its device, printing one line an epoch.
 ///
 /// The same model, data, settings and number of threads give the same weights, bit for bit on the
-/// CPU. Sets libtorch's seed at the beginning of every epoch.
+/// CPU, whatever trains or draws random numbers beside it: dropout has numbers of its own in
+/// [`ForwardPass::dropout`]. For networks that use libtorch's dropout, which draws from the one generator
+/// of the process, its seed is set at the beginning of every epoch.
 ///
 /// ■ ends it after the mini-batch it is at: the model keeps what it has learned, and the history has
 /// the epochs that were over.
@@ -98,14 +103,14 @@ fn resume_from(model: &dyn Model, training_set: &Dataset, path: &Path) -> Result
         mut settings,
         history,
         images,
+        info,
     } = checkpoint.progress;
-    if images != training_set.images.size() {
-        let found = training_set.images.size();
+    training_set.info.check_known_to(&info)?;
+    if images != training_set.len() {
+        let (images, found) = (with_commas(images), with_commas(training_set.len()));
         return Err(Error::file(
             path,
-            format!(
-                "this training ran on images of shape {images:?}; it cannot go on with {found:?}"
-            ),
+            format!("this training ran on {images} images; it cannot go on with {found}"),
         ));
     }
     settings.checkpoint = Some(path.to_path_buf());
@@ -120,6 +125,9 @@ fn resume_from(model: &dyn Model, training_set: &Dataset, path: &Path) -> Result
 }
 
 /// Mean loss and accuracy of a model on a data set.
+///
+/// A model alone knows no names: that there are as many classes is all that can be compared. A
+/// [`Classifier`](crate::predict::Classifier) compares them one by one.
 ///
 /// # Errors
 /// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] without images or with
@@ -153,8 +161,10 @@ struct Training<'a> {
     model: &'a dyn Model,
     training_set: Dataset,
     validation_set: Option<Dataset>,
-    /// Shape of all the images, before some were held back.
-    images: Vec<i64>,
+    /// How many images there are, before some were held back.
+    images: usize,
+    /// Whether libtorch's one generator of random numbers is set anew with every epoch.
+    seeds_libtorch: bool,
     settings: TrainingSettings,
     learner: Learner<'a>,
     optimizer: OptimizerState,
@@ -168,7 +178,11 @@ impl<'a> Training<'a> {
         settings: &TrainingSettings,
     ) -> Result<Training<'a>> {
         settings.check()?;
+        if let Some(path) = &settings.checkpoint {
+            check_writable(path)?;
+        }
         check_fit(model, dataset)?;
+        compute_as_usual();
         let on_device = dataset.to_device(model.variables().device())?;
         let (training_set, validation_set) = hold_back(on_device, settings)?;
         let parameters = trainable(model)?;
@@ -177,7 +191,8 @@ impl<'a> Training<'a> {
             model,
             training_set,
             validation_set,
-            images: dataset.images.size(),
+            images: dataset.len(),
+            seeds_libtorch: false,
             settings: settings.clone(),
             learner,
             optimizer: OptimizerState::new(settings.optimizer, settings.weight_decay, parameters)?,
@@ -186,7 +201,8 @@ impl<'a> Training<'a> {
     }
 
     /// Runs, and shows how it goes: in place in a notebook, line by line elsewhere.
-    fn show(self) -> Result<History> {
+    fn show(mut self) -> Result<History> {
+        self.seeds_libtorch = true;
         let (epochs, steps) = (self.settings.epochs, self.steps_per_epoch());
         let guessing = (self.training_set.info.classes.len() as f64).ln();
         let announcement = self.announcement();
@@ -252,7 +268,7 @@ impl<'a> Training<'a> {
     }
 
     fn steps_per_epoch(&self) -> usize {
-        self.training_set.len().div_ceil(self.settings.batch_size)
+        batches_per_epoch(self.training_set.len(), self.settings.batch_size)
     }
 
     fn rates(&self, step: usize) -> StepRates {
@@ -286,13 +302,17 @@ impl<'a> Training<'a> {
             ControlFlow::Break(seen) => return Ok(ControlFlow::Break(seen)),
         };
         let seconds = start.elapsed().as_secs_f64();
-        self.check_converging(epoch, training.loss)?;
+        self.check_loss(epoch, "loss", training.loss)?;
+        self.check_network(epoch)?;
         let validation = match self.validate(watcher) {
             Err(Error::Interrupted { .. }) => {
                 return Ok(ControlFlow::Break(self.training_set.len()));
             }
             validation => validation?,
         };
+        if let Some(score) = validation {
+            self.check_loss(epoch, "validation loss", score.loss)?;
+        }
         Ok(ControlFlow::Continue(EpochRecord {
             epoch,
             training,
@@ -315,8 +335,10 @@ impl<'a> Training<'a> {
     ) -> Result<ControlFlow<usize, Score>> {
         let mut meter = Meter::default();
         let seed = epoch_seed(self.settings.seed, epoch);
-        // For dropout in networks of one's own.
-        tch::manual_seed(seed as i64);
+        let mut random = StdRng::seed_from_u64(seed);
+        if self.seeds_libtorch {
+            tch::manual_seed(seed as i64);
+        }
         let _shared_out = self.learner.share_out();
         let mut batches = self
             .training_set
@@ -325,7 +347,7 @@ impl<'a> Training<'a> {
             let Some(rows) = batches.next_rows() else {
                 break;
             };
-            let lessons = self.learner.learn(&rows)?;
+            let lessons = self.learner.learn(&rows, random.r#gen())?;
             let rates = self.rates(step);
             self.optimizer.apply(mean_gradient(&lessons)?, rates)?;
             for lesson in lessons {
@@ -356,16 +378,33 @@ impl<'a> Training<'a> {
         Ok(Some(score))
     }
 
-    fn check_converging(&self, epoch: usize, loss: f64) -> Result<()> {
+    fn check_loss(&self, epoch: usize, name: &str, loss: f64) -> Result<()> {
         if loss.is_finite() {
-            Ok(())
-        } else {
-            Err(Error::Diverged {
-                epoch,
-                loss,
-                learning_rate: self.settings.learning_rate,
-            })
+            return Ok(());
         }
+        let rate = self.settings.learning_rate;
+        Err(Error::Diverged {
+            what: format!("the {name} became {loss}"),
+            epoch,
+            advice: format!("try a smaller learning rate than {rate}"),
+        })
+    }
+
+    /// Weights and buffers, which may break without the loss of the training: the running variance of batch
+    /// normalisation over a batch of one image is NaN.
+    fn check_network(&self, epoch: usize) -> Result<()> {
+        let Some(name) = not_finite(self.model.variables())? else {
+            return Ok(());
+        };
+        let rate = self.settings.learning_rate;
+        Err(Error::Diverged {
+            what: format!("`{name}` of the network has numbers that are not finite"),
+            epoch,
+            advice: format!(
+                "try a smaller learning rate than {rate}, and with batch normalisation at least 2 images in \
+                 a batch"
+            ),
+        })
     }
 
     fn save(&self) -> Result<()> {
@@ -376,7 +415,8 @@ impl<'a> Training<'a> {
             progress: checkpoint::Progress {
                 settings: self.settings.clone(),
                 history: self.history.clone(),
-                images: self.images.clone(),
+                images: self.images,
+                info: self.training_set.info.clone(),
             },
             weights: StateDict::of(self.model.variables()),
             optimizer: self.optimizer.tensors(),
@@ -526,7 +566,7 @@ pub(crate) fn check_fit(model: &dyn Model, dataset: &Dataset) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
 
     use tch::nn;
 
@@ -628,6 +668,195 @@ mod tests {
         let training = Training::new(model, &images(), &settings()).unwrap();
         let history = model.stage.cell(|| training.run(&mut witness)).unwrap();
         (history.epochs.len(), witness.stopped)
+    }
+
+    /// One fully connected layer behind batch normalisation, and the sizes of the batches it has learned from.
+    struct Normalized {
+        variables: nn::VarStore,
+        norm: nn::BatchNorm,
+        linear: nn::Linear,
+        batches: RefCell<Vec<i64>>,
+    }
+
+    impl Normalized {
+        fn new() -> Normalized {
+            let variables = nn::VarStore::new(Device::Cpu);
+            let root = variables.root();
+            Normalized {
+                norm: nn::batch_norm1d(&root / "norm", 256, Default::default()),
+                linear: nn::linear(&root / "linear", 256, 2, Default::default()),
+                variables,
+                batches: RefCell::default(),
+            }
+        }
+    }
+
+    impl Model for Normalized {
+        fn variables(&self) -> &nn::VarStore {
+            &self.variables
+        }
+
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            if pass.is_training() {
+                self.batches.borrow_mut().push(images.size()[0]);
+            }
+            let pixels = images.flatten(1, -1);
+            pixels
+                .apply_t(&self.norm, pass.is_training())
+                .apply(&self.linear)
+        }
+    }
+
+    #[test]
+    fn a_single_image_left_over_joins_the_batch_before_it() {
+        let model = Normalized::new();
+        let settings = TrainingSettings {
+            // 40 = 13 + 13 + 14.
+            batch_size: 13,
+            validation_share: 0.0,
+            epochs: 1,
+            ..settings()
+        };
+        let history = train(&model, &images(), &settings).unwrap();
+        assert_eq!(*model.batches.borrow(), [13, 13, 14]);
+        assert!(history.epochs[0].training.loss.is_finite());
+        assert_eq!(not_finite(&model.variables).unwrap(), None);
+        let sizes = |batch_size| -> Vec<i64> {
+            let batches = images().shuffled_batches(batch_size, 0).unwrap();
+            batches.map(|(_, labels)| labels.size()[0]).collect()
+        };
+        assert_eq!(sizes(39), [40]);
+        assert_eq!(sizes(20), [20, 20]);
+        assert_eq!(sizes(19), [19, 19, 2]);
+        assert_eq!(sizes(1), [1; 40]);
+        for batch_size in 1..=41 {
+            let expected = batches_per_epoch(40, batch_size);
+            assert_eq!(sizes(batch_size).len(), expected, "{batch_size}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_broke_is_found_at_the_epochs_end_and_not_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = Normalized::new();
+        let settings = TrainingSettings {
+            batch_size: 1,
+            checkpoint: Some(folder.path().join("training.safetensors")),
+            ..settings()
+        };
+        let message = train(&model, &images(), &settings).unwrap_err().to_string();
+        assert!(
+            message.starts_with(
+                "`norm.running_var` of the network has numbers that are not finite in epoch 1: the training \
+                 diverged; try a smaller learning rate than 0.02, and with batch normalisation at least 2"
+            ),
+            "{message}"
+        );
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+        let info = images().info;
+        let saved = crate::save::save_model(&model, &info, folder.path().join("m.safetensors"));
+        assert!(
+            saved
+                .unwrap_err()
+                .to_string()
+                .contains("tensor norm.running_var")
+        );
+    }
+
+    #[test]
+    fn a_checkpoint_that_cannot_be_written_is_told_before_the_first_step() {
+        let model = Normalized::new();
+        for path in ["", "/dev/null/training.safetensors"] {
+            let settings = TrainingSettings {
+                checkpoint: Some(path.into()),
+                ..settings()
+            };
+            assert!(train(&model, &images(), &settings).is_err(), "{path}");
+        }
+        assert_eq!(model.batches.borrow().len(), 0);
+        assert!(!Path::new(".partial").exists());
+    }
+
+    #[test]
+    fn a_training_goes_on_with_its_own_classes_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = Stage::deserted();
+        let model = Impatient::new(&stage, usize::MAX);
+        let path = folder.path().join("training.safetensors");
+        let settings = TrainingSettings {
+            checkpoint: Some(path.clone()),
+            ..settings()
+        };
+        train(&model, &images(), &settings).unwrap();
+        let mut others = images();
+        others.info.classes = vec!["even".into(), "uneven".into()];
+        let message = resume(&model, &others, &path).unwrap_err().to_string();
+        assert!(
+            message.contains("label 1 is the class `uneven`, for the model `odd`"),
+            "{message}"
+        );
+        let fewer = images().select(&[0, 1, 2]).unwrap();
+        let message = resume(&model, &fewer, &path).unwrap_err().to_string();
+        assert!(
+            message.contains("ran on 40 images; it cannot go on with 3"),
+            "{message}"
+        );
+        assert!(resume(&model, &images(), &path).is_ok());
+    }
+
+    /// A wrapper around LeNet that says it is one, and counts the images it has learned from.
+    struct Wrapped(LeNet, Cell<i64>);
+
+    impl Model for Wrapped {
+        fn variables(&self) -> &nn::VarStore {
+            self.0.variables()
+        }
+
+        fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
+            if pass.is_training() {
+                self.1.set(self.1.get() + images.size()[0]);
+            }
+            self.0.forward(images, pass)
+        }
+
+        fn architecture(&self) -> crate::define::Architecture {
+            self.0.architecture()
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_batch_goes_through_the_model_itself() {
+        let stage = Stage::deserted();
+        let model = Wrapped(Impatient::new(&stage, 0).network, Cell::new(0));
+        let many = images().select(&[0; 200]).unwrap();
+        let settings = TrainingSettings {
+            batch_size: 100,
+            validation_share: 0.0,
+            epochs: 1,
+            ..settings()
+        };
+        train(&model, &many, &settings).unwrap();
+        assert_eq!(model.1.get(), 200);
+    }
+
+    #[test]
+    fn a_single_step_learns() {
+        let stage = Stage::deserted();
+        let model = Impatient::new(&stage, usize::MAX);
+        let before = model.weights();
+        let settings = TrainingSettings {
+            batch_size: 40,
+            validation_share: 0.0,
+            epochs: 1,
+            ..settings()
+        };
+        train(&model, &images(), &settings).unwrap();
+        // Adam's first step is as long as the learning rate, 0.02, for every weight with a gradient.
+        let steps = model.weights().into_iter().zip(before);
+        let longest = steps.map(|(after, before)| (after - before).abs());
+        let longest = longest.fold(0.0, f32::max);
+        assert!((longest - 0.02).abs() < 1e-6, "{longest}");
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub enum Schedule {
     Cosine,
     /// Up from η / 25 to η during the first 30 % of the steps, then down to η / 250,000, each along
     /// half a cosine, while the momentum (β₁ of Adam) goes from 0.95 to 0.85 and back (Smith,
-    /// Topin, arXiv 1708.07120; the numbers are the defaults of PyTorch's `OneCycleLR`).
+    /// Topin, arXiv 1708.07120; the numbers are the defaults of PyTorch's `OneCycleLR`). A single step is
+    /// no cycle: it has the rate η, where PyTorch's has the last rate of a cycle and learns nothing.
     #[default]
     OneCycle,
 }
@@ -50,7 +51,9 @@ fn one_cycle(step: f64, steps: f64, highest: StepRates) -> StepRates {
     let start = highest.learning_rate / 25.0;
     let end = start / 10_000.0;
     let top = 0.3 * steps - 1.0;
-    let (learning_rate, momentum) = if step <= top {
+    let (learning_rate, momentum) = if steps <= 1.0 {
+        (highest.learning_rate, 0.85)
+    } else if step <= top {
         let share = step / top;
         (
             half_cosine(start, highest.learning_rate, share),
@@ -130,6 +133,34 @@ mod tests {
         );
         assert_near(rates(Schedule::OneCycle, 2, 10), (1.0, 0.85));
         assert_near(rates(Schedule::OneCycle, 9, 10), (1.0 / 250_000.0, 0.95));
+    }
+
+    #[test]
+    fn the_shortest_cycles_are_those_of_pytorch_and_a_single_step_learns() {
+        // torch.optim.lr_scheduler.OneCycleLR(Adam([p], lr=1.0), max_lr=1.0, total_steps=2, 3 and 4), PyTorch 2.13.
+        let expected: [&[(f64, f64)]; 3] = [
+            &[
+                (0.811_745_653_949_763, 0.868_825_509_907_063_3),
+                (4e-6, 0.95),
+            ],
+            &[
+                (0.994_415_435_450_911_7, 0.850_558_458_688_743_6),
+                (0.462_637_102_666_975_05, 0.903_736_504_679_321_2),
+                (4e-6, 0.95),
+            ],
+            &[
+                (0.04, 0.95),
+                (0.811_745_653_949_763, 0.868_825_509_907_063_3),
+                (0.283_060_998_208_699_23, 0.921_694_186_955_877_9),
+                (4e-6, 0.95),
+            ],
+        ];
+        for cycle in expected {
+            for (step, &expected) in cycle.iter().enumerate() {
+                assert_near(rates(Schedule::OneCycle, step, cycle.len()), expected);
+            }
+        }
+        assert_near(rates(Schedule::OneCycle, 0, 1), (1.0, 0.85));
     }
 
     #[test]
