@@ -467,7 +467,7 @@ impl Iterator for Batches {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = (self.order.size()[0] - self.start).max(0) as usize;
-        let batches = left.div_ceil(self.batch_size as usize);
+        let batches = batches_per_epoch(left, self.batch_size as usize);
         (batches, Some(batches))
     }
 }
@@ -573,17 +573,21 @@ mod tests {
     }
 
     #[test]
-    fn the_last_smaller_batch_is_not_dropped() {
-        let dataset = three_images();
-        let sizes: Vec<i64> = dataset
-            .batches(2)
-            .unwrap()
-            .map(|(images, _)| images.size()[0])
-            .collect();
-        assert_eq!(sizes, [2, 1]);
-        assert_eq!(dataset.batches(2).unwrap().len(), 2);
-        assert_eq!(dataset.batches(100).unwrap().len(), 1);
-        assert_eq!(dataset.batches(usize::MAX).unwrap().count(), 1);
+    fn the_last_smaller_batch_is_not_dropped_and_one_image_is_not_left_alone() {
+        let dataset = three_images().select(&[0, 1, 2, 0, 1]).unwrap();
+        let sizes = |batch_size| -> Vec<i64> {
+            let batches = dataset.batches(batch_size).unwrap();
+            let expected = batches.len();
+            let sizes: Vec<i64> = batches.map(|(images, _)| images.size()[0]).collect();
+            assert_eq!(sizes.len(), expected, "batches of {batch_size}");
+            sizes
+        };
+        assert_eq!(sizes(3), [3, 2]);
+        assert_eq!(sizes(2), [2, 3]);
+        assert_eq!(sizes(4), [5]);
+        assert_eq!(sizes(1), [1; 5]);
+        assert_eq!(sizes(100), [5]);
+        assert_eq!(sizes(usize::MAX), [5]);
     }
 
     #[test]
