@@ -13,6 +13,7 @@ use crate::define::{Architecture, LeNet, LeNetSettings, Model};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::load::{Dataset, DatasetInfo};
+use crate::path::expanded;
 use crate::predict::Classifier;
 use crate::state_dict::StateDict;
 use crate::train::{TrainingSettings, train};
@@ -106,7 +107,7 @@ fn load_from_or_train(
     training_set: &Dataset,
     settings: &TrainingSettings,
 ) -> Result<Classifier> {
-    if path.exists() {
+    if expanded(path)?.exists() {
         let saved = load_model(path, Device::Cpu)?;
         saved.check_knows(training_set)?;
         return Ok(saved);

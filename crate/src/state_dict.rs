@@ -14,6 +14,7 @@ use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
+use crate::path::expanded;
 
 /// Tensors by name, and text about them.
 #[derive(Debug, Default)]
@@ -42,6 +43,7 @@ impl StateDict {
     /// [`Error::Io`] with the path; [`Error::Weights`] for a tensor with numbers that are not finite;
     /// [`Error::File`] for one that has no kind in the format.
     pub fn write(&self, path: &Path) -> Result<()> {
+        let path = &*expanded(path)?;
         let views = self
             .tensors
             .iter()
@@ -62,6 +64,7 @@ impl StateDict {
     /// [`Error::Io`] if there is none; [`Error::File`] if it is no safetensors file, or cut short;
     /// [`Error::Weights`] for a tensor with numbers that are not finite.
     pub fn read(path: &Path) -> Result<StateDict> {
+        let path = &*expanded(path)?;
         StateDict::parse(&read_file(path)?, path)
     }
 
@@ -311,7 +314,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
 
 /// An error if nothing can be written under this name. Creates the folder.
 pub(crate) fn check_writable(path: &Path) -> Result<()> {
-    let partial = partial_name(path)?;
+    let partial = partial_name(&expanded(path)?)?;
     File::create(create_folder(&partial)?).map_err(Error::io("write", &partial))?;
     fs::remove_file(&partial).map_err(Error::io("write", &partial))
 }
@@ -608,6 +611,32 @@ mod tests {
         assert!(
             message.contains("tensor second.bias: it is missing"),
             "{message}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_are_understood_as_people_write_them() {
+        let state = StateDict::of(&two_layers());
+        let windows = Path::new(r"C:\Users\me\w.safetensors");
+        for refused in [
+            state.write(windows),
+            StateDict::read(windows).map(|_| ()),
+            check_writable(windows),
+        ] {
+            let message = refused.unwrap_err().to_string();
+            assert!(
+                message.contains("/mnt/c/Users/me/w.safetensors"),
+                "{message}"
+            );
+        }
+        let missing = StateDict::read(Path::new("~/no such file"))
+            .unwrap_err()
+            .to_string();
+        let home = std::env::home_dir().unwrap();
+        assert!(
+            missing.contains(&format!("{}/no such file", home.display())),
+            "{missing}"
         );
     }
 

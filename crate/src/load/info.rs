@@ -1,6 +1,6 @@
 //! Whether images are those that a model knows.
 
-use super::{DatasetInfo, Normalization};
+use super::{DatasetInfo, Normalization, composed};
 use crate::error::{Error, Result};
 
 impl DatasetInfo {
@@ -34,7 +34,9 @@ impl DatasetInfo {
             ));
         }
         let mut pairs = own.iter().zip(known).enumerate();
-        if let Some((label, (own, known))) = pairs.find(|(_, (own, known))| own != known) {
+        if let Some((label, (own, known))) =
+            pairs.find(|(_, (own, known))| composed(own) != composed(known))
+        {
             return Some(format!(
                 "label {label} is the class `{own}`, for the model `{known}`; classes must have the same \
                  names in the same order"
@@ -98,6 +100,9 @@ mod tests {
         );
         let order = refused(&info(&["cat", "bear", "dog"]));
         assert!(order.starts_with("label 0 is the class `cat`"), "{order}");
+        // The same letters, written by another program.
+        let decomposed = info(&["ba\u{308}r"]);
+        decomposed.check_known_to(&info(&["b\u{e4}r"])).unwrap();
         let fewer = refused(&info(&["bear", "cat"]));
         assert_eq!(fewer, "it has 2 classes, the model 3: bear, cat, dog");
     }
