@@ -62,7 +62,7 @@ fn scale(
     let images = training_set.images.repeat([copies, 1, 1, 1]);
     let labels = training_set.labels.repeat([copies]);
     let data = images.numel() + 8 * labels.numel();
-    let repeated = Dataset::new(images, labels, training_set.info.classes.clone())?;
+    let repeated = Dataset::new(&images, &labels, &training_set.info.classes)?;
     // From here on the system counts anew.
     fs::write("/proc/self/clear_refs", "5").map_err(|error| Error::Data(error.to_string()))?;
     let mut answer = epoch(model, &repeated, batch)?;

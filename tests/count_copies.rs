@@ -69,8 +69,8 @@ fn training(batches: i64, epochs: usize) -> Result<usize> {
         (Kind::Uint8, Device::Cpu),
     );
     let labels = Tensor::randint(10, [BATCH * batches], (Kind::Int64, Device::Cpu));
-    let classes = (0..10).map(|class| class.to_string()).collect();
-    let data = Dataset::new(images, labels, classes)?;
+    let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+    let data = Dataset::new(&images, &labels, &classes)?;
     let settings = TrainingSettings {
         epochs,
         batch_size: BATCH as usize,

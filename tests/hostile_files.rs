@@ -34,7 +34,7 @@ fn lenet() -> LeNet {
 fn dataset() -> Dataset {
     let images = Tensor::zeros([4, 1, 16, 16], (Kind::Uint8, Device::Cpu));
     let labels = Tensor::from_slice(&[0i64, 1, 0, 1]);
-    Dataset::new(images, labels, vec!["bear".into(), "cat".into()]).unwrap()
+    Dataset::new(&images, &labels, &["bear", "cat"]).unwrap()
 }
 
 /// A saved model, and a checkpoint.

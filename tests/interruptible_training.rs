@@ -39,12 +39,7 @@ fn dataset() -> Dataset {
     let labels = Tensor::randint(3, [count], (Kind::Int64, Device::Cpu));
     let noise = Tensor::randint(100, [count, 1, 28, 28], (Kind::Int64, Device::Cpu));
     let images = (noise + labels.reshape([count, 1, 1, 1]) * 50).to_kind(Kind::Uint8);
-    Dataset::new(
-        images,
-        labels,
-        ["dark", "grey", "bright"].map(String::from).into(),
-    )
-    .unwrap()
+    Dataset::new(&images, &labels, &["dark", "grey", "bright"]).unwrap()
 }
 
 fn main() {

@@ -272,7 +272,7 @@ mod tests {
         let images = Tensor::zeros([20, 1, 16, 16], (Kind::Uint8, Device::Cpu));
         let labels = Tensor::arange(20, (Kind::Int64, Device::Cpu)).remainder(3);
         let classes = ["a", "b", "c"].map(String::from).to_vec();
-        let training_set = Dataset::new(images, labels, classes).unwrap();
+        let training_set = Dataset::new(&images, &labels, &classes).unwrap();
         let settings = TrainingSettings {
             epochs: 1,
             ..Default::default()

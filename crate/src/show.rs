@@ -411,7 +411,7 @@ mod tests {
     fn figures_say_what_they_show() {
         let images = Tensor::from_slice(&[0u8, 255]).reshape([2, 1, 1, 1]);
         let labels = Tensor::from_slice(&[1i64, 0]);
-        let dataset = Dataset::new(images, labels, vec!["day".into(), "night".into()]).unwrap();
+        let dataset = Dataset::new(&images, &labels, &["day", "night"]).unwrap();
         let grid = dataset.show(&[0, 1]).unwrap();
         assert!(grid.alt_text().contains("night") && grid.alt_text().contains("day"));
         let counts = show_class_counts(&[("training", &dataset)]).unwrap();
@@ -459,7 +459,7 @@ mod tests {
     /// A training on 20 equal images with these labels, followed to its end.
     fn followed(labels: Tensor, settings: &TrainingSettings) -> BackgroundTraining {
         let images = Tensor::zeros([20, 1, 16, 16], (Kind::Uint8, Device::Cpu));
-        let dataset = Dataset::new(images, labels, vec!["day".into(), "night".into()]).unwrap();
+        let dataset = Dataset::new(&images, &labels, &["day", "night"]).unwrap();
         let shape = LeNetSettings {
             image: [1, 16, 16],
             classes: 2,

@@ -53,7 +53,7 @@ fn dataset(settings: &LeNetSettings) -> Dataset {
         .view([3, channels, height, width]);
     let labels = Tensor::from_slice(&[0i64, 1, 1]);
     let classes = (0..settings.classes).map(|class| format!("靴 {class}"));
-    Dataset::new(images, labels, classes.collect()).unwrap()
+    Dataset::new(&images, &labels, &classes.collect::<Vec<_>>()).unwrap()
 }
 
 fn classifier() -> (Classifier, Dataset) {

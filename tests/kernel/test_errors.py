@@ -81,7 +81,7 @@ class Errors(OneKernel):
         self.run_ok(
             "let images = Tensor::zeros([4, 1, 28, 28], (Kind::Uint8, Device::Cpu));\n"
             "let labels = Tensor::from_slice(&[0_i64, 1, 0, 1]);\n"
-            'let four = Dataset::new(images, labels, vec!["even".into(), "odd".into()])?;\n'
+            'let four = Dataset::new(&images, &labels, &["even", "odd"])?;\n'
             "let two_classes = LeNetSettings { classes: 2, ..Default::default() };\n"
             "let mut network = Some(LeNet::new(&two_classes, Device::Cpu)?);"
         )

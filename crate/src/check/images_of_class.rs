@@ -29,8 +29,8 @@ fn check(find: Attempt, findings: &mut Findings) -> Checked {
     let labels = Tensor::from_slice(&LABELS);
     let count = LABELS.len() as i64;
     let images = Tensor::zeros([count, 1, 2, 2], (Kind::Uint8, Device::Cpu));
-    let classes = ["zero", "one", "two", "three"].map(String::from).to_vec();
-    let dataset = Dataset::new(images, labels, classes)?;
+    let classes = ["zero", "one", "two", "three"];
+    let dataset = Dataset::new(&images, &labels, &classes)?;
     let found = |label, count| attempt(|| find(&dataset, label, count));
 
     only_of_class(&found(0, 3)?, 0)?;

@@ -116,10 +116,10 @@ fn load_classes(path: &Path, image: [i64; 3]) -> Result<ImageFolder> {
             return Err(empty_class(&class.folder, &skipped[skipped_before..]));
         }
     }
-    let names = classes.into_iter().map(|class| class.name).collect();
+    let names: Vec<String> = classes.into_iter().map(|class| class.name).collect();
     let images = shape.tensor(images)?;
     Ok(ImageFolder {
-        dataset: Dataset::new(images, Tensor::f_from_slice(&labels)?, names)?,
+        dataset: Dataset::new(&images, &Tensor::f_from_slice(&labels)?, &names)?,
         files,
         skipped,
     })

@@ -152,23 +152,28 @@ impl Report {
 }
 
 impl Dataset {
-    /// A data set of one's own.
+    /// A data set of one's own, in the same memory as the tensors.
     ///
     /// `images` are `u8` `[N, C, H, W]`, `labels` `i64` `[N]` below the number of classes.
     ///
     /// # Errors
     /// [`Error::Data`] if shapes, kinds, counts or labels do not fit together.
-    pub fn new(images: Tensor, labels: Tensor, classes: Vec<String>) -> Result<Dataset> {
-        let image = image_shape(&images)?;
-        check_labels(&images, &labels, &classes)?;
+    pub fn new(images: &Tensor, labels: &Tensor, classes: &[impl AsRef<str>]) -> Result<Dataset> {
+        let classes = classes.iter().map(|name| name.as_ref().to_owned());
+        Dataset::of_tensors(images, labels, classes.collect())
+    }
+
+    fn of_tensors(images: &Tensor, labels: &Tensor, classes: Vec<String>) -> Result<Dataset> {
+        let image = image_shape(images)?;
+        check_labels(images, labels, &classes)?;
         let info = DatasetInfo {
             image,
             classes: classes.iter().map(|name| composed(name)).collect(),
             normalization: Normalization::default(),
         };
         Ok(Dataset {
-            images,
-            labels,
+            images: images.shallow_clone(),
+            labels: labels.shallow_clone(),
             info,
         })
     }
@@ -182,7 +187,7 @@ impl Dataset {
         // Given back before the labels are made: the bytes stand in memory twice only here.
         drop(images);
         let labels = Tensor::f_from_slice(&labels.bytes)?.to_kind(Kind::Int64);
-        Dataset::new(pixels, labels, classes)
+        Dataset::of_tensors(&pixels, &labels, classes)
     }
 
     /// How many images there are.
@@ -552,12 +557,11 @@ mod tests {
     fn three_images() -> Dataset {
         let images = Tensor::from_slice(&[0u8, 255, 51, 102, 153, 204]).reshape([3, 1, 1, 2]);
         let labels = Tensor::from_slice(&[1i64, 0, 1]);
-        Dataset::new(images, labels, vec!["left".into(), "right".into()]).unwrap()
+        Dataset::new(&images, &labels, &["left", "right"]).unwrap()
     }
 
     fn error(images: Tensor, labels: &[i64]) -> String {
-        let classes = vec!["left".into(), "right".into()];
-        Dataset::new(images, Tensor::from_slice(labels), classes)
+        Dataset::new(&images, &Tensor::from_slice(labels), &["left", "right"])
             .expect_err("bad data")
             .to_string()
     }
@@ -598,8 +602,8 @@ mod tests {
             .remainder(256)
             .to_kind(Kind::Uint8)
             .reshape([count, 1, 1, 1]);
-        let classes = (0..count).map(|class| class.to_string()).collect();
-        let dataset = Dataset::new(images, labels, classes).unwrap();
+        let classes: Vec<String> = (0..count).map(|class| class.to_string()).collect();
+        let dataset = Dataset::new(&images, &labels, &classes).unwrap();
         let order = |seed| -> Vec<i64> {
             dataset
                 .shuffled_batches(64, seed)
@@ -645,8 +649,8 @@ mod tests {
             .unzip::<_, _, Vec<_>, Vec<_>>();
         for names in [&composed, &decomposed] {
             let mut dataset = three_images();
-            let classes = names.iter().map(ToString::to_string).collect();
-            dataset = Dataset::new(dataset.images, dataset.labels, classes).unwrap();
+            let classes: Vec<String> = names.iter().map(ToString::to_string).collect();
+            dataset = Dataset::new(&dataset.images, &dataset.labels, &classes).unwrap();
             assert_eq!(dataset.info.classes, composed);
             // As in a file of weights that another program has written.
             dataset.info.classes = decomposed.iter().map(ToString::to_string).collect();
@@ -697,8 +701,8 @@ mod tests {
             "labels count from 0; these run from 1 to 2: subtract 1"
         );
         let message = |labels: [i64; 2], classes: &[&str]| {
-            let classes = classes.iter().map(ToString::to_string).collect();
-            let error = Dataset::new(images(), Tensor::from_slice(&labels), classes);
+            let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
+            let error = Dataset::new(&images(), &Tensor::from_slice(&labels), &classes);
             error.expect_err("bad data").to_string()
         };
         assert_eq!(

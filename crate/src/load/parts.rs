@@ -16,7 +16,7 @@ impl Dataset {
     /// use gasshuku::prelude::*;
     /// let images = Tensor::zeros([10, 1, 4, 4], (Kind::Uint8, Device::Cpu));
     /// let labels = Tensor::from_slice(&[0i64, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
-    /// let dataset = Dataset::new(images, labels, vec!["bear".into(), "cat".into()])?;
+    /// let dataset = Dataset::new(&images, &labels, &["bear", "cat"])?;
     /// let (training_set, test_set) = dataset.split(0.5, 0)?;
     /// assert_eq!(training_set.class_counts(), [3, 2]);
     /// assert_eq!(test_set.class_counts(), [3, 2]);
@@ -97,8 +97,8 @@ mod tests {
     fn dataset(labels: &[i64]) -> Dataset {
         let count = labels.len() as i64;
         let images = Tensor::arange(count, (Kind::Uint8, Device::Cpu)).reshape([count, 1, 1, 1]);
-        let classes = ["bear", "cat", "dog"].map(String::from).to_vec();
-        Dataset::new(images, Tensor::from_slice(labels), classes).unwrap()
+        let classes = ["bear", "cat", "dog"];
+        Dataset::new(&images, &Tensor::from_slice(labels), &classes).unwrap()
     }
 
     /// 10 bears, 20 cats and 5 dogs in turns, as far as they go.

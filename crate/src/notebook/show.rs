@@ -304,8 +304,7 @@ mod tests {
         layers.layers[0].layer = NAME.into();
         let images = Tensor::zeros([2, 1, 4, 4], (Kind::Uint8, Device::Cpu));
         let labels = Tensor::from_slice(&[0_i64, 1]);
-        let classes = vec![NAME.into(), "dog".into()];
-        let dataset = Dataset::new(images, labels, classes).unwrap();
+        let dataset = Dataset::new(&images, &labels, &[NAME, "dog"]).unwrap();
         let classes = dataset.show(&[0, 1]).unwrap();
         let error: std::result::Result<Three, String> = Err(NAME.into());
         let shown: [&dyn Show; 5] = [&table, &caption, &layers, &classes, &error];

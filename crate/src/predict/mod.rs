@@ -276,7 +276,7 @@ mod tests {
         let info = classifier().info;
         Dataset {
             info: info.clone(),
-            ..Dataset::new(images, labels, info.classes).unwrap()
+            ..Dataset::new(&images, &labels, &info.classes).unwrap()
         }
     }
 

@@ -624,7 +624,7 @@ mod tests {
             .view([3, channels, height, width]);
         let labels = Tensor::from_slice(&[0i64, 1, 1]);
         let classes = (0..settings.classes).map(|class| format!("class {class}"));
-        Dataset::new(images, labels, classes.collect()).unwrap()
+        Dataset::new(&images, &labels, &classes.collect::<Vec<_>>()).unwrap()
     }
 
     fn grey() -> (Classifier, Dataset) {

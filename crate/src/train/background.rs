@@ -529,7 +529,7 @@ mod tests {
         let pixels = (0..40 * 16 * 16).map(|number| (number * 37 % 251) as u8);
         let images = Tensor::from_slice(&pixels.collect::<Vec<u8>>()).reshape([40, 1, 16, 16]);
         let labels = Tensor::arange(40, (Kind::Int64, Device::Cpu)).remainder(2);
-        Dataset::new(images, labels, vec!["even".into(), "odd".into()]).unwrap()
+        Dataset::new(&images, &labels, &["even", "odd"]).unwrap()
     }
 
     fn settings(epochs: usize) -> TrainingSettings {

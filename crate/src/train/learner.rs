@@ -242,8 +242,8 @@ mod tests {
         tch::manual_seed(3);
         let images = Tensor::randint(256, [count, 1, 28, 28], (Kind::Uint8, Device::Cpu));
         let labels = Tensor::randint(10, [count], (Kind::Int64, Device::Cpu));
-        let classes = (0..10).map(|class| class.to_string()).collect();
-        Dataset::new(images, labels, classes).unwrap()
+        let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+        Dataset::new(&images, &labels, &classes).unwrap()
     }
 
     fn model() -> LeNet {
