@@ -13,6 +13,7 @@ pub mod directory;
 #[cfg(feature = "front")]
 pub mod front;
 pub mod guard;
+pub mod inventory;
 #[cfg(feature = "front")]
 pub mod launch;
 pub mod library;

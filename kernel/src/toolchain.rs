@@ -139,6 +139,12 @@ pub fn write_programs(home: &Home, launcher: &Path) -> Result<bool> {
     Ok(changed)
 }
 
+/// The first of the links that is missing, or leads nowhere.
+pub fn missing_program(home: &Home) -> Option<PathBuf> {
+    let mut programs = NAMES.iter().map(|name| home.programs().join(name));
+    programs.find(|program| !program.exists())
+}
+
 /// Whether this call is of a kernel whose tricks are turned off.
 pub fn is_plain() -> bool {
     env::var_os(PLAIN).is_some()
