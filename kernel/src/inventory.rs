@@ -17,31 +17,34 @@ pub struct Damage {
     pub path: PathBuf,
     /// The bytes that it has; none where it is not there.
     pub found: Option<u64>,
-    /// The bytes that it had.
-    pub expected: u64,
+    /// The bytes that it had, where that is known.
+    pub expected: Option<u64>,
 }
 
 impl Display for Damage {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
-        match self.found {
-            None => write!(formatter, "{path} is missing"),
-            Some(found) => write!(
-                formatter,
-                "{path} has {found} bytes instead of {}",
-                self.expected
-            ),
+        match (self.found, self.expected) {
+            (None, _) => write!(formatter, "{path} is missing"),
+            (Some(_), None) => write!(formatter, "{path} is cut short"),
+            (Some(found), Some(expected)) => {
+                write!(formatter, "{path} has {found} bytes instead of {expected}")
+            }
         }
     }
 }
 
-/// Whether a file has this many bytes.
-pub fn look(path: &Path, expected: u64) -> Option<Damage> {
+/// Whether a file has this many bytes; any but none, where it is not known how many.
+pub fn look(path: &Path, expected: Option<u64>) -> Option<Damage> {
     let found = fs::metadata(path)
         .ok()
         .filter(fs::Metadata::is_file)
         .map(|file| file.len());
-    (found != Some(expected)).then(|| Damage {
+    let is_whole = match expected {
+        Some(expected) => found == Some(expected),
+        None => found.is_some_and(|found| found > 0),
+    };
+    (!is_whole).then(|| Damage {
         path: path.to_owned(),
         found,
         expected,
@@ -49,7 +52,7 @@ pub fn look(path: &Path, expected: u64) -> Option<Damage> {
 }
 
 /// The same below a folder. Where whole folders are missing, it is the topmost that is named.
-pub fn look_below(folder: &Path, within: &Path, expected: u64) -> Option<Damage> {
+pub fn look_below(folder: &Path, within: &Path, expected: Option<u64>) -> Option<Damage> {
     let mut damage = look(&folder.join(within), expected)?;
     if damage.found.is_none() {
         let above = within.ancestors().map(|path| folder.join(path));
@@ -99,7 +102,7 @@ pub fn damages(folder: &Path, list: &Path) -> impl Iterator<Item = Damage> + use
     let none = text.is_err().then(|| Damage {
         path: list.to_owned(),
         found: None,
-        expected: 0,
+        expected: None,
     });
     let folder = folder.to_owned();
     let lines: Vec<String> = text
@@ -109,7 +112,7 @@ pub fn damages(folder: &Path, list: &Path) -> impl Iterator<Item = Damage> + use
         .collect();
     let damaged = lines.into_iter().filter_map(move |line| {
         let (bytes, path) = line.split_once(' ')?;
-        look_below(&folder, Path::new(path), bytes.parse().ok()?)
+        look_below(&folder, Path::new(path), Some(bytes.parse().ok()?))
     });
     none.into_iter().chain(damaged)
 }

@@ -30,6 +30,8 @@ pub mod stamp;
 pub mod start;
 pub mod template;
 pub mod toolchain;
+#[cfg(feature = "front")]
+pub mod trial;
 #[cfg(test)]
 #[allow(dead_code, unreachable_pub)] // Cells use all of it.
 mod variable_store;

@@ -176,7 +176,7 @@ impl Drop for Kernel {
 /// Without one of these, a kernel would end without a word, or compile for minutes.
 fn look_for_damage(home: &Home, settings: &Settings) -> Result<()> {
     let mut files = settings.files.iter();
-    if let Some(damage) = files.find_map(|(path, bytes)| inventory::look(path, *bytes)) {
+    if let Some(damage) = files.find_map(|(path, bytes)| inventory::look(path, Some(*bytes))) {
         bail!("{}", damaged(&damage.to_string(), settings));
     }
     if let Some(program) = toolchain::missing_program(home) {
@@ -347,20 +347,33 @@ pub fn is_cargos_own(name: &str) -> bool {
 ///
 /// The home cannot be written.
 pub fn write_configuration(home: &Home, settings: &Settings) -> Result<bool> {
+    let mut changed = false;
+    for (path, text) in configurations(home, settings) {
+        if !reads(&path, &text) {
+            stamp::replace_file(&path, text.as_bytes())?;
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+/// Whether [`write_configuration`] has nothing to write.
+pub fn is_configured(home: &Home, settings: &Settings) -> bool {
+    let mut files = configurations(home, settings).into_iter();
+    files.all(|(path, text)| reads(&path, &text))
+}
+
+fn configurations(home: &Home, settings: &Settings) -> [(PathBuf, String); 3] {
     let evcxrs = |loaded| {
         let path = home.evcxr_config(loaded).join("evcxr.toml");
         (path, configuration(settings, loaded))
     };
     let cargos = (home.cargo_config(), cargo_configuration(settings));
-    let mut changed = false;
-    for (path, text) in [evcxrs(false), evcxrs(true), cargos] {
-        if fs::read_to_string(&path).is_ok_and(|found| found == text) {
-            continue;
-        }
-        stamp::replace_file(&path, text.as_bytes())?;
-        changed = true;
-    }
-    Ok(changed)
+    [evcxrs(false), evcxrs(true), cargos]
+}
+
+fn reads(path: &Path, text: &str) -> bool {
+    fs::read_to_string(path).is_ok_and(|found| found == text)
 }
 
 /// What cargo reads for all kernels' crates. rustc lets a crate use the functions that another one has made

@@ -184,7 +184,9 @@ fn a_changed_input_is_a_step_to_do() {
     ];
     for (input, expected) in inputs {
         machine.done();
-        machine.write(input, "changed");
+        let path = machine.root.join(input);
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        machine.write(input, &format!("{before}# changed\n"));
         assert_done(&machine, &machine.setup());
         assert_eq!(machine.done(), expected, "{input}");
     }
@@ -468,6 +470,9 @@ fn libtorch_of_ones_own_is_used_or_refused() {
     assert_refused(&setup(), &["libtorch 2.12.0", "2.13.0"]);
     machine.write("own/build-version", "2.13.0+cpu");
     machine.write("own/version.py", "2.13.0");
+    assert_refused(&setup(), &["libtorch_cpu", "is missing", "unset LIBTORCH"]);
+    let library = format!("own/lib/libtorch_cpu{}", std::env::consts::DLL_SUFFIX);
+    machine.write(&library, "whole");
     assert_done(&machine, &setup());
     assert_eq!(
         machine.done(),
@@ -501,6 +506,177 @@ fn the_path_that_cargo_sets_is_not_taken_for_ones_own() {
     assert!(machine.done().contains(&"pip torch-small".to_owned()));
 }
 
+/// Damages one thing by hand, after set-up: doctor names it, and the next set-up mends it and no more.
+#[test]
+fn what_was_damaged_is_found_and_mended() {
+    const PACKAGES: &str = ".venv/lib/python3/site-packages";
+    let packages = |path: &str| format!("{PACKAGES}/{path}");
+    let cases: [(String, &str, &[&str]); 13] = [
+        (packages("pyzmq"), "pyzmq 27.1.0: ", &["pip jupyter"]),
+        (
+            packages("jupyterlab/version.py"),
+            "jupyterlab 4.6.6: ",
+            &["pip jupyter"],
+        ),
+        (
+            packages("pyzmq-27.1.0.dist-info"),
+            "pyzmq 27.1.0: ",
+            &["pip jupyter"],
+        ),
+        (
+            ".venv/bin/jupyterlab".to_owned(),
+            "bin/jupyterlab is missing",
+            &["pip jupyter"],
+        ),
+        (
+            packages("torch/lib/libtorch_cpu.so"),
+            "torch 2.13.0: ",
+            &["pip torch-small"],
+        ),
+        (packages("torch"), "not installed", &["pip torch-small"]),
+        (
+            ".venv/bin/evcxr_jupyter".to_owned(),
+            "evcxr_jupyter is missing",
+            &["cargo install"],
+        ),
+        (
+            ".venv/bin/evcxr-prewarm".to_owned(),
+            "evcxr-prewarm is missing",
+            &["cargo build"],
+        ),
+        (
+            ".venv/share/jupyter/kernels/rust".to_owned(),
+            "kernelspec",
+            &[],
+        ),
+        ("target/kernel/bin/rustc".to_owned(), "kernelspec", &[]),
+        ("target/kernel/settings.json".to_owned(), "kernelspec", &[]),
+        (
+            "target/kernel/template/Cargo.lock.crate".to_owned(),
+            "Cargo.lock.crate is missing",
+            &["template"],
+        ),
+        (
+            "target/kernel/template/target".to_owned(),
+            "template/target is missing",
+            &["template"],
+        ),
+    ];
+    let machine = Machine::new();
+    machine.write_data();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    for (path, words, steps) in &cases {
+        let damaged = machine.root.join(path);
+        if damaged.is_dir() {
+            fs::remove_dir_all(&damaged).unwrap();
+        } else {
+            fs::remove_file(&damaged).unwrap();
+        }
+        assert_is_mended(&machine, path, words, steps);
+    }
+    for (path, words, steps) in cases {
+        let damaged = machine.root.join(&path);
+        if damaged.is_file() && !path.ends_with(".json") && !path.contains("kernel/bin") {
+            let whole = fs::read(&damaged).unwrap();
+            // Of programs in bin it is only seen that they are not empty.
+            let left = if path == ".venv/bin/jupyterlab" {
+                0
+            } else {
+                whole.len() - 1
+            };
+            fs::write(&damaged, &whole[..left]).unwrap();
+            let words = words.replace("is missing", "");
+            assert_is_mended(&machine, &path, words.trim(), steps);
+        }
+    }
+}
+
+fn assert_is_mended(machine: &Machine, path: &str, words: &str, steps: &[&str]) {
+    let doctor = machine.xtask(&["doctor"]).output().unwrap();
+    let said = stdout(&doctor);
+    assert!(!doctor.status.success(), "{path}: {said}");
+    let lines: Vec<_> = said.lines().filter(|line| line.contains(words)).collect();
+    let is_told = |line: &&str| line.contains("MISSING") && line.contains("cargo xtask setup");
+    assert!(lines.iter().any(is_told), "{path}: {said}");
+    assert!(said.contains("not tried"), "{path}: {said}");
+    assert_done(machine, &machine.setup());
+    assert_eq!(machine.done(), steps, "{path}");
+    let doctor = machine.xtask(&["doctor"]).output().unwrap();
+    assert!(doctor.status.success(), "{path}: {}", stdout(&doctor));
+}
+
+#[test]
+fn only_the_damaged_package_is_installed_again() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    let packages = ".venv/lib/python3/site-packages";
+    let other = format!("{packages}/jupyterlab/lib/libjupyterlab_cpu.so");
+    // As long as the one that was installed.
+    machine.write(&other, "other\n");
+    fs::remove_dir_all(machine.root.join(packages).join("pyzmq")).unwrap();
+    let output = machine.setup();
+    assert_done(&machine, &output);
+    let said = stdout(&output);
+    assert!(
+        said.contains("downloading again what is damaged: pyzmq 27.1.0"),
+        "{said}"
+    );
+    let kept = fs::read_to_string(machine.root.join(other)).unwrap();
+    assert_eq!(kept, "other\n");
+}
+
+#[test]
+fn a_repair_without_network_is_taken_up_again() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    let library = ".venv/lib/python3/site-packages/torch/lib/libtorch_cpu.so";
+    fs::remove_file(machine.root.join(library)).unwrap();
+    let mut setup = machine.xtask(&["setup"]);
+    let output = setup.env("FAKE_NO_NETWORK", "1").output().unwrap();
+    assert_refused(&output, &["libtorch", "registry cannot be reached"]);
+    machine.done();
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["pip torch-small"]);
+}
+
+/// It has noted the version only.
+#[test]
+fn an_evcxr_of_an_earlier_setup_is_kept_if_it_runs() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    machine.write(".venv/gasshuku/evcxr", "0.22.0");
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), Vec::<String>::new());
+    machine.write(".venv/gasshuku/evcxr", "0.22.0");
+    machine.write(".venv/bin/evcxr_jupyter", "#!/bin/sh\nexit 1\n");
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["cargo install"]);
+}
+
+#[test]
+fn doctor_tells_that_a_kernel_does_not_answer() {
+    let machine = Machine::new();
+    machine.write_data();
+    assert_done(&machine, &machine.setup());
+    let doctor = machine.xtask(&["doctor"]).output().unwrap();
+    assert!(doctor.status.success());
+    let said = stdout(&doctor);
+    assert!(
+        said.contains("a cell            a kernel answered a cell 3.9 s"),
+        "{said}"
+    );
+    let mut doctor = machine.xtask(&["doctor"]);
+    let doctor = doctor.env("FAKE_TRY_FAILS", "no answer").output().unwrap();
+    assert!(!doctor.status.success());
+    let said = stdout(&doctor);
+    assert!(
+        said.contains("no answer. Run `cargo xtask setup`"),
+        "{said}"
+    );
+}
+
 #[test]
 fn doctor_says_what_to_do() {
     let machine = Machine::new();
@@ -513,14 +689,7 @@ fn doctor_says_what_to_do() {
         "doctor changes nothing"
     );
     assert_done(&machine, &machine.setup());
-    for name in [
-        "train-images-idx3",
-        "train-labels-idx1",
-        "t10k-images-idx3",
-        "t10k-labels-idx1",
-    ] {
-        machine.write(&format!("data/fashion-mnist/{name}-ubyte.gz"), "");
-    }
+    machine.write_data();
     let after = machine.xtask(&["doctor"]).output().unwrap();
     assert!(after.status.success(), "{}", stdout(&after));
     machine.remove_program("c++");

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{LIBTORCH, packages, venv};
+use super::installed::{Condition, Packages, is_library};
+use super::{LIBTORCH, venv};
 use crate::process::{self, Watch};
-use crate::stamp::{self, Stamp};
 use crate::workshop::Workshop;
 
 /// The version that tch 0.26 is made for.
@@ -80,6 +80,14 @@ pub(crate) fn choose(workshop: &Workshop) -> Result<Source> {
                 ))
             );
         }
+        let library = own.join(format!("lib/libtorch_cpu{}", env::consts::DLL_SUFFIX));
+        if !library.exists() {
+            bail!(
+                "LIBTORCH names {}, and {} is missing: unset LIBTORCH, and set-up installs it",
+                own.display(),
+                library.display()
+            );
+        }
         return Ok(Source::Own(own));
     }
     let flavour = match env::var("GASSHUKU_TORCH").unwrap_or_default().as_str() {
@@ -132,10 +140,18 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Re
             .canonicalize()
             .with_context(|| format!("cannot follow {}", folder.display()))?,
         Source::Wheel(flavour) => {
-            if installed(workshop).is_none_or(|found| found < *flavour) {
+            let (found, condition) = found(workshop);
+            let flavour = found.max(Some(*flavour)).unwrap_or(*flavour);
+            if found != Some(flavour) {
                 LIBTORCH.say(&format!("version {VERSION} {}", flavour.download()));
-                packages::pip(workshop, watch, LIBTORCH, flavour.lock())?;
-                stamp(workshop, *flavour)?.write()?;
+            } else if !condition.is_whole() {
+                LIBTORCH.say(&format!(
+                    "downloading again what is damaged: {condition} ({})",
+                    flavour.download()
+                ));
+            }
+            if found != Some(flavour) || !condition.is_whole() {
+                wheel(workshop, flavour)?.install(workshop, watch, LIBTORCH)?;
                 changed = true;
             }
             venv::probe(workshop)?.site_packages.join("torch")
@@ -148,28 +164,45 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Re
     Ok(changed)
 }
 
-/// What of the wheel is installed, to the end and from the lock file of today.
-pub(crate) fn installed(workshop: &Workshop) -> Option<Flavour> {
-    [Flavour::Cuda, Flavour::Small]
-        .into_iter()
-        .find(|flavour| stamp(workshop, *flavour).is_ok_and(|stamp| stamp.is_fresh()))
+/// What of the wheel was installed, to the end and from the lock file of today, and what has become of it.
+pub(crate) fn found(workshop: &Workshop) -> (Option<Flavour>, Condition) {
+    for flavour in [Flavour::Cuda, Flavour::Small] {
+        let condition = wheel(workshop, flavour).map(|wheel| wheel.condition(workshop));
+        if let Ok(condition @ (Condition::Whole | Condition::Damaged(_))) = condition {
+            return (Some(flavour), condition);
+        }
+    }
+    (None, Condition::NotInstalled)
 }
 
 pub(crate) fn missing_gb(workshop: &Workshop, source: &Source) -> f64 {
-    match source {
-        Source::Wheel(flavour) if installed(workshop).is_none_or(|found| found < *flavour) => {
-            flavour.gb()
-        }
-        _ => 0.0,
+    let Source::Wheel(wanted) = source else {
+        return 0.0;
+    };
+    match found(workshop) {
+        (Some(found), Condition::Whole) if found >= *wanted => 0.0,
+        (found, _) => found.max(Some(*wanted)).map_or(0.0, Flavour::gb),
     }
 }
 
-fn stamp(workshop: &Workshop, flavour: Flavour) -> Result<Stamp> {
-    let lock = stamp::file(&workshop.python_sources().join(flavour.lock()))?;
-    Ok(Stamp::new(
-        workshop.venv_stamp("libtorch"),
-        &[flavour.name(), &lock],
-    ))
+fn wheel(workshop: &Workshop, flavour: Flavour) -> Result<Packages> {
+    let lock = workshop.python_sources().join(flavour.lock());
+    Packages::of(&lock, workshop.venv_stamp("libtorch"), &[flavour.name()])
+}
+
+/// The shared libraries that kernels cannot do without.
+pub(crate) fn libraries(workshop: &Workshop) -> Result<Vec<PathBuf>> {
+    let torch = fs::canonicalize(workshop.libtorch())?;
+    if torch.starts_with(workshop.venv())
+        && let (Some(flavour), _) = found(workshop)
+    {
+        return wheel(workshop, flavour)?.libraries(workshop);
+    }
+    let folder = torch.join("lib");
+    let files =
+        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let paths = files.flatten().map(|file| file.path());
+    Ok(paths.filter(|path| is_library(path)).collect())
 }
 
 fn link(folder: &Path, link: &Path) -> Result<bool> {
