@@ -77,6 +77,9 @@ impl Kernel {
     /// Kernels are not set up, there is no Rust, or no room.
     pub fn start(home: &Home, settings: &Settings, how: &How) -> Result<Self> {
         look_for_damage(home, settings)?;
+        // What is looked at is what is copied.
+        let template = how.directory.is_none().then(|| template::lock_shared(home));
+        let template = template.transpose()?;
         let found = find_toolchain(home, settings);
         let directory = match &how.directory {
             Some(given) => Directory::given(given.clone())?,
@@ -98,6 +101,7 @@ impl Kernel {
         if how.plain {
             template::fill_rest(home, directory.path())?;
         }
+        drop(template);
         // With the crate before its first cell.
         let loaded = state == State::Fresh && how.directory.is_none();
         if loaded {

@@ -168,7 +168,7 @@ fn is_renewed(home: &Home, path: &Path) -> bool {
         return false;
     };
     let renewed = RENEWED.iter().any(|name| within.starts_with(name));
-    renewed || !within.starts_with("target") && within != Path::new(FILES)
+    renewed || !within.starts_with("target")
 }
 
 fn stamps(home: &Home, settings: &Settings, folder: &Path) -> Result<[Stamp; 2]> {
@@ -245,7 +245,8 @@ pub fn fill_rest(home: &Home, here: &Path) -> Result<()> {
     Ok(fs::remove_file(here.join(UNFILLED))?)
 }
 
-fn lock_shared(home: &Home) -> Result<File> {
+/// As long as it is held, nobody replaces the template or takes it away.
+pub(crate) fn lock_shared(home: &Home) -> Result<File> {
     // Network file systems give shared locks on files that are open for reading, and others on
     // files that are open for writing.
     let path = home.template_lock();
@@ -304,14 +305,16 @@ fn replace(home: &Home, building: &Path) -> Result<()> {
     program::remove(&old)
 }
 
-/// Takes the template away, when no kernel is copying it, and what an interrupted build has left.
+/// Takes the template away, when no kernel is copying it, and what an interrupted build has left. `waits`
+/// is called where one is.
 ///
 /// # Errors
 ///
 /// They cannot be removed.
-pub fn remove(home: &Home) -> Result<()> {
+pub fn remove(home: &Home, waits: &dyn Fn()) -> Result<()> {
+    fs::create_dir_all(home.path())?;
     let lock = File::create(home.template_lock())?;
-    lock.lock().context("cannot lock the kernels' template")?;
+    directory::lock_patiently(&lock, waits).context("cannot lock the kernels' template")?;
     for path in [home.template(), home.building(), old(home)] {
         program::remove(&path)?;
     }
@@ -411,7 +414,8 @@ mod tests {
 
     #[test]
     fn what_the_crates_compilation_renews_costs_no_other_crate() {
-        for path in [note::LOCK, "target/library", "target/notes/1"] {
+        // Earlier set-ups have made no list.
+        for path in [note::LOCK, "target/library", "target/notes/1", FILES] {
             let machine = Machine::new();
             machine.remove(path);
             assert_eq!(machine.state(), State::Damaged, "{path}");
@@ -426,7 +430,6 @@ mod tests {
         for (path, words) in [
             ("target", "template/target is missing"),
             ("target/debug/deps", "deps is missing"),
-            (FILES, "files is missing"),
         ] {
             let machine = Machine::new();
             machine.remove(path);

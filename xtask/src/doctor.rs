@@ -10,7 +10,7 @@ use evcxr_prewarm::{analyzer, inventory, spare_offers, start, toolchain};
 use crate::process;
 use crate::setup::installed::Condition;
 use crate::setup::libtorch::{self, Flavour, Source};
-use crate::setup::{evcxr, kernelspec, launcher, packages, requirements, template, venv};
+use crate::setup::{evcxr, gpu, kernelspec, launcher, packages, requirements, template, venv};
 use crate::workshop::Workshop;
 
 const SETUP: &str = "run `cargo xtask setup`";
@@ -176,15 +176,18 @@ fn libtorch(workshop: &Workshop) -> Result<String> {
 fn gpu() -> Result<String> {
     /// The first that CUDA 13 runs with.
     const DRIVER: u32 = 580;
-    let Some(gpu) = libtorch::gpu() else {
-        return Ok("none".to_owned());
+    let Some(gpu) = gpu::find() else {
+        return Ok("none that libtorch could use (NVIDIA)".to_owned());
     };
+    if let Some(why) = gpu.is_too_old() {
+        bail!("{why}");
+    }
+    let gpu = gpu.name;
     let query = ["--query-gpu=driver_version", "--format=csv,noheader"];
-    let answer = process::ask(Command::new("nvidia-smi").args(query))?;
-    let Some(answer) = answer.filter(|answer| answer.success) else {
+    let Some(answer) = gpu::ask(&query) else {
         bail!("{gpu}, but its driver does not answer: does `nvidia-smi` work?");
     };
-    let driver = answer.stdout.lines().next().unwrap_or_default().trim();
+    let driver = answer.lines().next().unwrap_or_default().trim();
     let major = driver
         .split('.')
         .next()
@@ -207,8 +210,13 @@ fn cuda(workshop: &Workshop) -> Result<String> {
     }
     let own = matches!(libtorch::choose(workshop), Ok(Source::Own(_)));
     if !own && libtorch::found(workshop).0 == Some(Flavour::Small) {
-        if let Some(gpu) = libtorch::gpu() {
-            bail!("not installed, and there is {gpu}: unset GASSHUKU_TORCH and {SETUP}");
+        if let Some(gpu) = gpu::find()
+            && gpu.is_too_old().is_none()
+        {
+            bail!(
+                "not installed, and there is {}: unset GASSHUKU_TORCH and {SETUP}",
+                gpu.name
+            );
         }
         return Ok("CPU libtorch, and no GPU that would want another".to_owned());
     }

@@ -208,6 +208,22 @@ fn cuda_is_added_and_never_taken_back() {
     assert_eq!(machine.done(), Vec::<String>::new());
 }
 
+/// A driver's program that lists one GPU, and answers the questions about it.
+fn with_gpu(machine: &Machine, name: &str, capability: &str, driver: &str) {
+    let script = format!(
+        "#!/bin/sh\ncase $1 in\n-L) echo 'GPU 0: {name} (UUID: GPU-1)' ;;\n\
+         *compute_cap) {capability} ;;\n*driver_version) {driver} ;;\nesac\n"
+    );
+    program(machine, "nvidia-smi", &script);
+}
+
+fn program(machine: &Machine, name: &str, script: &str) {
+    let path = machine.bin.join(name);
+    fs::write(&path, script).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&path, mode).unwrap();
+}
+
 #[test]
 fn doctor_tells_a_good_driver_from_an_old_one_and_a_silent_one() {
     for (driver, expected) in [
@@ -222,32 +238,69 @@ fn doctor_tells_a_good_driver_from_an_old_one_and_a_silent_one() {
         ("exit 9", "its driver does not answer"),
     ] {
         let machine = Machine::new();
-        let smi = machine.bin.join("nvidia-smi");
-        let list = "echo 'GPU 0: NVIDIA H100 (UUID: GPU-1)'";
-        let script = format!("#!/bin/sh\n[ \"$1\" = -L ] && {{ {list}; exit; }}\n{driver}\n");
-        fs::write(&smi, script).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&smi, mode).unwrap();
+        with_gpu(&machine, "NVIDIA H100", "echo 9.0", driver);
         let output = machine.xtask(&["doctor"]).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains(expected), "{said}");
     }
 }
 
+/// What libtorch is installed on a machine that nobody has said anything of.
+fn of_its_own_choice(machine: &Machine) -> (String, String) {
+    let mut setup = machine.xtask(&["setup"]);
+    let output = setup.env_remove("GASSHUKU_TORCH").output().unwrap();
+    assert_done(machine, &output);
+    let done = machine.done();
+    let pip = done.iter().find(|line| line.starts_with("pip torch"));
+    (pip.unwrap().clone(), stdout(&output))
+}
+
 #[test]
 fn a_gpu_asks_for_cuda() {
+    // A driver of some years ago does not tell the capability.
+    for capability in ["echo 7.5", "echo 9.0", "exit 2"] {
+        let machine = Machine::new();
+        with_gpu(&machine, "NVIDIA H200", capability, "echo 580.65.06");
+        assert_eq!(
+            of_its_own_choice(&machine).0,
+            "pip torch-cuda",
+            "{capability}"
+        );
+    }
+}
+
+#[test]
+fn too_old_a_gpu_is_told_and_asks_for_no_cuda() {
     let machine = Machine::new();
-    let smi = machine.bin.join("nvidia-smi");
-    fs::write(&smi, "#!/bin/sh\necho 'GPU 0: NVIDIA H200 (UUID: GPU-1)'\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&smi, mode).unwrap();
-    let output = machine
-        .xtask(&["setup"])
-        .env_remove("GASSHUKU_TORCH")
-        .output()
-        .unwrap();
-    assert_done(&machine, &output);
-    assert!(machine.done().contains(&"pip torch-cuda".to_owned()));
+    with_gpu(
+        &machine,
+        "Tesla P100-PCIE-16GB",
+        "echo 6.0",
+        "echo 580.65.06",
+    );
+    let (pip, said) = of_its_own_choice(&machine);
+    assert_eq!(pip, "pip torch-small");
+    let words =
+        "Tesla P100-PCIE-16GB has compute capability 6.0, and this libtorch computes on 7.5";
+    assert!(said.contains(words), "{said}");
+    let doctor = machine.xtask(&["doctor"]).output().unwrap();
+    let said = stdout(&doctor);
+    assert!(
+        said.contains(&format!("note     GPU               GPU 0: {words}")),
+        "{said}"
+    );
+}
+
+/// As in WSL beside a card of another maker, where Windows has once had NVIDIA's driver.
+#[test]
+fn a_driver_without_a_gpu_asks_for_no_cuda() {
+    let machine = Machine::new();
+    program(
+        &machine,
+        "nvidia-smi",
+        "#!/bin/sh\necho 'No devices were found'\nexit 6\n",
+    );
+    assert_eq!(of_its_own_choice(&machine).0, "pip torch-small");
 }
 
 #[test]
@@ -696,6 +749,43 @@ fn doctor_says_what_to_do() {
     let without = machine.xtask(&["doctor"]).output().unwrap();
     assert!(!without.status.success());
     assert!(stdout(&without).contains("no C++ compiler"));
+}
+
+/// Cleans while a lock is held, and lets it go when it is said that it is waited for.
+fn clean_waits_for(lock: &str, is_shared: bool, words: &str) {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    let path = machine.root.join(lock);
+    // Shared locks are taken on files that are open for reading.
+    let lock = if is_shared {
+        let lock = fs::File::open(&path).unwrap();
+        lock.lock_shared().unwrap();
+        lock
+    } else {
+        let lock = fs::File::create(&path).unwrap();
+        lock.lock().unwrap();
+        lock
+    };
+    let said = machine.root.join("said");
+    let mut clean = machine.xtask(&["clean"]);
+    let mut clean = clean
+        .stdout(fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    until("it says that it waits", || {
+        fs::read_to_string(&said).unwrap().contains(words)
+    });
+    let template = machine.root.join("target/kernel/template");
+    assert!(template.exists());
+    lock.unlock().unwrap();
+    assert!(clean.wait().unwrap().success());
+    assert!(!template.exists());
+}
+
+#[test]
+fn clean_waits_for_set_up_and_for_kernels_that_start() {
+    clean_waits_for("target/setup.lock", false, "another set-up is at work");
+    clean_waits_for("target/kernel/template.lock", true, "a kernel is starting");
 }
 
 #[test]

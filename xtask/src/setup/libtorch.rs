@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::installed::{Condition, Packages, is_library};
-use super::{LIBTORCH, venv};
+use super::{LIBTORCH, gpu, venv};
 use crate::process::{self, Watch};
 use crate::workshop::Workshop;
 
@@ -91,7 +91,7 @@ pub(crate) fn choose(workshop: &Workshop) -> Result<Source> {
         return Ok(Source::Own(own));
     }
     let flavour = match env::var("GASSHUKU_TORCH").unwrap_or_default().as_str() {
-        "" if gpu().is_some() => Flavour::Cuda,
+        "" if gpu::find().is_some_and(|gpu| gpu.is_too_old().is_none()) => Flavour::Cuda,
         "" | "cpu" => Flavour::Small,
         "cuda" if cfg!(target_os = "macos") => {
             bail!("GASSHUKU_TORCH is cuda, and there is no CUDA on macOS: unset GASSHUKU_TORCH")
@@ -112,26 +112,6 @@ fn own(workshop: &Workshop) -> Option<PathBuf> {
     (!is_ours).then_some(named)
 }
 
-/// The driver's word on an NVIDIA GPU, without touching CUDA.
-pub(crate) fn gpu() -> Option<String> {
-    if cfg!(target_os = "macos") {
-        return None;
-    }
-    let listed = process::ask(Command::new("nvidia-smi").arg("-L"))
-        .ok()
-        .flatten();
-    if let Some(answer) = listed
-        && answer.success
-        && let Some(line) = answer.stdout.lines().find(|line| line.starts_with("GPU "))
-    {
-        return Some(line.split(" (UUID").next().unwrap_or(line).to_owned());
-    }
-    ["/proc/driver/nvidia/version", "/dev/nvidia0"]
-        .iter()
-        .find(|sign| Path::new(sign).exists())
-        .map(|sign| format!("an NVIDIA GPU ({sign})"))
-}
-
 /// Installs the wheel where it is wanted, and lets target/libtorch lead to libtorch.
 pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Result<bool> {
     let mut changed = false;
@@ -144,6 +124,9 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Re
             let flavour = found.max(Some(*flavour)).unwrap_or(*flavour);
             if found != Some(flavour) {
                 LIBTORCH.say(&format!("version {VERSION} {}", flavour.download()));
+                if let Some(why) = gpu::find().and_then(|gpu| gpu.is_too_old()) {
+                    LIBTORCH.say(&why);
+                }
             } else if !condition.is_whole() {
                 LIBTORCH.say(&format!(
                     "downloading again what is damaged: {condition} ({})",
