@@ -203,5 +203,9 @@ fn path_with(ours: &Path) -> Result<OsString> {
 }
 
 fn behind(name: &str, ours: &Path) -> Result<PathBuf> {
-    on_path_without(name, ours).with_context(|| format!("no {name} is on PATH"))
+    on_path_without(name, ours).with_context(|| {
+        format!(
+            "no {name} is on PATH: install Rust from https://rustup.rs, then start Jupyter from a new terminal"
+        )
+    })
 }

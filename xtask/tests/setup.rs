@@ -680,6 +680,17 @@ fn only_the_damaged_package_is_installed_again() {
 }
 
 #[test]
+fn pip_is_put_back_where_it_has_gone() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    machine.write(".venv/no-pip", "");
+    fs::remove_dir_all(machine.root.join(".venv/lib/python3/site-packages/pyzmq")).unwrap();
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["ensurepip", "pip jupyter"]);
+}
+
+#[test]
 fn a_repair_without_network_is_taken_up_again() {
     let machine = Machine::new();
     assert_done(&machine, &machine.setup());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use evcxr_prewarm::program::Answer;
 
 use super::installed::{Condition, Packages};
 use super::{PACKAGES, requirements, venv};
@@ -51,12 +52,24 @@ fn packages(workshop: &Workshop) -> Result<Packages> {
 
 /// Installs what a lock file names, and nothing else, into .venv.
 pub(crate) fn pip(workshop: &Workshop, watch: &Watch, step: Step, lock: &Path) -> Result<()> {
+    provide_pip(workshop)?;
     let downloads = Downloads::below(&workshop.scratch())?;
     let mut command = downloads.pip(workshop.python(), lock);
     watch.run(step, &mut command, &|output| {
         progress(output, &downloads.temporary)
     })?;
     downloads.remove()
+}
+
+/// Python brings a pip along: it is put back where .venv's has gone.
+fn provide_pip(workshop: &Workshop) -> Result<()> {
+    let run = |words: &[&str]| process::ask(workshop.python().args(words));
+    let works = |answer: Option<Answer>| answer.is_some_and(|answer| answer.success);
+    if !works(run(&["-m", "pip", "--version"])?) {
+        PACKAGES.say("putting pip back");
+        run(&["-m", "ensurepip", "--upgrade"])?;
+    }
+    Ok(())
 }
 
 /// The Python of a virtual environment in a folder's `venv`, made if need be from a lock file that the
