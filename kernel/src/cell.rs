@@ -197,7 +197,7 @@ fn ask_cargo(mut cargo: Command) -> Result<ExitCode> {
     for line in text.lines() {
         writeln!(stdout, "{}", with_known_path(line)?)?;
     }
-    Ok(code(output.status))
+    Ok(ExitCode::from(code(output.status)))
 }
 
 fn with_known_path(line: &str) -> Result<String> {
@@ -247,7 +247,7 @@ pub(crate) fn answer(
         note.write(&answer)?;
     }
     answer.give()?;
-    Ok(code(output.status))
+    Ok(ExitCode::from(code(output.status)))
 }
 
 impl Answer {
@@ -259,10 +259,9 @@ impl Answer {
 }
 
 /// As a shell has it: 128 and the signal's number where a signal has ended the program.
-pub(crate) fn code(status: ExitStatus) -> ExitCode {
+pub(crate) fn code(status: ExitStatus) -> u8 {
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
-    let code = code.and_then(|code| u8::try_from(code).ok());
-    code.map_or(ExitCode::FAILURE, ExitCode::from)
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 /// Stands between cargo and rustc, and writes down the call that compiles the cell.

@@ -23,19 +23,11 @@ impl Directory {
     pub fn take(home: &Home) -> Result<Self> {
         let running = home.running();
         let gone = home.path().join("gone");
+        // Between its making and its locking, a directory looks like one whose kernel is gone.
+        let making = lock_making(home)?;
         fs::create_dir_all(&running)
             .and_then(|()| fs::create_dir_all(&gone))
             .with_context(|| format!("cannot write to {}", running.display()))?;
-        // Between its making and its locking, a directory looks like one whose kernel is gone.
-        let making = File::create(home.path().join("making")).with_context(|| {
-            format!(
-                "cannot write to {}: is it somebody else's?",
-                home.path().display()
-            )
-        })?;
-        making
-            .lock()
-            .context("cannot lock the kernels' directory")?;
         set_aside(&running, &gone)?;
         let path = new(&running)?;
         let lock = File::create(path.join(LOCK))?;
@@ -64,6 +56,28 @@ impl Directory {
     pub fn into_lock(self) -> File {
         self.lock
     }
+}
+
+fn lock_making(home: &Home) -> Result<File> {
+    let lock = fs::create_dir_all(home.path())
+        .and_then(|()| File::create(home.path().join("making")))
+        .with_context(|| {
+            format!(
+                "cannot write to {}: is it somebody else's?",
+                home.path().display()
+            )
+        })?;
+    lock.lock().context("cannot lock the kernels' directory")?;
+    Ok(lock)
+}
+
+/// Locks a file; `waits` is called where somebody else holds it.
+pub(crate) fn lock_patiently(lock: &File, waits: &dyn Fn()) -> std::io::Result<()> {
+    if lock.try_lock().is_err() {
+        waits();
+        lock.lock()?;
+    }
+    Ok(())
 }
 
 fn new(running: &Path) -> Result<PathBuf> {
@@ -114,9 +128,12 @@ fn clear(gone: &Path) {
 
 /// Waits until nobody holds the directory, and removes it.
 pub fn remove_when_free(path: &Path) -> Result<()> {
+    remove_patiently(path, &|| {})
+}
+
+fn remove_patiently(path: &Path, waits: &dyn Fn()) -> Result<()> {
     if let Ok(lock) = open_lock(path) {
-        lock.lock()
-            .with_context(|| format!("cannot lock {}", path.display()))?;
+        lock_patiently(&lock, waits).with_context(|| format!("cannot lock {}", path.display()))?;
     }
     remove(path)
 }
@@ -128,13 +145,22 @@ pub fn clear_all(home: &Home) -> Result<usize> {
         return Ok(0);
     }
     fs::create_dir_all(&gone)?;
-    let making = File::create(home.path().join("making"))?;
-    making
-        .lock()
-        .context("cannot lock the kernels' directory")?;
+    let _making = lock_making(home)?;
     set_aside(&running, &gone)?;
     clear(&gone);
     Ok(fs::read_dir(&running)?.count())
+}
+
+/// Removes the home, if no kernel is at work; a kernel that starts meanwhile waits, and finds that
+/// kernels are not set up. For `clean`.
+pub fn remove_home(home: &Home) -> Result<bool> {
+    let _making = lock_making(home)?;
+    let running = fs::read_dir(home.running()).into_iter().flatten().flatten();
+    let is_free = running.into_iter().all(|entry| !is_taken(&entry.path()));
+    if is_free {
+        remove(home.path())?;
+    }
+    Ok(is_free)
 }
 
 #[cfg(test)]
@@ -179,11 +205,26 @@ mod tests {
         let path = directory.path().to_owned();
         let lock = directory.into_lock();
         let watched = path.clone();
-        let remover = std::thread::spawn(move || remove_when_free(&watched));
-        assert!(is_taken(&path));
+        let (waits, waiting) = std::sync::mpsc::channel();
+        let remover =
+            std::thread::spawn(move || remove_patiently(&watched, &|| waits.send(()).unwrap()));
+        waiting.recv().expect("nobody was waited for");
         assert!(path.exists());
         drop(lock);
         remover.join().unwrap().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_home_stays_as_long_as_a_kernel_is_at_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(&folder.path().join("home"));
+        let directory = Directory::take(&home).unwrap();
+        assert!(!remove_home(&home).unwrap());
+        assert!(directory.path().exists());
+        drop(directory);
+        assert!(remove_home(&home).unwrap());
+        assert!(!home.path().exists());
+        assert!(Directory::take(&home).unwrap().path().exists());
     }
 }

@@ -2,17 +2,18 @@
 //! is started now.
 
 use std::fs;
+use std::future;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jupyter_zmq_client::ConnectionInfo;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task;
 
 use crate::cell;
-use crate::front::{self, Back, Options};
+use crate::front::{self, Back, Ended, Options};
 use crate::settings::{Home, Settings};
 use crate::spare;
 use crate::start::{self, How, Kernel};
@@ -50,7 +51,7 @@ fn plain(home: &Home, settings: &Settings, connection_file: &Path) -> Result<Exi
         ..How::default()
     };
     let mut kernel = Kernel::start(home, settings, &how)?;
-    Ok(cell::code(kernel.wait()?))
+    Ok(ExitCode::from(cell::code(kernel.wait()?)))
 }
 
 async fn with_front(home: &Home, settings: &Settings, connection_file: &Path) -> Result<ExitCode> {
@@ -60,41 +61,45 @@ async fn with_front(home: &Home, settings: &Settings, connection_file: &Path) ->
         .with_context(|| format!("{} is no connection file", connection_file.display()))?;
     let options = Options {
         message_end: settings.notebook.message_end.clone(),
+        advice: settings.advice.clone(),
     };
-    let (back, mut ended) = behind(home, settings);
-    tokio::select! {
-        served = front::serve(connection, back, options) => {
-            // The kernel's end removes its folder for the front, which otherwise only the guard does,
-            // if it lives.
-            if !ended.is_terminated() {
-                let _ = tokio::time::timeout(END_OF_KERNEL, &mut ended).await;
-            }
-            served.map(|()| ExitCode::SUCCESS)
-        }
-        Ok(code) = &mut ended => Ok(code),
+    let (back, ended) = behind(home, settings);
+    let served = front::serve(connection, back, end(ended.clone()), options).await?;
+    if let Some(ended) = served {
+        return Ok(ExitCode::from(ended.code));
     }
+    // The kernel's end removes its folder for the front, which otherwise only the guard does, if it
+    // lives. There may have been no kernel.
+    if ended.has_changed().is_ok() {
+        let _ = tokio::time::timeout(END_OF_KERNEL, end(ended)).await;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// A kernel for the front: its connection, once it is known, and its exit status.
+/// A kernel for the front: its connection, once it is known, and its end.
 fn behind(
     home: &Home,
     settings: &Settings,
 ) -> (
     impl Future<Output = Result<Back>> + Send + 'static,
-    oneshot::Receiver<ExitCode>,
+    watch::Receiver<Option<Ended>>,
 ) {
     let (home, settings) = (home.clone(), settings.clone());
     let (is_started, started) = oneshot::channel();
-    let (has_ended, ended) = oneshot::channel();
+    let (has_ended, ended) = watch::channel(None);
     task::spawn_blocking(move || {
         let kernel = spare::take(&home, &settings)
             .map(Ok)
             .unwrap_or_else(|| own(&home, &settings));
         match kernel {
-            Err(error) => drop(is_started.send(Err(error))),
+            Err(error) => {
+                // For Jupyter's log; the notebook is told by the front.
+                eprintln!("error: {error:#}");
+                let _ = is_started.send(Err(error));
+            }
             Ok((back, wait)) => {
                 let _ = is_started.send(Ok(back));
-                let _ = has_ended.send(wait());
+                has_ended.send_replace(Some(wait()));
             }
         }
     });
@@ -102,18 +107,30 @@ fn behind(
     (back, ended)
 }
 
+/// A kernel's end; never, where there is no kernel.
+async fn end(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
+    let found = ended.wait_for(Option::is_some).await;
+    let found = found.ok().and_then(|ended| *ended);
+    match found {
+        Some(ended) => ended,
+        None => future::pending().await,
+    }
+}
+
 /// What waits for a kernel's end.
-pub(crate) type Wait = Box<dyn FnOnce() -> ExitCode>;
+pub(crate) type Wait = Box<dyn FnOnce() -> Ended>;
 
 fn own(home: &Home, settings: &Settings) -> Result<(Back, Wait)> {
     let channel = front::channel_folder()?;
-    let (kernel, back) = start_behind(home, settings, channel.path())?;
+    let (kernel, mut back) = start_behind(home, settings, channel.path())?;
     if kernel.state() != State::Fresh {
-        say_stale(kernel.state(), settings);
+        back.notice = Some(notice(kernel.state(), settings));
     }
     let wait = move || {
         let (mut kernel, _channel) = (kernel, channel);
-        kernel.wait().map_or(ExitCode::FAILURE, cell::code)
+        Ended {
+            code: kernel.wait().map_or(1, cell::code),
+        }
     };
     Ok((back, Box::new(wait)))
 }
@@ -136,17 +153,20 @@ pub(crate) fn start_behind(
         directory: PathBuf::from(kernel.directory()),
         channel: channel.to_owned(),
         process: Some(kernel.process()),
+        notice: None,
     };
     Ok((kernel, back))
 }
 
-fn say_stale(state: State, settings: &Settings) {
+/// Why a kernel's first cell will take long.
+fn notice(state: State, settings: &Settings) -> String {
     let why = match state {
-        State::Stale => "the notebooks' crate has changed since it was compiled",
-        _ => "the notebooks' crate was compiled with another Rust, or elsewhere",
+        State::Stale => "The notebooks' crate has changed since it was compiled",
+        _ => "The notebooks' crate was compiled with another Rust, or elsewhere",
     };
-    eprintln!(
-        "{why}: this kernel compiles it in its first cell ({} does it for all)",
+    format!(
+        "{why}: this cell compiles it, which takes minutes, and so does the first one of each kernel. To \
+         have it compiled once, {}, then restart the kernel.\n",
         settings.advice
-    );
+    )
 }

@@ -13,6 +13,7 @@ pub mod directory;
 #[cfg(feature = "front")]
 pub mod front;
 pub mod guard;
+pub mod inventory;
 #[cfg(feature = "front")]
 pub mod launch;
 pub mod library;
@@ -29,6 +30,8 @@ pub mod stamp;
 pub mod start;
 pub mod template;
 pub mod toolchain;
+#[cfg(feature = "front")]
+pub mod trial;
 #[cfg(test)]
 #[allow(dead_code, unreachable_pub)] // Cells use all of it.
 mod variable_store;

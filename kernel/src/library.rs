@@ -26,7 +26,7 @@ use crate::program::{self, cannot_start};
 use crate::settings::Home;
 
 /// Below a kernel's directory.
-const FOLDER: &str = "target/library";
+pub(crate) const FOLDER: &str = "target/library";
 const LIBRARY: &str = "libcrates.so";
 /// The archives that are in the library, a line each.
 const ARCHIVES: &str = "archives";

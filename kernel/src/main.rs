@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 use evcxr_prewarm::settings::Home;
 use evcxr_prewarm::toolchain::{self, HOME, RUSTC, real};
-use evcxr_prewarm::{analyzer, cell, guard, launch, library, prepare, spare};
+use evcxr_prewarm::{analyzer, cell, guard, launch, library, prepare, spare, trial};
 
 /// Rust notebook kernels that start from what is compiled.
 #[derive(Parser)]
@@ -41,6 +41,16 @@ enum Task {
     /// Of it, only the comparison
     #[command(hide = true)]
     Compare,
+    /// Starts a kernel as Jupyter does, in the current folder, and has it answer a cell
+    Try {
+        /// The kernel.json by which Jupyter starts it
+        #[arg(long)]
+        kernelspec: PathBuf,
+        /// The last line that the cell shows
+        #[arg(long)]
+        expected: String,
+        cell: String,
+    },
     /// Keeps a kernel ready in the current folder, until its standard input ends
     Spare,
     /// One kernel that is ready
@@ -85,6 +95,11 @@ fn run() -> Result<ExitCode> {
         Task::Prepare => prepare::prepare(&home),
         Task::Compile => prepare::compile(&home),
         Task::Compare => prepare::compare(&home),
+        Task::Try {
+            kernelspec,
+            expected,
+            cell,
+        } => trial::try_kernel(&home, &kernelspec, &cell, &expected),
         Task::Spare => spare::keep(&home),
         Task::SpareKernel => spare::wait(&home),
         Task::Guard {

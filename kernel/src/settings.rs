@@ -32,6 +32,10 @@ pub struct Settings {
     /// them: libraries ask the machine, which may have more than the kernel's quota.
     #[serde(default)]
     pub threads: Vec<String>,
+    /// Files that no kernel can do without, and their bytes as set-up has left them: a kernel looks before it
+    /// starts, and says what is missing.
+    #[serde(default)]
+    pub files: BTreeMap<PathBuf, u64>,
     /// All that makes compiled crates useless when it changes, besides the compiler.
     pub made_by: String,
     /// What the environment variables begin with that users set: `NAME_PLAIN`, `NAME_SPARE`.

@@ -22,7 +22,7 @@ use anyhow::{Context, Result, bail};
 use jupyter_zmq_client::ConnectionInfo;
 use serde::{Deserialize, Serialize};
 
-use crate::front::{self, Back, client::Client};
+use crate::front::{self, Back, Ended, client::Client};
 use crate::launch::{Wait, start_behind};
 use crate::settings::{Home, Settings};
 use crate::spare_offers::Offer;
@@ -114,13 +114,15 @@ fn try_take(home: &Home, settings: &Settings, folder: &Path) -> Result<(Back, Wa
         directory: handed_out.directory,
         channel: handed_out.channel,
         process: handed_out.process,
+        notice: None,
     };
     let wait = move || {
         let mut last = String::new();
         let _ = answers.read_line(&mut last);
         drop(stream);
-        let code = last.trim().parse().ok();
-        code.map_or(ExitCode::FAILURE, |code: u8| ExitCode::from(code))
+        Ended {
+            code: last.trim().parse().unwrap_or(1),
+        }
     };
     Ok((back, Box::new(wait)))
 }

@@ -17,14 +17,14 @@ use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
 use crate::directory::{self, Directory};
 use crate::settings::{Home, Settings};
 use crate::template::State;
 use crate::toolchain::Toolchain;
-use crate::{analyzer, stamp, template};
+use crate::{analyzer, inventory, stamp, template, toolchain};
 
 /// Names the folder of the side channel for the processes below evcxr_jupyter.
 pub const CHANNEL: &str = "EVCXR_FRONT";
@@ -76,6 +76,10 @@ impl Kernel {
     ///
     /// Kernels are not set up, there is no Rust, or no room.
     pub fn start(home: &Home, settings: &Settings, how: &How) -> Result<Self> {
+        look_for_damage(home, settings)?;
+        // What is looked at is what is copied.
+        let template = how.directory.is_none().then(|| template::lock_shared(home));
+        let template = template.transpose()?;
         let found = find_toolchain(home, settings);
         let directory = match &how.directory {
             Some(given) => Directory::given(given.clone())?,
@@ -89,9 +93,15 @@ impl Kernel {
             template::fill(home, settings, directory.path())?;
         }
         let (toolchain, state) = found.join().map_err(|_| anyhow!("rustc was not found"))??;
+        if how.directory.is_none() && state == State::Damaged {
+            let damage = template::damages(home).next();
+            let what = damage.map_or_else(String::new, |damage| damage.to_string());
+            bail!("{}", damaged(&what, settings));
+        }
         if how.plain {
             template::fill_rest(home, directory.path())?;
         }
+        drop(template);
         // With the crate before its first cell.
         let loaded = state == State::Fresh && how.directory.is_none();
         if loaded {
@@ -165,6 +175,26 @@ impl Drop for Kernel {
         let _ = self.evcxr.kill();
         let _ = self.evcxr.wait();
     }
+}
+
+/// Without one of these, a kernel would end without a word, or compile for minutes.
+fn look_for_damage(home: &Home, settings: &Settings) -> Result<()> {
+    let mut files = settings.files.iter();
+    if let Some(damage) = files.find_map(|(path, bytes)| inventory::look(path, Some(*bytes))) {
+        bail!("{}", damaged(&damage.to_string(), settings));
+    }
+    if let Some(program) = toolchain::missing_program(home) {
+        let what = format!("{} is missing", program.display());
+        bail!("{}", damaged(&what, settings));
+    }
+    Ok(())
+}
+
+fn damaged(what: &str, settings: &Settings) -> String {
+    format!(
+        "what kernels need is damaged: {what}. To repair it, {}; then restart the kernel",
+        settings.advice
+    )
 }
 
 /// evcxr hands the path of a cell's library on without quotes: where its directory has a space in its
@@ -321,20 +351,33 @@ pub fn is_cargos_own(name: &str) -> bool {
 ///
 /// The home cannot be written.
 pub fn write_configuration(home: &Home, settings: &Settings) -> Result<bool> {
+    let mut changed = false;
+    for (path, text) in configurations(home, settings) {
+        if !reads(&path, &text) {
+            stamp::replace_file(&path, text.as_bytes())?;
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+/// Whether [`write_configuration`] has nothing to write.
+pub fn is_configured(home: &Home, settings: &Settings) -> bool {
+    let mut files = configurations(home, settings).into_iter();
+    files.all(|(path, text)| reads(&path, &text))
+}
+
+fn configurations(home: &Home, settings: &Settings) -> [(PathBuf, String); 3] {
     let evcxrs = |loaded| {
         let path = home.evcxr_config(loaded).join("evcxr.toml");
         (path, configuration(settings, loaded))
     };
     let cargos = (home.cargo_config(), cargo_configuration(settings));
-    let mut changed = false;
-    for (path, text) in [evcxrs(false), evcxrs(true), cargos] {
-        if fs::read_to_string(&path).is_ok_and(|found| found == text) {
-            continue;
-        }
-        stamp::replace_file(&path, text.as_bytes())?;
-        changed = true;
-    }
-    Ok(changed)
+    [evcxrs(false), evcxrs(true), cargos]
+}
+
+fn reads(path: &Path, text: &str) -> bool {
+    fs::read_to_string(path).is_ok_and(|found| found == text)
 }
 
 /// What cargo reads for all kernels' crates. rustc lets a crate use the functions that another one has made

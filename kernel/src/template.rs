@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cell::Call;
+use crate::inventory::{self, Damage};
 use crate::settings::{Home, Settings};
 use crate::stamp::{self, Stamp};
 use crate::toolchain::Toolchain;
@@ -18,6 +19,12 @@ use crate::{analyzer, content, copy, directory, library, note, program, start};
 pub const MADE_FROM: &str = "made-from";
 const MADE_BY: &str = "made-by";
 const BEGUN_BY: &str = "begun-by";
+
+/// Lists, within the template, its files with their sizes.
+const FILES: &str = "files";
+/// What below the template's `target` is written anew when only the crate is compiled: damages elsewhere
+/// below it mean that all is compiled again, for cargo looks at the times of files, not at their sizes.
+const RENEWED: [&str; 2] = [note::FOLDER, library::FOLDER];
 
 /// Says, within the template, why there is no library for cells.
 pub const NO_LIBRARY: &str = "no-library";
@@ -36,6 +43,8 @@ pub enum State {
     Stale,
     /// There is none, or it was made by another compiler or with other libraries.
     Unusable,
+    /// Files of it are missing or cut short.
+    Damaged,
 }
 
 /// How far a template is being built.
@@ -64,14 +73,23 @@ pub fn begin(home: &Home, settings: &Settings, say: &dyn Fn(&str)) -> Result<Bui
     } else {
         // A kernel that an earlier set-up has left behind is killed by its guard.
         directory::remove_when_free(&building)?;
-        if state == State::Stale {
-            say("compiling the notebooks' crate, which has changed");
+        let damages: Vec<Damage> = damages(home).collect();
+        if let (State::Damaged, Some(damage)) = (state, damages.first()) {
+            say(&format!("repairing what kernels start from: {damage}"));
+        }
+        let crates_are_whole = damages.iter().all(|damage| is_renewed(home, &damage.path));
+        if crates_are_whole && [State::Stale, State::Damaged].contains(&state) {
+            say(if state == State::Stale {
+                "compiling the notebooks' crate, which has changed"
+            } else {
+                "compiling the notebooks' crate"
+            });
             copy::folder(&home.template(), &building)?;
         } else {
             say("compiling what notebooks use");
             fs::create_dir_all(&building)?;
         }
-        for old in [MADE_BY, MADE_FROM, note::FOLDER, NO_LIBRARY] {
+        for old in [MADE_BY, MADE_FROM, FILES, note::FOLDER, NO_LIBRARY] {
             program::remove(&building.join(old))?;
         }
         begun.write()?;
@@ -99,6 +117,7 @@ pub fn finish(home: &Home, settings: &Settings, building: Building) -> Result<()
         fs::write(folder.join(NO_LIBRARY), format!("{error:#}"))?;
     }
     strip(folder)?;
+    inventory::note(folder, &folder.join(FILES), &[FILES, MADE_BY, MADE_FROM])?;
     for stamp in building.stamps {
         stamp.write()?;
     }
@@ -125,11 +144,31 @@ fn make_library(home: &Home, settings: &Settings, folder: &Path) -> Result<()> {
 /// There is no Rust, or the crate cannot be read.
 pub fn state(home: &Home, settings: &Settings) -> Result<State> {
     let [base, sources] = stamps(home, settings, &home.template())?;
-    Ok(match (base.is_fresh(), sources.is_fresh()) {
-        (true, true) => State::Fresh,
-        (true, false) => State::Stale,
-        (false, _) => State::Unusable,
+    if !base.is_fresh() {
+        return Ok(State::Unusable);
+    }
+    Ok(if damages(home).next().is_some() {
+        State::Damaged
+    } else if sources.is_fresh() {
+        State::Fresh
+    } else {
+        State::Stale
     })
+}
+
+/// What is missing of the template, or cut short.
+pub fn damages(home: &Home) -> impl Iterator<Item = Damage> {
+    let template = home.template();
+    inventory::damages(&template, &template.join(FILES))
+}
+
+/// Whether a file of the template is written anew when only the crate is compiled.
+fn is_renewed(home: &Home, path: &Path) -> bool {
+    let Ok(within) = path.strip_prefix(home.template()) else {
+        return false;
+    };
+    let renewed = RENEWED.iter().any(|name| within.starts_with(name));
+    renewed || !within.starts_with("target")
 }
 
 fn stamps(home: &Home, settings: &Settings, folder: &Path) -> Result<[Stamp; 2]> {
@@ -197,12 +236,17 @@ pub fn fill_rest(home: &Home, here: &Path) -> Result<()> {
     let made_from = |folder: &Path| fs::read_to_string(folder.join(MADE_FROM)).unwrap_or_default();
     // Of a template that was made since, cargo would find marks that belong to other files.
     if made_from(here) == made_from(&template) {
+        if let Some(damage) = damages(home).next() {
+            // cargo would compile for minutes.
+            bail!("what kernels start from is damaged: {damage}");
+        }
         copy::missing(&template, here)?;
     }
     Ok(fs::remove_file(here.join(UNFILLED))?)
 }
 
-fn lock_shared(home: &Home) -> Result<File> {
+/// As long as it is held, nobody replaces the template or takes it away.
+pub(crate) fn lock_shared(home: &Home) -> Result<File> {
     // Network file systems give shared locks on files that are open for reading, and others on
     // files that are open for writing.
     let path = home.template_lock();
@@ -261,14 +305,16 @@ fn replace(home: &Home, building: &Path) -> Result<()> {
     program::remove(&old)
 }
 
-/// Takes the template away, when no kernel is copying it, and what an interrupted build has left.
+/// Takes the template away, when no kernel is copying it, and what an interrupted build has left. `waits`
+/// is called where one is.
 ///
 /// # Errors
 ///
 /// They cannot be removed.
-pub fn remove(home: &Home) -> Result<()> {
+pub fn remove(home: &Home, waits: &dyn Fn()) -> Result<()> {
+    fs::create_dir_all(home.path())?;
     let lock = File::create(home.template_lock())?;
-    lock.lock().context("cannot lock the kernels' template")?;
+    directory::lock_patiently(&lock, waits).context("cannot lock the kernels' template")?;
     for path in [home.template(), home.building(), old(home)] {
         program::remove(&path)?;
     }
@@ -285,5 +331,117 @@ fn rename_if_there(from: &Path, to: &Path) -> Result<()> {
             bail!("cannot move {}: {error}", from.display())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CRATE: &str = "target/debug/deps/libtch.rlib";
+
+    struct Machine {
+        _folder: tempfile::TempDir,
+        home: Home,
+        settings: Settings,
+    }
+
+    impl Machine {
+        /// With a template as a set-up would leave it.
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().to_owned();
+            let machine = Self {
+                home: Home::at(&root.join("home")),
+                settings: Settings {
+                    crate_name: "three-lines".to_owned(),
+                    crate_folder: root.join("crate"),
+                    lock_file: root.join("Cargo.lock"),
+                    ..Settings::default()
+                },
+                _folder: folder,
+            };
+            write(&root.join("crate/src/lib.rs"), "fn a() {}");
+            write(&root.join("Cargo.lock"), "a lock file");
+            machine.write(CRATE, "compiled");
+            machine.write("target/library/libcrates.so", "linked");
+            machine.write("target/notes/1", "noted");
+            machine.write(note::LOCK, "a lock file");
+            let template = machine.home.template();
+            inventory::note(&template, &template.join(FILES), &[FILES]).unwrap();
+            for stamp in stamps(&machine.home, &machine.settings, &template).unwrap() {
+                stamp.write().unwrap();
+            }
+            machine
+        }
+
+        fn write(&self, path: &str, contents: &str) {
+            write(&self.home.template().join(path), contents);
+        }
+
+        fn remove(&self, path: &str) {
+            program::remove(&self.home.template().join(path)).unwrap();
+        }
+
+        fn state(&self) -> State {
+            state(&self.home, &self.settings).unwrap()
+        }
+
+        /// Whether the compiled crates are taken over, and what is said.
+        fn begin(&self) -> (bool, String) {
+            let said = std::cell::RefCell::new(String::new());
+            let say = |text: &str| *said.borrow_mut() += text;
+            let building = begin(&self.home, &self.settings, &say).unwrap();
+            (building.folder.join(CRATE).exists(), said.into_inner())
+        }
+    }
+
+    fn write(path: &Path, contents: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, contents).unwrap();
+    }
+
+    #[test]
+    fn a_changed_crate_is_stale_and_another_compiler_unusable() {
+        let machine = Machine::new();
+        assert_eq!(machine.state(), State::Fresh);
+        write(&machine.settings.lock_file, "another");
+        assert_eq!(machine.state(), State::Stale);
+        assert!(machine.begin().0);
+        machine.write(MADE_BY, "rustc 1.0");
+        assert_eq!(machine.state(), State::Unusable);
+    }
+
+    #[test]
+    fn what_the_crates_compilation_renews_costs_no_other_crate() {
+        // Earlier set-ups have made no list.
+        for path in [note::LOCK, "target/library", "target/notes/1", FILES] {
+            let machine = Machine::new();
+            machine.remove(path);
+            assert_eq!(machine.state(), State::Damaged, "{path}");
+            let (crates_are_kept, said) = machine.begin();
+            assert!(crates_are_kept, "{path}");
+            assert!(said.contains(&format!("{path} is missing")), "{said}");
+        }
+    }
+
+    #[test]
+    fn damaged_crates_are_compiled_again() {
+        for (path, words) in [
+            ("target", "template/target is missing"),
+            ("target/debug/deps", "deps is missing"),
+        ] {
+            let machine = Machine::new();
+            machine.remove(path);
+            assert_eq!(machine.state(), State::Damaged, "{path}");
+            let (crates_are_kept, said) = machine.begin();
+            assert!(!crates_are_kept, "{path}");
+            assert!(said.contains(words), "{said}");
+        }
+        let machine = Machine::new();
+        machine.write(CRATE, "comp");
+        let (crates_are_kept, said) = machine.begin();
+        assert!(!crates_are_kept);
+        assert!(said.contains("has 4 bytes instead of 8"), "{said}");
     }
 }

@@ -139,6 +139,12 @@ pub fn write_programs(home: &Home, launcher: &Path) -> Result<bool> {
     Ok(changed)
 }
 
+/// The first of the links that is missing, or leads nowhere.
+pub fn missing_program(home: &Home) -> Option<PathBuf> {
+    let mut programs = NAMES.iter().map(|name| home.programs().join(name));
+    programs.find(|program| !program.exists())
+}
+
 /// Whether this call is of a kernel whose tricks are turned off.
 pub fn is_plain() -> bool {
     env::var_os(PLAIN).is_some()
@@ -197,5 +203,9 @@ fn path_with(ours: &Path) -> Result<OsString> {
 }
 
 fn behind(name: &str, ours: &Path) -> Result<PathBuf> {
-    on_path_without(name, ours).with_context(|| format!("no {name} is on PATH"))
+    on_path_without(name, ours).with_context(|| {
+        format!(
+            "no {name} is on PATH: install Rust from https://rustup.rs, then start Jupyter from a new terminal"
+        )
+    })
 }

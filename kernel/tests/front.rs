@@ -17,11 +17,14 @@ use anyhow::{Result, anyhow};
 use evcxr_prewarm::front::ports::{self, Outlets, Port};
 use evcxr_prewarm::front::session::Event;
 use evcxr_prewarm::front::wire::{Message, header};
-use evcxr_prewarm::front::{Back, LISTENING, Options, back_connection, channel_folder, serve};
+use evcxr_prewarm::front::{
+    Back, Ended, LISTENING, Options, back_connection, channel_folder, serve,
+};
 use jupyter_zmq_client::{ConnectionInfo, create_client_heartbeat_connection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::task::{self, JoinHandle};
 use tokio::time;
 
@@ -39,7 +42,9 @@ struct Stage {
     connection: ConnectionInfo,
     directory: TempDir,
     channel: TempDir,
-    served: JoinHandle<Result<()>>,
+    served: JoinHandle<Result<Option<Ended>>>,
+    /// Ends evcxr.
+    ends: Option<oneshot::Sender<Ended>>,
     number: u64,
 }
 
@@ -79,6 +84,10 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 
 impl Stage {
     async fn new() -> Self {
+        Self::with_notice(None).await
+    }
+
+    async fn with_notice(notice: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let channel = channel_folder().unwrap();
         let (back, _) = back_connection(directory.path()).unwrap();
@@ -88,9 +97,12 @@ impl Stage {
             directory: directory.path().to_owned(),
             channel: channel.path().to_owned(),
             process: None,
+            notice: notice.map(str::to_owned),
         };
         std::fs::create_dir(directory.path().join("src")).unwrap();
-        let (connection, frontend, to_frontend, served) = front(future::ready(Ok(back))).await;
+        let (ends, ended) = oneshot::channel();
+        let (connection, frontend, to_frontend, served) =
+            front(future::ready(Ok(back)), ended).await;
         let stage = Self {
             frontend,
             to_frontend,
@@ -101,6 +113,7 @@ impl Stage {
             directory,
             channel,
             served,
+            ends: Some(ends),
             number: 0,
         };
         stage.listening().await
@@ -268,18 +281,26 @@ impl Stage {
 /// A front, and a frontend for it.
 async fn front(
     back: impl Future<Output = Result<Back>> + Send + 'static,
+    ended: oneshot::Receiver<Ended>,
 ) -> (
     ConnectionInfo,
     Outlets,
     UnboundedReceiver<Event>,
-    JoinHandle<Result<()>>,
+    JoinHandle<Result<Option<Ended>>>,
 ) {
     let folder = tempfile::tempdir().unwrap();
     let (connection, _) = back_connection(folder.path()).unwrap();
     let options = Options {
         message_end: vec!["\nException raised from ".to_owned()],
+        advice: "run set-up".to_owned(),
     };
-    let served = task::spawn(serve(connection.clone(), back, options));
+    let ended = async {
+        match ended.await {
+            Ok(ended) => ended,
+            Err(_) => future::pending().await,
+        }
+    };
+    let served = task::spawn(serve(connection.clone(), back, ended, options));
     let (sender, to_frontend) = unbounded_channel();
     let frontend = ports::connect(&connection, "frontend", &sender)
         .await
@@ -827,36 +848,99 @@ async fn a_shutdown_is_answered_and_handed_on() {
     within(&mut stage.served).await.unwrap().unwrap();
 }
 
+fn request(kind: &str, content: &Value) -> Message {
+    let mut message = Message::new(kind, &json!({}), content);
+    message.header = header(kind, "frontend");
+    message
+}
+
+/// The next reply of that kind.
+async fn replied(to_frontend: &mut UnboundedReceiver<Event>, kind: &str) -> Value {
+    let reply = async {
+        loop {
+            if let Some(Event::FromKernel(_, message)) = to_frontend.recv().await
+                && message.kind() == kind
+            {
+                return message.content();
+            }
+        }
+    };
+    within(reply).await
+}
+
+fn cell() -> Message {
+    request("execute_request", &json!({ "code": "1" }))
+}
+
+async fn shut_down(frontend: &Outlets, served: JoinHandle<Result<Option<Ended>>>) {
+    let end = request("shutdown_request", &json!({ "restart": false }));
+    frontend.send(Port::Control, end);
+    assert_eq!(within(served).await.unwrap().unwrap(), None);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kernel_that_does_not_start_is_told_in_the_cells() {
-    let (fails, failing) = tokio::sync::oneshot::channel::<()>();
+async fn a_kernel_that_does_not_start_is_told_in_all_cells() {
+    let (fails, failing) = oneshot::channel::<()>();
     let back = async {
         let _ = failing.await;
         Err(anyhow!("there is no Rust"))
     };
-    let (_, frontend, mut to_frontend, served) = front(back).await;
-    let mut message = Message::new("execute_request", &json!({}), &json!({ "code": "1" }));
-    message.header = header("execute_request", "frontend");
-    frontend.send(Port::Shell, message);
+    let (_ends, ended) = oneshot::channel();
+    let (_, frontend, mut to_frontend, served) = front(back, ended).await;
+    frontend.send(Port::Shell, cell());
     // Answered in order: when this one is answered, the other one is held.
-    let mut message = Message::new("kernel_info_request", &json!({}), &json!({}));
-    message.header = header("kernel_info_request", "frontend");
-    frontend.send(Port::Shell, message);
-    let mut fails = Some(fails);
-    let reply = async {
-        loop {
-            let Some(Event::FromKernel(Port::Shell, message)) = to_frontend.recv().await else {
-                continue;
-            };
-            match message.kind() {
-                "execute_reply" => return message.content(),
-                _ => drop(fails.take()),
-            }
-        }
-    };
-    let reply = within(reply).await;
-    assert_eq!(reply["status"], "error");
-    assert_eq!(reply["evalue"], "there is no Rust");
-    let error = within(served).await.unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "there is no Rust");
+    frontend.send(Port::Shell, request("kernel_info_request", &json!({})));
+    replied(&mut to_frontend, "kernel_info_reply").await;
+    drop(fails);
+    for _ in 0..3 {
+        let reply = replied(&mut to_frontend, "execute_reply").await;
+        assert_eq!(reply["status"], "error");
+        assert_eq!(reply["evalue"], "there is no Rust");
+        frontend.send(Port::Shell, cell());
+    }
+    assert!(!served.is_finished(), "Jupyter would start it again");
+    shut_down(&frontend, served).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kernel_that_ends_before_it_answers_is_told_in_the_cells() {
+    let (ends, ended) = oneshot::channel();
+    let (_, frontend, mut to_frontend, served) = front(future::pending(), ended).await;
+    frontend.send(Port::Shell, cell());
+    ends.send(Ended { code: 99 }).unwrap();
+    for _ in 0..2 {
+        let reply = replied(&mut to_frontend, "execute_reply").await;
+        let value = reply["evalue"].as_str().unwrap();
+        assert!(value.contains("exit status 99"), "{value}");
+        assert!(value.contains("Run set-up"), "{value}");
+        frontend.send(Port::Shell, cell());
+    }
+    shut_down(&frontend, served).await;
+}
+
+/// Jupyter starts a kernel anew whose process has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_kernel_that_has_answered_is_the_fronts() {
+    let mut stage = Stage::new().await;
+    stage.run_first_cell().await;
+    stage
+        .ends
+        .take()
+        .unwrap()
+        .send(Ended { code: 139 })
+        .unwrap();
+    let ended = within(&mut stage.served).await.unwrap().unwrap();
+    assert_eq!(ended, Some(Ended { code: 139 }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_cell_says_why_it_takes_long_and_no_other() {
+    let mut stage = Stage::with_notice(Some("This cell compiles the crate.\n")).await;
+    for words in ["This cell compiles the crate.\n", ""] {
+        let id = stage.execute("let a = 1;");
+        let request = stage.taken().await;
+        stage.reply(&request, "ok");
+        let cell = stage.outcome(&id).await;
+        assert_eq!(cell.texts("stderr"), words);
+    }
 }

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use evcxr_prewarm::front::client::{Client, Outcome};
 use evcxr_prewarm::template;
 use support::{Machine, stderr, until};
 
@@ -40,9 +41,12 @@ impl Kernel {
         }
     }
 
-    fn stop(&mut self) -> Option<i32> {
+    /// The fake ends before it has answered, and the launcher stays to say so.
+    fn stop(&mut self) {
         fs::write(self.says.with_extension("stop"), "").unwrap();
-        self.launcher.wait().unwrap().code()
+        until("the kernel's process ends", || !is_alive(&self.process));
+        signal("TERM", &self.launcher.id().to_string());
+        self.launcher.wait().unwrap();
     }
 
     fn kill(&mut self) {
@@ -114,7 +118,7 @@ fn two_kernels_have_two_directories_filled_from_the_template() {
         template::fill_rest(&machine.home, &kernel.directory).unwrap();
         assert_eq!(fs::read_to_string(&for_cargo).unwrap(), "for cargo");
     }
-    assert_eq!(first.stop(), Some(7), "the kernel's own exit status");
+    first.stop();
     until("the first directory goes", || !first.directory.exists());
     assert!(second.directory.exists());
     second.stop();
@@ -205,28 +209,96 @@ fn children(parent: u32, without: &str) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn without_a_template_the_kernel_says_what_to_do() {
-    let machine = Machine::new();
-    let connection = connection_file(&machine, "connection");
-    for plain in ["0", "1"] {
-        let mut launcher = machine.launcher(&["kernel"]);
-        let output = launcher
-            .arg(&connection)
-            .env("TEST_PLAIN", plain)
-            .output()
-            .unwrap();
-        assert!(!output.status.success());
-        assert!(
-            stderr(&output).contains("run set-up"),
-            "{}",
-            stderr(&output)
-        );
+/// What a frontend is told when it runs a first cell, and then another one.
+fn first_cells(machine: &Machine) -> [Outcome; 2] {
+    let path = connection_file(machine, "first-cells");
+    let text = fs::read_to_string(&path).unwrap();
+    let connection = serde_json::from_str(&text).unwrap();
+    let mut launcher = machine.launcher(&["kernel"]);
+    let mut launcher = launcher.arg(&path).stderr(Stdio::null()).spawn().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let outcomes = runtime.block_on(async {
+        let mut client = Client::connect(&connection).await.unwrap();
+        let outcomes = [
+            client.execute("1").await.unwrap(),
+            client.execute("2").await.unwrap(),
+        ];
+        client.shutdown().await.unwrap();
+        outcomes
+    });
+    runtime.shutdown_background();
+    assert!(launcher.wait().unwrap().success());
+    outcomes
+}
+
+fn assert_says(machine: &Machine, words: &[&str]) {
+    for outcome in first_cells(machine) {
+        let error = outcome.error.unwrap();
+        for word in words {
+            assert!(error.contains(word), "`{word}` is not in: {error}");
+        }
     }
     let running = machine.home.running();
     until("its directory goes", || {
-        fs::read_dir(&running).unwrap().count() == 0
+        fs::read_dir(&running).map_or(0, Iterator::count) == 0
     });
+}
+
+#[test]
+fn without_a_template_the_kernel_says_what_to_do() {
+    let machine = Machine::new();
+    assert_says(&machine, &["not set up", "run set-up"]);
+    let output = machine
+        .launcher(&["kernel", "no-connection-file"])
+        .env("TEST_PLAIN", "1")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(
+        stderr(&output).contains("run set-up"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// As set-up notes them.
+fn with_files(machine: &mut Machine, files: &[&Path]) {
+    let sizes = files
+        .iter()
+        .map(|path| (path.to_path_buf(), fs::metadata(path).unwrap().len()));
+    machine.settings.files = sizes.collect();
+    machine.write_home();
+}
+
+#[test]
+fn a_file_that_was_removed_or_cut_short_is_named_at_once() {
+    let mut machine = machine();
+    let library = machine.write("libtorch_cpu.so", "a library");
+    let fake = support::fakes().join("evcxr_jupyter");
+    with_files(&mut machine, &[&library, &fake]);
+    Kernel::start(&machine, "whole").stop();
+    fs::write(&library, "a lib").unwrap();
+    let cut = "libtorch_cpu.so has 5 bytes instead of 9";
+    assert_says(&machine, &[cut, "run set-up", "restart the kernel"]);
+    fs::remove_file(&library).unwrap();
+    assert_says(&machine, &["libtorch_cpu.so is missing", "run set-up"]);
+}
+
+#[test]
+fn a_missing_program_that_stands_before_another_is_named() {
+    let machine = machine();
+    fs::remove_file(machine.home.programs().join("cargo")).unwrap();
+    assert_says(&machine, &["bin/cargo is missing", "run set-up"]);
+}
+
+#[test]
+fn a_kernel_that_ends_at_once_is_told_in_the_cells() {
+    let mut machine = machine();
+    let ends = machine.write("ends", "#!/bin/sh\nexit 7\n");
+    support::program(&ends, "#!/bin/sh\nexit 7\n");
+    machine.settings.evcxr = ends;
+    machine.write_home();
+    assert_says(&machine, &["exit status 7", "Run set-up"]);
 }
 
 #[test]

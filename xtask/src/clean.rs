@@ -1,6 +1,6 @@
 //! Takes away what is not needed any more.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -20,7 +20,7 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
     let _lock = setup::lock(workshop)?;
     let home = workshop.kernel_home();
     let running = directory::clear_all(&home)?;
-    template::remove(&home)?;
+    template::remove(&home, &|| println!("a kernel is starting; waiting for it"))?;
     let mut paths = vec![workshop.executed()];
     if all {
         paths.extend([
@@ -32,12 +32,19 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
             workshop.target().join("browser"),
         ]);
     }
-    if all && running == 0 {
-        paths.push(workshop.kernel());
-    }
     remove(workshop, &paths)?;
-    if running > 0 {
-        println!("{running} kernels are at work; their directories are left to them");
+    let is_left = if all {
+        let bytes = process::size(home.path());
+        let is_removed = directory::remove_home(&home)?;
+        if is_removed {
+            say_freed(workshop, home.path(), bytes);
+        }
+        !is_removed
+    } else {
+        running > 0
+    };
+    if is_left {
+        println!("kernels are at work; their directories are left to them");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -46,15 +53,19 @@ fn remove(workshop: &Workshop, paths: &[PathBuf]) -> Result<()> {
     for path in paths {
         let bytes = process::size(path);
         process::remove(path)?;
-        if bytes > 0 {
-            println!(
-                "{}: {:.1} MB freed",
-                workshop.relative(path),
-                bytes as f64 / 1e6
-            );
-        }
+        say_freed(workshop, path, bytes);
     }
     Ok(())
+}
+
+fn say_freed(workshop: &Workshop, path: &Path, bytes: u64) {
+    if bytes > 0 {
+        println!(
+            "{}: {:.1} MB freed",
+            workshop.relative(path),
+            bytes as f64 / 1e6
+        );
+    }
 }
 
 fn strip(workshop: &Workshop) -> Result<()> {

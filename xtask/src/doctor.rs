@@ -3,13 +3,14 @@
 use std::fs;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use evcxr_prewarm::template::{NO_LIBRARY, State};
-use evcxr_prewarm::{analyzer, spare_offers, start, toolchain};
+use evcxr_prewarm::{analyzer, inventory, spare_offers, start, toolchain};
 
 use crate::process;
+use crate::setup::installed::Condition;
 use crate::setup::libtorch::{self, Flavour, Source};
-use crate::setup::{evcxr, kernelspec, packages, requirements, template, venv};
+use crate::setup::{evcxr, gpu, kernelspec, launcher, packages, requirements, template, venv};
 use crate::workshop::Workshop;
 
 const SETUP: &str = "run `cargo xtask setup`";
@@ -23,9 +24,25 @@ struct Finding {
     needed: bool,
 }
 
+impl Finding {
+    fn is_good(&self) -> bool {
+        self.state.is_ok() || !self.needed
+    }
+}
+
 /// Prints the table. It succeeds where `lab` would find everything done.
 pub(crate) fn doctor(workshop: &Workshop) -> Result<ExitCode> {
-    let findings = findings(workshop);
+    let mut findings = findings(workshop);
+    let works = findings.iter().all(Finding::is_good);
+    findings.push(Finding {
+        name: "a cell",
+        state: if works {
+            a_cell(workshop)
+        } else {
+            Err(anyhow!("not tried, for something above is missing"))
+        },
+        needed: works,
+    });
     for finding in &findings {
         let (mark, text) = match &finding.state {
             Ok(text) => ("ok     ", text.clone()),
@@ -34,10 +51,7 @@ pub(crate) fn doctor(workshop: &Workshop) -> Result<ExitCode> {
         };
         println!("{mark}  {:<17} {text}", finding.name);
     }
-    let works = findings
-        .iter()
-        .all(|finding| finding.state.is_ok() || !finding.needed);
-    Ok(if works {
+    Ok(if works && findings.iter().all(Finding::is_good) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -66,22 +80,17 @@ fn findings(workshop: &Workshop) -> Vec<Finding> {
         needed("Python", python(workshop)),
         needed(
             "Python packages",
-            done(packages::is_done(workshop), "JupyterLab, as locked"),
+            is(&packages::condition(workshop), "JupyterLab, as locked"),
         ),
         needed("libtorch", libtorch(workshop)),
         note("GPU", gpu()),
         note("CUDA backend", cuda(workshop)),
         needed(
             "evcxr_jupyter",
-            done(evcxr::is_done(workshop), evcxr::VERSION),
+            is(&evcxr::condition(workshop), evcxr::VERSION),
         ),
-        needed(
-            "kernelspec",
-            done(
-                kernelspec::is_done(workshop),
-                "Rust, in .venv/share/jupyter",
-            ),
-        ),
+        needed("launcher", launcher(workshop)),
+        needed("kernelspec", kernelspec(workshop)),
         needed("kernel's template", template(workshop)),
         note("quick cells", quick(workshop)),
         note("kernels", Ok(kernels(workshop))),
@@ -89,12 +98,23 @@ fn findings(workshop: &Workshop) -> Vec<Finding> {
     ]
 }
 
-fn done(is_done: bool, what: &str) -> Result<String> {
-    if is_done {
-        Ok(what.to_owned())
-    } else {
-        Err(anyhow!("not installed: {SETUP}"))
+fn is(condition: &Condition, what: &str) -> Result<String> {
+    condition.check(SETUP).map(|()| what.to_owned())
+}
+
+fn launcher(workshop: &Workshop) -> Result<String> {
+    let condition = launcher::condition(workshop);
+    if condition == Condition::NotInstalled {
+        bail!("not compiled from the sources of now: {SETUP}");
     }
+    is(&condition, "compiled from kernel/")
+}
+
+fn kernelspec(workshop: &Workshop) -> Result<String> {
+    if kernelspec::is_done(workshop) && template::is_written(workshop)? {
+        return Ok("Rust, in .venv/share/jupyter".to_owned());
+    }
+    bail!("not as it is to be: {SETUP}")
 }
 
 fn cargo() -> Result<String> {
@@ -136,9 +156,11 @@ fn libtorch(workshop: &Workshop) -> Result<String> {
     let Some(version) = libtorch::version(&workshop.libtorch()) else {
         bail!("not installed: {SETUP}");
     };
-    match (&source, libtorch::installed(workshop)) {
+    let (found, condition) = libtorch::found(workshop);
+    match (&source, found) {
         (Source::Own(path), _) => Ok(format!("{version}, LIBTORCH={}", path.display())),
         (Source::Wheel(wanted), Some(found)) if found >= *wanted => {
+            condition.check(SETUP)?;
             let which = if found == Flavour::Cuda {
                 "with CUDA"
             } else {
@@ -154,15 +176,18 @@ fn libtorch(workshop: &Workshop) -> Result<String> {
 fn gpu() -> Result<String> {
     /// The first that CUDA 13 runs with.
     const DRIVER: u32 = 580;
-    let Some(gpu) = libtorch::gpu() else {
-        return Ok("none".to_owned());
+    let Some(gpu) = gpu::find() else {
+        return Ok("none that libtorch could use (NVIDIA)".to_owned());
     };
+    if let Some(why) = gpu.is_too_old() {
+        bail!("{why}");
+    }
+    let gpu = gpu.name;
     let query = ["--query-gpu=driver_version", "--format=csv,noheader"];
-    let answer = process::ask(Command::new("nvidia-smi").args(query))?;
-    let Some(answer) = answer.filter(|answer| answer.success) else {
+    let Some(answer) = gpu::ask(&query) else {
         bail!("{gpu}, but its driver does not answer: does `nvidia-smi` work?");
     };
-    let driver = answer.stdout.lines().next().unwrap_or_default().trim();
+    let driver = answer.lines().next().unwrap_or_default().trim();
     let major = driver
         .split('.')
         .next()
@@ -184,9 +209,14 @@ fn cuda(workshop: &Workshop) -> Result<String> {
         return Ok("not part of this libtorch".to_owned());
     }
     let own = matches!(libtorch::choose(workshop), Ok(Source::Own(_)));
-    if !own && libtorch::installed(workshop) == Some(Flavour::Small) {
-        if let Some(gpu) = libtorch::gpu() {
-            bail!("not installed, and there is {gpu}: unset GASSHUKU_TORCH and {SETUP}");
+    if !own && libtorch::found(workshop).0 == Some(Flavour::Small) {
+        if let Some(gpu) = gpu::find()
+            && gpu.is_too_old().is_none()
+        {
+            bail!(
+                "not installed, and there is {}: unset GASSHUKU_TORCH and {SETUP}",
+                gpu.name
+            );
         }
         return Ok("CPU libtorch, and no GPU that would want another".to_owned());
     }
@@ -207,7 +237,40 @@ fn template(workshop: &Workshop) -> Result<String> {
         State::Fresh => Ok("fresh".to_owned()),
         State::Stale => bail!("the crate has changed since it was compiled: {SETUP}"),
         State::Unusable => bail!("not compiled with this Rust and libtorch: {SETUP}"),
+        State::Damaged => {
+            let home = workshop.kernel_home();
+            let damage = evcxr_prewarm::template::damages(&home).next();
+            let damage = damage.map_or_else(String::new, |damage| damage.to_string());
+            bail!("damaged, {damage}: {SETUP}")
+        }
     }
+}
+
+/// Starts a kernel as Jupyter does, and has it make a tensor.
+fn a_cell(workshop: &Workshop) -> Result<String> {
+    let cell = format!(
+        "{}\nuse gasshuku::prelude::*;\n\
+         Tensor::from_slice(&[1.0, 2.0, 3.0]).sum(Kind::Double).double_value(&[])",
+        template::settings(workshop)?.dependency()
+    );
+    let mut command = Command::new(workshop.launcher());
+    command
+        .arg("--home")
+        .arg(workshop.kernel())
+        .args(["try", "--expected", "6.0", "--kernelspec"])
+        .arg(workshop.kernelspec().join("kernel.json"))
+        .arg(cell)
+        .current_dir(workshop.notebooks());
+    let answer = process::ask(&mut command)?.context("the launcher has gone")?;
+    if answer.success {
+        return Ok(format!("a kernel {}", answer.stdout.trim()));
+    }
+    let why = answer.stderr.trim();
+    let why = why.strip_prefix("error: ").unwrap_or(why);
+    bail!(
+        "{why}. Run `cargo xtask setup`; if that changes nothing, `cargo xtask clean --all` and \
+         `cargo xtask setup` make everything anew"
+    )
 }
 
 /// Which of the things are on that make kernels quick.
@@ -240,21 +303,17 @@ fn kernels(workshop: &Workshop) -> String {
 
 fn data(workshop: &Workshop) -> Result<String> {
     let folder = workshop.root().join("data/fashion-mnist");
-    let names = [
-        "train-images-idx3-ubyte.gz",
-        "train-labels-idx1-ubyte.gz",
-        "t10k-images-idx3-ubyte.gz",
-        "t10k-labels-idx1-ubyte.gz",
+    let files = [
+        ("train-images-idx3-ubyte.gz", 26_421_856),
+        ("train-labels-idx1-ubyte.gz", 29_491),
+        ("t10k-images-idx3-ubyte.gz", 4_422_079),
+        ("t10k-labels-idx1-ubyte.gz", 5_125),
     ];
-    let missing: Vec<_> = names
-        .into_iter()
-        .filter(|name| !folder.join(name).exists())
-        .collect();
-    if missing.is_empty() {
-        return Ok("Fashion-MNIST in data/fashion-mnist".to_owned());
+    let mut damages = files
+        .iter()
+        .filter_map(|(name, bytes)| inventory::look(&folder.join(name), Some(*bytes)));
+    match damages.next() {
+        None => Ok("Fashion-MNIST in data/fashion-mnist".to_owned()),
+        Some(damage) => bail!("{damage}: take it from git again"),
     }
-    bail!(
-        "{} not in data/fashion-mnist: take them from git again",
-        missing.join(", ")
-    )
 }

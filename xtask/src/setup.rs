@@ -3,6 +3,8 @@
 //! next one takes up what is missing.
 
 pub(crate) mod evcxr;
+pub(crate) mod gpu;
+pub(crate) mod installed;
 pub(crate) mod kernelspec;
 pub(crate) mod launcher;
 pub(crate) mod libtorch;

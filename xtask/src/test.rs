@@ -138,7 +138,7 @@ fn solutions(workshop: &Workshop) -> Result<bool> {
 }
 
 fn cuda(workshop: &Workshop) -> Result<bool> {
-    if libtorch::installed(workshop) != Some(Flavour::Cuda) {
+    if libtorch::found(workshop).0 != Some(Flavour::Cuda) {
         bail!("the CUDA libraries are not installed: run `GASSHUKU_TORCH=cuda cargo xtask setup`");
     }
     // Of the whole workspace, as above: for one package alone cargo would choose other features of

@@ -184,7 +184,9 @@ fn a_changed_input_is_a_step_to_do() {
     ];
     for (input, expected) in inputs {
         machine.done();
-        machine.write(input, "changed");
+        let path = machine.root.join(input);
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        machine.write(input, &format!("{before}# changed\n"));
         assert_done(&machine, &machine.setup());
         assert_eq!(machine.done(), expected, "{input}");
     }
@@ -206,6 +208,22 @@ fn cuda_is_added_and_never_taken_back() {
     assert_eq!(machine.done(), Vec::<String>::new());
 }
 
+/// A driver's program that lists one GPU, and answers the questions about it.
+fn with_gpu(machine: &Machine, name: &str, capability: &str, driver: &str) {
+    let script = format!(
+        "#!/bin/sh\ncase $1 in\n-L) echo 'GPU 0: {name} (UUID: GPU-1)' ;;\n\
+         *compute_cap) {capability} ;;\n*driver_version) {driver} ;;\nesac\n"
+    );
+    program(machine, "nvidia-smi", &script);
+}
+
+fn program(machine: &Machine, name: &str, script: &str) {
+    let path = machine.bin.join(name);
+    fs::write(&path, script).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&path, mode).unwrap();
+}
+
 #[test]
 fn doctor_tells_a_good_driver_from_an_old_one_and_a_silent_one() {
     for (driver, expected) in [
@@ -220,32 +238,69 @@ fn doctor_tells_a_good_driver_from_an_old_one_and_a_silent_one() {
         ("exit 9", "its driver does not answer"),
     ] {
         let machine = Machine::new();
-        let smi = machine.bin.join("nvidia-smi");
-        let list = "echo 'GPU 0: NVIDIA H100 (UUID: GPU-1)'";
-        let script = format!("#!/bin/sh\n[ \"$1\" = -L ] && {{ {list}; exit; }}\n{driver}\n");
-        fs::write(&smi, script).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&smi, mode).unwrap();
+        with_gpu(&machine, "NVIDIA H100", "echo 9.0", driver);
         let output = machine.xtask(&["doctor"]).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains(expected), "{said}");
     }
 }
 
+/// What libtorch is installed on a machine that nobody has said anything of.
+fn of_its_own_choice(machine: &Machine) -> (String, String) {
+    let mut setup = machine.xtask(&["setup"]);
+    let output = setup.env_remove("GASSHUKU_TORCH").output().unwrap();
+    assert_done(machine, &output);
+    let done = machine.done();
+    let pip = done.iter().find(|line| line.starts_with("pip torch"));
+    (pip.unwrap().clone(), stdout(&output))
+}
+
 #[test]
 fn a_gpu_asks_for_cuda() {
+    // A driver of some years ago does not tell the capability.
+    for capability in ["echo 7.5", "echo 9.0", "exit 2"] {
+        let machine = Machine::new();
+        with_gpu(&machine, "NVIDIA H200", capability, "echo 580.65.06");
+        assert_eq!(
+            of_its_own_choice(&machine).0,
+            "pip torch-cuda",
+            "{capability}"
+        );
+    }
+}
+
+#[test]
+fn too_old_a_gpu_is_told_and_asks_for_no_cuda() {
     let machine = Machine::new();
-    let smi = machine.bin.join("nvidia-smi");
-    fs::write(&smi, "#!/bin/sh\necho 'GPU 0: NVIDIA H200 (UUID: GPU-1)'\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&smi, mode).unwrap();
-    let output = machine
-        .xtask(&["setup"])
-        .env_remove("GASSHUKU_TORCH")
-        .output()
-        .unwrap();
-    assert_done(&machine, &output);
-    assert!(machine.done().contains(&"pip torch-cuda".to_owned()));
+    with_gpu(
+        &machine,
+        "Tesla P100-PCIE-16GB",
+        "echo 6.0",
+        "echo 580.65.06",
+    );
+    let (pip, said) = of_its_own_choice(&machine);
+    assert_eq!(pip, "pip torch-small");
+    let words =
+        "Tesla P100-PCIE-16GB has compute capability 6.0, and this libtorch computes on 7.5";
+    assert!(said.contains(words), "{said}");
+    let doctor = machine.xtask(&["doctor"]).output().unwrap();
+    let said = stdout(&doctor);
+    assert!(
+        said.contains(&format!("note     GPU               GPU 0: {words}")),
+        "{said}"
+    );
+}
+
+/// As in WSL beside a card of another maker, where Windows has once had NVIDIA's driver.
+#[test]
+fn a_driver_without_a_gpu_asks_for_no_cuda() {
+    let machine = Machine::new();
+    program(
+        &machine,
+        "nvidia-smi",
+        "#!/bin/sh\necho 'No devices were found'\nexit 6\n",
+    );
+    assert_eq!(of_its_own_choice(&machine).0, "pip torch-small");
 }
 
 #[test]
@@ -468,6 +523,9 @@ fn libtorch_of_ones_own_is_used_or_refused() {
     assert_refused(&setup(), &["libtorch 2.12.0", "2.13.0"]);
     machine.write("own/build-version", "2.13.0+cpu");
     machine.write("own/version.py", "2.13.0");
+    assert_refused(&setup(), &["libtorch_cpu", "is missing", "unset LIBTORCH"]);
+    let library = format!("own/lib/libtorch_cpu{}", std::env::consts::DLL_SUFFIX);
+    machine.write(&library, "whole");
     assert_done(&machine, &setup());
     assert_eq!(
         machine.done(),
@@ -501,6 +559,188 @@ fn the_path_that_cargo_sets_is_not_taken_for_ones_own() {
     assert!(machine.done().contains(&"pip torch-small".to_owned()));
 }
 
+/// Damages one thing by hand, after set-up: doctor names it, and the next set-up mends it and no more.
+#[test]
+fn what_was_damaged_is_found_and_mended() {
+    const PACKAGES: &str = ".venv/lib/python3/site-packages";
+    let packages = |path: &str| format!("{PACKAGES}/{path}");
+    let cases: [(String, &str, &[&str]); 13] = [
+        (packages("pyzmq"), "pyzmq 27.1.0: ", &["pip jupyter"]),
+        (
+            packages("jupyterlab/version.py"),
+            "jupyterlab 4.6.6: ",
+            &["pip jupyter"],
+        ),
+        (
+            packages("pyzmq-27.1.0.dist-info"),
+            "pyzmq 27.1.0: ",
+            &["pip jupyter"],
+        ),
+        (
+            ".venv/bin/jupyterlab".to_owned(),
+            "bin/jupyterlab is missing",
+            &["pip jupyter"],
+        ),
+        (
+            packages("torch/lib/libtorch_cpu.so"),
+            "torch 2.13.0: ",
+            &["pip torch-small"],
+        ),
+        (packages("torch"), "not installed", &["pip torch-small"]),
+        (
+            ".venv/bin/evcxr_jupyter".to_owned(),
+            "evcxr_jupyter is missing",
+            &["cargo install"],
+        ),
+        (
+            ".venv/bin/evcxr-prewarm".to_owned(),
+            "evcxr-prewarm is missing",
+            &["cargo build"],
+        ),
+        (
+            ".venv/share/jupyter/kernels/rust".to_owned(),
+            "kernelspec",
+            &[],
+        ),
+        ("target/kernel/bin/rustc".to_owned(), "kernelspec", &[]),
+        ("target/kernel/settings.json".to_owned(), "kernelspec", &[]),
+        (
+            "target/kernel/template/Cargo.lock.crate".to_owned(),
+            "Cargo.lock.crate is missing",
+            &["template"],
+        ),
+        (
+            "target/kernel/template/target".to_owned(),
+            "template/target is missing",
+            &["template"],
+        ),
+    ];
+    let machine = Machine::new();
+    machine.write_data();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    for (path, words, steps) in &cases {
+        let damaged = machine.root.join(path);
+        if damaged.is_dir() {
+            fs::remove_dir_all(&damaged).unwrap();
+        } else {
+            fs::remove_file(&damaged).unwrap();
+        }
+        assert_is_mended(&machine, path, words, steps);
+    }
+    for (path, words, steps) in cases {
+        let damaged = machine.root.join(&path);
+        if damaged.is_file() && !path.ends_with(".json") && !path.contains("kernel/bin") {
+            let whole = fs::read(&damaged).unwrap();
+            // Of programs in bin it is only seen that they are not empty.
+            let left = if path == ".venv/bin/jupyterlab" {
+                0
+            } else {
+                whole.len() - 1
+            };
+            fs::write(&damaged, &whole[..left]).unwrap();
+            let words = words.replace("is missing", "");
+            assert_is_mended(&machine, &path, words.trim(), steps);
+        }
+    }
+}
+
+fn assert_is_mended(machine: &Machine, path: &str, words: &str, steps: &[&str]) {
+    let doctor = machine.xtask(&["doctor"]).output().unwrap();
+    let said = stdout(&doctor);
+    assert!(!doctor.status.success(), "{path}: {said}");
+    let lines: Vec<_> = said.lines().filter(|line| line.contains(words)).collect();
+    let is_told = |line: &&str| line.contains("MISSING") && line.contains("cargo xtask setup");
+    assert!(lines.iter().any(is_told), "{path}: {said}");
+    assert!(said.contains("not tried"), "{path}: {said}");
+    assert_done(machine, &machine.setup());
+    assert_eq!(machine.done(), steps, "{path}");
+    let doctor = machine.xtask(&["doctor"]).output().unwrap();
+    assert!(doctor.status.success(), "{path}: {}", stdout(&doctor));
+}
+
+#[test]
+fn only_the_damaged_package_is_installed_again() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    let packages = ".venv/lib/python3/site-packages";
+    let other = format!("{packages}/jupyterlab/lib/libjupyterlab_cpu.so");
+    // As long as the one that was installed.
+    machine.write(&other, "other\n");
+    fs::remove_dir_all(machine.root.join(packages).join("pyzmq")).unwrap();
+    let output = machine.setup();
+    assert_done(&machine, &output);
+    let said = stdout(&output);
+    assert!(
+        said.contains("downloading again what is damaged: pyzmq 27.1.0"),
+        "{said}"
+    );
+    let kept = fs::read_to_string(machine.root.join(other)).unwrap();
+    assert_eq!(kept, "other\n");
+}
+
+#[test]
+fn pip_is_put_back_where_it_has_gone() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    machine.write(".venv/no-pip", "");
+    fs::remove_dir_all(machine.root.join(".venv/lib/python3/site-packages/pyzmq")).unwrap();
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["ensurepip", "pip jupyter"]);
+}
+
+#[test]
+fn a_repair_without_network_is_taken_up_again() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    let library = ".venv/lib/python3/site-packages/torch/lib/libtorch_cpu.so";
+    fs::remove_file(machine.root.join(library)).unwrap();
+    let mut setup = machine.xtask(&["setup"]);
+    let output = setup.env("FAKE_NO_NETWORK", "1").output().unwrap();
+    assert_refused(&output, &["libtorch", "registry cannot be reached"]);
+    machine.done();
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["pip torch-small"]);
+}
+
+/// It has noted the version only.
+#[test]
+fn an_evcxr_of_an_earlier_setup_is_kept_if_it_runs() {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    machine.done();
+    machine.write(".venv/gasshuku/evcxr", "0.22.0");
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), Vec::<String>::new());
+    machine.write(".venv/gasshuku/evcxr", "0.22.0");
+    machine.write(".venv/bin/evcxr_jupyter", "#!/bin/sh\nexit 1\n");
+    assert_done(&machine, &machine.setup());
+    assert_eq!(machine.done(), ["cargo install"]);
+}
+
+#[test]
+fn doctor_tells_that_a_kernel_does_not_answer() {
+    let machine = Machine::new();
+    machine.write_data();
+    assert_done(&machine, &machine.setup());
+    let doctor = machine.xtask(&["doctor"]).output().unwrap();
+    assert!(doctor.status.success());
+    let said = stdout(&doctor);
+    assert!(
+        said.contains("a cell            a kernel answered a cell 3.9 s"),
+        "{said}"
+    );
+    let mut doctor = machine.xtask(&["doctor"]);
+    let doctor = doctor.env("FAKE_TRY_FAILS", "no answer").output().unwrap();
+    assert!(!doctor.status.success());
+    let said = stdout(&doctor);
+    assert!(
+        said.contains("no answer. Run `cargo xtask setup`"),
+        "{said}"
+    );
+}
+
 #[test]
 fn doctor_says_what_to_do() {
     let machine = Machine::new();
@@ -513,20 +753,50 @@ fn doctor_says_what_to_do() {
         "doctor changes nothing"
     );
     assert_done(&machine, &machine.setup());
-    for name in [
-        "train-images-idx3",
-        "train-labels-idx1",
-        "t10k-images-idx3",
-        "t10k-labels-idx1",
-    ] {
-        machine.write(&format!("data/fashion-mnist/{name}-ubyte.gz"), "");
-    }
+    machine.write_data();
     let after = machine.xtask(&["doctor"]).output().unwrap();
     assert!(after.status.success(), "{}", stdout(&after));
     machine.remove_program("c++");
     let without = machine.xtask(&["doctor"]).output().unwrap();
     assert!(!without.status.success());
     assert!(stdout(&without).contains("no C++ compiler"));
+}
+
+/// Cleans while a lock is held, and lets it go when it is said that it is waited for.
+fn clean_waits_for(lock: &str, is_shared: bool, words: &str) {
+    let machine = Machine::new();
+    assert_done(&machine, &machine.setup());
+    let path = machine.root.join(lock);
+    // Shared locks are taken on files that are open for reading.
+    let lock = if is_shared {
+        let lock = fs::File::open(&path).unwrap();
+        lock.lock_shared().unwrap();
+        lock
+    } else {
+        let lock = fs::File::create(&path).unwrap();
+        lock.lock().unwrap();
+        lock
+    };
+    let said = machine.root.join("said");
+    let mut clean = machine.xtask(&["clean"]);
+    let mut clean = clean
+        .stdout(fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    until("it says that it waits", || {
+        fs::read_to_string(&said).unwrap().contains(words)
+    });
+    let template = machine.root.join("target/kernel/template");
+    assert!(template.exists());
+    lock.unlock().unwrap();
+    assert!(clean.wait().unwrap().success());
+    assert!(!template.exists());
+}
+
+#[test]
+fn clean_waits_for_set_up_and_for_kernels_that_start() {
+    clean_waits_for("target/setup.lock", false, "another set-up is at work");
+    clean_waits_for("target/kernel/template.lock", true, "a kernel is starting");
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::errors::{Failure, PanicWords, Place};
 use super::streams::{Marker, Name, Output, parse};
 use super::wire::Message;
 
-/// How long the words of a cell that has answered are waited for. They are on their way; this is for
-/// a process that has closed its output.
+/// How long the next words of a cell that has answered are waited for. They are on their way, on a busy
+/// machine for seconds; this is for a process that has closed its output.
 const WAIT_FOR_WORDS: Duration = Duration::from_secs(3);
 
 /// A panic that ends its cell has done so by then.
@@ -48,7 +48,7 @@ enum Whose {
 pub struct Reply {
     /// Whether the cell was compiled and its process lives.
     pub is_ok: bool,
-    /// When it came.
+    /// When it came, or the last words after it.
     pub since: Instant,
 }
 
@@ -158,6 +158,9 @@ impl Execution {
             if let Some(marker) = marker {
                 self.hear_marker(name, marker, &mut shown);
             }
+        }
+        if let Some(reply) = &mut self.reply {
+            reply.since = Instant::now();
         }
         shown
     }
@@ -401,6 +404,22 @@ mod tests {
         assert!(cell.is_done(Some(5)));
         assert_eq!(cell.rest(), [text(Name::Stdout, "x")]);
         assert_eq!(cell.failure(), None);
+    }
+
+    /// On a busy machine, a flood of words takes longer to take in than the last ones are waited for.
+    #[test]
+    fn words_on_their_way_are_waited_for_as_long_as_some_come() {
+        let mut cell = cell(true);
+        cell.hear(Name::Stdout, "\u{1}front begin 5\n", Some(5));
+        reply(&mut cell, true);
+        let long_ago = Instant::now().checked_sub(2 * WAIT_FOR_WORDS).unwrap();
+        cell.reply.as_mut().unwrap().since = long_ago;
+        assert!(
+            cell.is_done(Some(5)),
+            "a process that has closed its output"
+        );
+        cell.hear(Name::Stdout, "words\n", None);
+        assert!(!cell.is_done(Some(5)));
     }
 
     #[test]

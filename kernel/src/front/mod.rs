@@ -17,7 +17,7 @@ pub mod wire;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use jupyter_zmq_client::ConnectionInfo;
 use tokio::sync::mpsc;
 use tokio::{task, time};
@@ -42,6 +42,15 @@ pub struct Back {
     pub channel: PathBuf,
     /// Its process.
     pub process: Option<u32>,
+    /// What the user is to know before the first cell runs.
+    pub notice: Option<String>,
+}
+
+/// How evcxr_jupyter has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// As a shell has it: 128 and the signal's number where a signal has ended it.
+    pub code: u8,
 }
 
 /// What a session needs to know.
@@ -49,19 +58,24 @@ pub struct Back {
 pub struct Options {
     /// An error's words end where one of these begins: a library's own stack.
     pub message_end: Vec<String>,
+    /// What to do when there is no kernel, as in "run `…`".
+    pub advice: String,
 }
 
 /// Binds the frontend's ports at once, answers what it can, holds cells back until `back` is there,
-/// and serves until a frontend asks for the end.
+/// and serves until a frontend asks for the end, or the kernel ends that has been there: its end is
+/// given back. Where there is no `back`, or it ends before it has answered, each cell is answered with
+/// the reason: a process that ended now would be started again and again by Jupyter, without a word.
 ///
 /// # Errors
 ///
-/// A port is taken, or there will be no `back`.
+/// A port is taken.
 pub async fn serve(
     connection: ConnectionInfo,
     back: impl Future<Output = Result<Back>> + Send + 'static,
+    ended: impl Future<Output = Ended> + Send + 'static,
     options: Options,
-) -> Result<()> {
+) -> Result<Option<Ended>> {
     let (events, received) = mpsc::unbounded_channel();
     let frontend = ports::bind(&connection, &events).await?;
     let for_back = events.clone();
@@ -69,14 +83,15 @@ pub async fn serve(
         let connected = connected(back, &for_back).await;
         let _ = for_back.send(Event::Back(connected));
     });
-    let end = Session::new(frontend, options.message_end)
-        .run(received)
-        .await;
+    task::spawn(async move {
+        let _ = events.send(Event::Ended(ended.await));
+    });
+    let end = Session::new(frontend, options).run(received).await;
     time::sleep(LAST_WORDS).await;
-    match end {
-        End::Shutdown => Ok(()),
-        End::NoKernel(why) => bail!(why),
-    }
+    Ok(match end {
+        End::Shutdown => None,
+        End::Kernel(ended) => Some(ended),
+    })
 }
 
 async fn connected(

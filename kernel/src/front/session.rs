@@ -21,7 +21,7 @@ use super::ports::{Outlets, Port};
 use super::stdin;
 use super::streams::{Name, Output, parse};
 use super::wire::{Message, header};
-use super::{Back, LISTENING};
+use super::{Back, Ended, LISTENING, Options};
 use crate::cell::MARKED;
 
 /// Text is shown this often, in one message each.
@@ -46,6 +46,8 @@ pub enum Event {
     FromKernel(Port, Message),
     /// evcxr is there, or will never be.
     Back(anyhow::Result<(Back, Outlets)>),
+    /// evcxr has ended by itself.
+    Ended(Ended),
     /// The cell's process has said something, and waits until it is taken in.
     Said(Said, oneshot::Sender<()>),
 }
@@ -55,8 +57,8 @@ pub enum Event {
 pub enum End {
     /// A frontend has asked for it.
     Shutdown,
-    /// evcxr could not be started.
-    NoKernel(String),
+    /// evcxr has ended by itself, after it had answered.
+    Kernel(Ended),
 }
 
 struct Kernel {
@@ -79,7 +81,9 @@ struct Past {
 pub struct Session {
     frontend: Outlets,
     kernel: Option<Kernel>,
-    ends: Vec<String>,
+    /// Why there is no kernel, and will be none.
+    broken: Option<String>,
+    options: Options,
     queue: VecDeque<Message>,
     running: Option<Execution>,
     /// Of requests that were handed on: whom to answer.
@@ -92,12 +96,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session whose kernel is not there yet. An error's words end where one of `ends` begins.
-    pub fn new(frontend: Outlets, ends: Vec<String>) -> Self {
+    /// A session whose kernel is not there yet.
+    pub fn new(frontend: Outlets, options: Options) -> Self {
         Self {
             frontend,
             kernel: None,
-            ends,
+            broken: None,
+            options,
             queue: VecDeque::new(),
             running: None,
             askers: HashMap::new(),
@@ -134,7 +139,7 @@ impl Session {
     fn waits(&self) -> bool {
         self.running.is_some()
             || self.past.output.is_gathering()
-            || self.kernel.as_ref().is_some_and(|kernel| !kernel.listens())
+            || self.broken.is_none() && self.kernel.as_ref().is_some_and(|kernel| !kernel.listens())
     }
 
     /// Takes one event in.
@@ -147,7 +152,8 @@ impl Session {
             Event::FromKernel(Port::Stdin, message) => self.ask_for_input(message),
             Event::FromKernel(port, message) => self.take_reply(port, message),
             Event::Back(Ok((back, outlets))) => self.greet(back, outlets),
-            Event::Back(Err(error)) => self.give_up(&format!("{error:#}")),
+            Event::Back(Err(error)) => self.give_up(format!("{error:#}")),
+            Event::Ended(ended) => self.take_end(ended),
             Event::Said(said, taken) => {
                 self.take_said(said);
                 let _ = taken.send(());
@@ -176,6 +182,7 @@ impl Session {
 
     fn take_request(&mut self, message: Message) {
         match message.kind() {
+            "execute_request" if self.broken.is_some() => self.refuse(&message),
             "execute_request" => {
                 self.queue.push_back(message);
                 self.start_next();
@@ -338,10 +345,19 @@ impl Session {
         if !silent {
             let input = json!({ "code": content["code"], "execution_count": self.count });
             self.publish("execute_input", &request.header, &input);
+            self.give_notice(&request.header);
         }
         self.running = Some(Execution::new(request, self.count, self.has_markers));
         if let Some(kernel) = &self.kernel {
             kernel.outlets.send(Port::Shell, to_kernel);
+        }
+    }
+
+    /// Says once, above the first cell's output, why it will take long.
+    fn give_notice(&mut self, parent: &Value) {
+        let kernel = self.kernel.as_mut();
+        if let Some(notice) = kernel.and_then(|kernel| kernel.back.notice.take()) {
+            self.publish_text(Name::Stderr, &notice, parent);
         }
     }
 
@@ -509,7 +525,7 @@ impl Session {
         let compiled = source
             .and_then(|path| fs::read_to_string(path).ok())
             .unwrap_or_default();
-        failure.content(&compiled, code, &self.ends)
+        failure.content(&compiled, code, &self.options.message_end)
     }
 
     /// Holds the number of the running cell, once it has been compiled with markers: it is removed
@@ -653,16 +669,40 @@ impl Session {
         }
     }
 
-    fn give_up(&mut self, why: &str) {
-        for request in std::mem::take(&mut self.queue) {
-            self.say_state("busy", &request.header);
-            let content = Failure::new("kernel", why).content("", "", &[]);
-            self.publish("error", &request.header, &content);
-            let reply = Message::reply(&request, &with_error(&content, self.count));
-            self.frontend.send(Port::Shell, reply);
-            self.say_state("idle", &request.header);
+    fn take_end(&mut self, ended: Ended) {
+        if self.broken.is_some() {
+            return;
         }
-        self.end = Some(End::NoKernel(why.to_owned()));
+        if self.kernel.as_ref().is_some_and(Kernel::listens) {
+            self.end = Some(End::Kernel(ended));
+        } else {
+            self.give_up(format!(
+                "the kernel has ended before it could answer (exit status {}). {}; then restart the kernel",
+                ended.code,
+                with_capital(&self.options.advice),
+            ));
+        }
+    }
+
+    fn give_up(&mut self, why: String) {
+        if self.broken.is_some() {
+            return;
+        }
+        self.broken = Some(why);
+        for request in std::mem::take(&mut self.queue) {
+            self.refuse(&request);
+        }
+    }
+
+    /// Answers a cell with the reason why there is no kernel.
+    fn refuse(&mut self, request: &Message) {
+        let why = self.broken.as_deref().unwrap_or_default();
+        self.say_state("busy", &request.header);
+        let content = Failure::new("no kernel", why).content("", "", &[]);
+        self.publish("error", &request.header, &content);
+        let reply = Message::reply(request, &with_error(&content, self.count));
+        self.frontend.send(Port::Shell, reply);
+        self.say_state("idle", &request.header);
     }
 }
 
@@ -709,6 +749,12 @@ fn advice(running: &mut Execution, process: Option<u32>) -> Option<&'static str>
     }
     let since = running.reads_since.get_or_insert_with(Instant::now);
     (since.elapsed() > READS_FOR).then_some(HAS_NO_INPUT)
+}
+
+fn with_capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 fn with_error(error: &Value, count: u64) -> Value {

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use evcxr_prewarm::settings::{Home, Settings};
-use evcxr_prewarm::{start, toolchain};
+use evcxr_prewarm::{inventory, start, toolchain};
 
 /// For what must come sooner or later; a test never relies on how soon.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,6 +82,14 @@ impl Machine {
         self.write("home/template/made-from", "by hand");
         self.write("home/template/target/debug/libtch.rlib", "compiled");
         self.write("home/template/target/debug/build/tch/output", "for cargo");
+        self.note_template();
+    }
+
+    /// Lists what the template holds now, as set-up does at its end.
+    pub fn note_template(&self) {
+        let template = self.home.template();
+        let marks = ["made-from", "made-by", "files"];
+        inventory::note(&template, &template.join("files"), &marks).unwrap();
     }
 }
 

@@ -1,10 +1,13 @@
 //! The kernel itself, compiled here: there is no binary of it to download.
 
+use std::fs;
+use std::process::Command;
+
 use anyhow::Result;
 
 use super::EVCXR;
+use super::installed::{Condition, Program};
 use crate::process::{self, Watch};
-use crate::stamp::Stamp;
 use crate::workshop::Workshop;
 
 pub(crate) const VERSION: &str = "0.22.0";
@@ -14,11 +17,17 @@ const GB: f64 = 1.5;
 
 /// Builds evcxr_jupyter into .venv/bin.
 pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
-    if is_done(workshop) {
+    let program = program(workshop);
+    let condition = program.condition();
+    if condition.is_whole() || takes_over(workshop, &program)? {
         return Ok(false);
     }
+    let why = match condition {
+        Condition::Damaged(_) => format!(" again, for {condition}"),
+        _ => String::new(),
+    };
     EVCXR.say(&format!(
-        "compiling version {VERSION}, about 6 minutes on 2 cores"
+        "compiling version {VERSION}{why}; about 6 minutes on 2 cores"
     ));
     let build = workshop.scratch().join("evcxr");
     let mut command = workshop.cargo();
@@ -36,22 +45,41 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
         .arg("--target-dir")
         .arg(&build);
     watch.run(EVCXR, &mut command, &progress)?;
-    stamp(workshop).write()?;
+    program.note()?;
     process::remove(&build)?;
     EVCXR.say("done");
     Ok(true)
 }
 
-pub(crate) fn is_done(workshop: &Workshop) -> bool {
-    stamp(workshop).is_fresh() && workshop.program("evcxr_jupyter").exists()
+pub(crate) fn condition(workshop: &Workshop) -> Condition {
+    program(workshop).condition()
 }
 
 pub(crate) fn missing_gb(workshop: &Workshop) -> f64 {
-    if is_done(workshop) { 0.0 } else { GB }
+    if condition(workshop).is_whole() {
+        0.0
+    } else {
+        GB
+    }
 }
 
-fn stamp(workshop: &Workshop) -> Stamp {
-    Stamp::new(workshop.venv_stamp("evcxr"), &[VERSION])
+fn program(workshop: &Workshop) -> Program {
+    Program {
+        path: workshop.program("evcxr_jupyter"),
+        stamp: workshop.venv_stamp("evcxr"),
+        inputs: VERSION.to_owned(),
+    }
+}
+
+/// An earlier set-up has noted no size: what it has compiled is kept, if it runs.
+fn takes_over(workshop: &Workshop, program: &Program) -> Result<bool> {
+    let noted = fs::read_to_string(&program.stamp).unwrap_or_default();
+    let runs = || process::ask(Command::new(workshop.program("evcxr_jupyter")).arg("--help"));
+    let is_good = noted == VERSION && matches!(runs(), Ok(Some(answer)) if answer.success);
+    if is_good {
+        program.note()?;
+    }
+    Ok(is_good)
 }
 
 fn progress(output: &str) -> String {

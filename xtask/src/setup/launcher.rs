@@ -5,14 +5,16 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::EVCXR;
+use super::installed::{Condition, Program};
 use crate::process::{self, Watch};
-use crate::stamp::{self, Stamp};
+use crate::stamp;
 use crate::workshop::Workshop;
 
 /// Builds it into .venv/bin, beside evcxr_jupyter. Not where cargo builds: it may do so while kernels
 /// run.
 pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
-    if is_done(workshop)? {
+    let program = program(workshop)?;
+    if program.condition().is_whole() {
         return Ok(false);
     }
     EVCXR.say("compiling the launcher of kernels");
@@ -29,20 +31,25 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     let new = launcher.with_extension("new");
     fs::copy(&built, &new).with_context(|| format!("cannot copy {}", built.display()))?;
     fs::rename(&new, &launcher).with_context(|| format!("cannot write {}", launcher.display()))?;
-    stamp(workshop)?.write()?;
+    program.note()?;
     process::remove(&build)?;
     Ok(true)
 }
 
-pub(crate) fn is_done(workshop: &Workshop) -> Result<bool> {
-    Ok(stamp(workshop)?.is_fresh() && workshop.launcher().exists())
+pub(crate) fn condition(workshop: &Workshop) -> Condition {
+    program(workshop).map_or(Condition::NotInstalled, |program| program.condition())
 }
 
-fn stamp(workshop: &Workshop) -> Result<Stamp> {
+fn program(workshop: &Workshop) -> Result<Program> {
     let root = workshop.root();
-    let sources = stamp::folder(&root.join("kernel/src"))?;
-    let manifest = stamp::file(&root.join("kernel/Cargo.toml"))?;
-    let lock = stamp::file(&root.join("Cargo.lock"))?;
-    let stamp = workshop.venv_stamp("launcher");
-    Ok(Stamp::new(stamp, &[&sources, &manifest, &lock]))
+    let inputs = [
+        stamp::folder(&root.join("kernel/src"))?,
+        stamp::file(&root.join("kernel/Cargo.toml"))?,
+        stamp::file(&root.join("Cargo.lock"))?,
+    ];
+    Ok(Program {
+        path: workshop.launcher(),
+        stamp: workshop.venv_stamp("launcher"),
+        inputs: inputs.join("\n"),
+    })
 }

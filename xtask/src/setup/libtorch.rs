@@ -4,13 +4,12 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{LIBTORCH, packages, venv};
+use super::installed::{Condition, Packages, is_library};
+use super::{LIBTORCH, gpu, venv};
 use crate::process::{self, Watch};
-use crate::stamp::{self, Stamp};
 use crate::workshop::Workshop;
 
 /// The version that tch 0.26 is made for.
@@ -80,10 +79,18 @@ pub(crate) fn choose(workshop: &Workshop) -> Result<Source> {
                 ))
             );
         }
+        let library = own.join(format!("lib/libtorch_cpu{}", env::consts::DLL_SUFFIX));
+        if !library.exists() {
+            bail!(
+                "LIBTORCH names {}, and {} is missing: unset LIBTORCH, and set-up installs it",
+                own.display(),
+                library.display()
+            );
+        }
         return Ok(Source::Own(own));
     }
     let flavour = match env::var("GASSHUKU_TORCH").unwrap_or_default().as_str() {
-        "" if gpu().is_some() => Flavour::Cuda,
+        "" if gpu::find().is_some_and(|gpu| gpu.is_too_old().is_none()) => Flavour::Cuda,
         "" | "cpu" => Flavour::Small,
         "cuda" if cfg!(target_os = "macos") => {
             bail!("GASSHUKU_TORCH is cuda, and there is no CUDA on macOS: unset GASSHUKU_TORCH")
@@ -104,26 +111,6 @@ fn own(workshop: &Workshop) -> Option<PathBuf> {
     (!is_ours).then_some(named)
 }
 
-/// The driver's word on an NVIDIA GPU, without touching CUDA.
-pub(crate) fn gpu() -> Option<String> {
-    if cfg!(target_os = "macos") {
-        return None;
-    }
-    let listed = process::ask(Command::new("nvidia-smi").arg("-L"))
-        .ok()
-        .flatten();
-    if let Some(answer) = listed
-        && answer.success
-        && let Some(line) = answer.stdout.lines().find(|line| line.starts_with("GPU "))
-    {
-        return Some(line.split(" (UUID").next().unwrap_or(line).to_owned());
-    }
-    ["/proc/driver/nvidia/version", "/dev/nvidia0"]
-        .iter()
-        .find(|sign| Path::new(sign).exists())
-        .map(|sign| format!("an NVIDIA GPU ({sign})"))
-}
-
 /// Installs the wheel where it is wanted, and lets target/libtorch lead to libtorch.
 pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Result<bool> {
     let mut changed = false;
@@ -132,10 +119,21 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Re
             .canonicalize()
             .with_context(|| format!("cannot follow {}", folder.display()))?,
         Source::Wheel(flavour) => {
-            if installed(workshop).is_none_or(|found| found < *flavour) {
+            let (found, condition) = found(workshop);
+            let flavour = found.max(Some(*flavour)).unwrap_or(*flavour);
+            if found != Some(flavour) {
                 LIBTORCH.say(&format!("version {VERSION} {}", flavour.download()));
-                packages::pip(workshop, watch, LIBTORCH, flavour.lock())?;
-                stamp(workshop, *flavour)?.write()?;
+                if let Some(why) = gpu::find().and_then(|gpu| gpu.is_too_old()) {
+                    LIBTORCH.say(&why);
+                }
+            } else if !condition.is_whole() {
+                LIBTORCH.say(&format!(
+                    "downloading again what is damaged: {condition} ({})",
+                    flavour.download()
+                ));
+            }
+            if found != Some(flavour) || !condition.is_whole() {
+                wheel(workshop, flavour)?.install(workshop, watch, LIBTORCH)?;
                 changed = true;
             }
             venv::probe(workshop)?.site_packages.join("torch")
@@ -148,28 +146,45 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Re
     Ok(changed)
 }
 
-/// What of the wheel is installed, to the end and from the lock file of today.
-pub(crate) fn installed(workshop: &Workshop) -> Option<Flavour> {
-    [Flavour::Cuda, Flavour::Small]
-        .into_iter()
-        .find(|flavour| stamp(workshop, *flavour).is_ok_and(|stamp| stamp.is_fresh()))
+/// What of the wheel was installed, to the end and from the lock file of today, and what has become of it.
+pub(crate) fn found(workshop: &Workshop) -> (Option<Flavour>, Condition) {
+    for flavour in [Flavour::Cuda, Flavour::Small] {
+        let condition = wheel(workshop, flavour).map(|wheel| wheel.condition(workshop));
+        if let Ok(condition @ (Condition::Whole | Condition::Damaged(_))) = condition {
+            return (Some(flavour), condition);
+        }
+    }
+    (None, Condition::NotInstalled)
 }
 
 pub(crate) fn missing_gb(workshop: &Workshop, source: &Source) -> f64 {
-    match source {
-        Source::Wheel(flavour) if installed(workshop).is_none_or(|found| found < *flavour) => {
-            flavour.gb()
-        }
-        _ => 0.0,
+    let Source::Wheel(wanted) = source else {
+        return 0.0;
+    };
+    match found(workshop) {
+        (Some(found), Condition::Whole) if found >= *wanted => 0.0,
+        (found, _) => found.max(Some(*wanted)).map_or(0.0, Flavour::gb),
     }
 }
 
-fn stamp(workshop: &Workshop, flavour: Flavour) -> Result<Stamp> {
-    let lock = stamp::file(&workshop.python_sources().join(flavour.lock()))?;
-    Ok(Stamp::new(
-        workshop.venv_stamp("libtorch"),
-        &[flavour.name(), &lock],
-    ))
+fn wheel(workshop: &Workshop, flavour: Flavour) -> Result<Packages> {
+    let lock = workshop.python_sources().join(flavour.lock());
+    Packages::of(&lock, workshop.venv_stamp("libtorch"), &[flavour.name()])
+}
+
+/// The shared libraries that kernels cannot do without.
+pub(crate) fn libraries(workshop: &Workshop) -> Result<Vec<PathBuf>> {
+    let torch = fs::canonicalize(workshop.libtorch())?;
+    if torch.starts_with(workshop.venv())
+        && let (Some(flavour), _) = found(workshop)
+    {
+        return wheel(workshop, flavour)?.libraries(workshop);
+    }
+    let folder = torch.join("lib");
+    let files =
+        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let paths = files.flatten().map(|file| file.path());
+    Ok(paths.filter(|path| is_library(path)).collect())
 }
 
 fn link(folder: &Path, link: &Path) -> Result<bool> {

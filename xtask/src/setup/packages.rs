@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use evcxr_prewarm::program::Answer;
 
+use super::installed::{Condition, Packages};
 use super::{PACKAGES, requirements, venv};
 use crate::process::{self, Step, Watch};
 use crate::stamp::{self, Stamp};
@@ -16,41 +18,58 @@ const GB: f64 = 0.7;
 
 /// JupyterLab and what executes notebooks.
 pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
-    let stamp = stamp(workshop)?;
-    if stamp.is_fresh() {
-        return Ok(false);
+    let packages = packages(workshop)?;
+    match packages.condition(workshop) {
+        Condition::Whole => return Ok(false),
+        Condition::NotInstalled => {
+            PACKAGES.say("JupyterLab and what it needs, about 90 MB to download");
+        }
+        damaged @ Condition::Damaged(_) => {
+            PACKAGES.say(&format!("downloading again what is damaged: {damaged}"));
+        }
     }
-    PACKAGES.say("JupyterLab and what it needs, about 90 MB to download");
-    pip(workshop, watch, PACKAGES, "jupyter.txt")?;
-    stamp.write()?;
+    packages.install(workshop, watch, PACKAGES)?;
     PACKAGES.say("done");
     Ok(true)
 }
 
-pub(crate) fn is_done(workshop: &Workshop) -> bool {
-    stamp(workshop).is_ok_and(|stamp| stamp.is_fresh())
+pub(crate) fn condition(workshop: &Workshop) -> Condition {
+    packages(workshop).map_or(Condition::NotInstalled, |them| them.condition(workshop))
 }
 
 pub(crate) fn missing_gb(workshop: &Workshop) -> f64 {
-    if is_done(workshop) { 0.0 } else { GB }
+    if condition(workshop).is_whole() {
+        0.0
+    } else {
+        GB
+    }
 }
 
-fn stamp(workshop: &Workshop) -> Result<Stamp> {
-    let lock = stamp::file(&workshop.python_sources().join("jupyter.txt"))?;
-    Ok(Stamp::new(workshop.venv_stamp("packages"), &[&lock]))
+fn packages(workshop: &Workshop) -> Result<Packages> {
+    let lock = workshop.python_sources().join("jupyter.txt");
+    Packages::of(&lock, workshop.venv_stamp("packages"), &[])
 }
 
 /// Installs what a lock file names, and nothing else, into .venv.
-pub(crate) fn pip(workshop: &Workshop, watch: &Watch, step: Step, lock: &str) -> Result<()> {
-    let site_packages = venv::probe(workshop)?.site_packages;
-    drop_half_installed(&site_packages)?;
+pub(crate) fn pip(workshop: &Workshop, watch: &Watch, step: Step, lock: &Path) -> Result<()> {
+    provide_pip(workshop)?;
     let downloads = Downloads::below(&workshop.scratch())?;
-    let lock = workshop.python_sources().join(lock);
-    let mut command = downloads.pip(workshop.python(), &lock);
+    let mut command = downloads.pip(workshop.python(), lock);
     watch.run(step, &mut command, &|output| {
         progress(output, &downloads.temporary)
     })?;
     downloads.remove()
+}
+
+/// Python brings a pip along: it is put back where .venv's has gone.
+fn provide_pip(workshop: &Workshop) -> Result<()> {
+    let run = |words: &[&str]| process::ask(workshop.python().args(words));
+    let works = |answer: Option<Answer>| answer.is_some_and(|answer| answer.success);
+    if !works(run(&["-m", "pip", "--version"])?) {
+        PACKAGES.say("putting pip back");
+        run(&["-m", "ensurepip", "--upgrade"])?;
+    }
+    Ok(())
 }
 
 /// The Python of a virtual environment in a folder's `venv`, made if need be from a lock file that the
@@ -145,53 +164,9 @@ fn progress(output: &str, temporary: &Path) -> String {
     }
 }
 
-/// pip writes a package's RECORD last, but takes any package that has METADATA for installed: one
-/// that it was killed over would stay broken for ever.
-fn drop_half_installed(site_packages: &Path) -> Result<()> {
-    let entries = fs::read_dir(site_packages)
-        .with_context(|| format!("cannot read {}", site_packages.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let half = name.ends_with(".dist-info") && !path.join("RECORD").exists();
-        // What pip has set aside of a package that it was about to replace.
-        if half || name.starts_with('~') {
-            process::remove(&path)?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_package_without_record_is_no_package() {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, files) in [
-            ("whole-1.0.dist-info", &["METADATA", "RECORD"][..]),
-            ("half-1.0.dist-info", &["METADATA"][..]),
-            ("~ld", &["__init__.py"][..]),
-            ("half", &["__init__.py"][..]),
-        ] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-            for file in files {
-                fs::write(folder.path().join(name).join(file), "").unwrap();
-            }
-        }
-        drop_half_installed(folder.path()).unwrap();
-        let mut left: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
-        assert_eq!(left, ["half", "whole-1.0.dist-info"]);
-    }
 
     #[test]
     fn progress_names_the_download() {

