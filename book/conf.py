@@ -199,6 +199,16 @@ def add_links(app, page, template, context, doctree):
     context["places"] = places(app.config.book_repository, notebook) if is_notebook else []
 
 
+def mark_no_words(app, page, template, context, doctree):
+    """Sphinx marks what was searched for: here every two characters of it, wherever they are."""
+    if app.config.language == "ja" and page != "search":
+        context["script_files"] = [
+            script
+            for script in context["script_files"]
+            if "sphinx_highlight" not in str(getattr(script, "filename", script))
+        ]
+
+
 def places(repository, notebook):
     """Services that run the notebooks of a repository on GitHub, and their addresses."""
     found = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)", repository)
@@ -236,5 +246,6 @@ def setup(app):
     app.connect("config-inited", style_the_start_page)
     app.connect("builder-inited", translate)
     app.connect("html-page-context", add_links)
+    app.connect("html-page-context", mark_no_words)
     app.connect("build-finished", write_font)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

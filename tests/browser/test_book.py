@@ -134,7 +134,7 @@ def test_every_picture_has_words_and_every_page_fits_a_telephone(page, name):
         ("ja", "過学習", "08_own_images", "過学雪"),
         # One character, and a word in other letters within the Japanese.
         ("ja", "層", "03_define", "麒"),
-        ("ja", "Rustの知識LeNet", "03_define", "Rustの麒麟"),
+        ("ja", "5×5のフィルタ6枚", "03_define", "5×5の麒麟"),
     ],
 )
 def test_search(page, served, from_server, language, word, found, absent):
@@ -148,6 +148,16 @@ def test_search(page, served, from_server, language, word, found, absent):
     page.goto(f"{folder}/search.html?q={absent}")
     expect(results.locator(".search-summary")).not_to_be_empty()
     expect(results.locator("li")).to_have_count(0)
+
+
+def test_what_was_searched_marks_nothing_in_japanese(page):
+    """Two characters of 畳み込み are part of 読み込み."""
+    open_page(page, "ja/search")
+    page.goto(page.url + "?q=畳み込み")
+    expect(page.locator("#search-results li").first).to_be_visible()
+    open_page(page, "ja/facilitators")
+    expect(page.locator("article")).to_contain_text("読み込み")
+    expect(page.locator(".highlighted")).to_have_count(0)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
