@@ -1,4 +1,4 @@
-//! The tests that drive JupyterLab in a browser, as a participant does.
+//! The tests that drive JupyterLab and the book in a browser, as a participant does.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,7 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::book;
 use crate::process;
+use crate::run::Gaps;
 use crate::setup::packages;
 use crate::workshop::Workshop;
 
@@ -14,6 +16,8 @@ use crate::workshop::Workshop;
 const CHROMIUM: &str = "GASSHUKU_CHROMIUM";
 /// `required` where a missing browser is to be a failure.
 const BROWSER: &str = "GASSHUKU_BROWSER";
+/// What the tests' book has links to.
+const REPOSITORY: &str = "https://github.com/owner/gasshuku";
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Runs the tests in `tests/browser`; does nothing but say so where there is no browser.
@@ -37,6 +41,13 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         &[],
         "Playwright and pytest, about 50 MB to download",
     )?;
+    // Of what the notebooks' tests have executed: one language has its solutions filled in.
+    let pages = book::build(
+        workshop,
+        &folder.join("book"),
+        &[Gaps::Open, Gaps::Solved],
+        Some(REPOSITORY),
+    )?;
     let screenshots = folder.join("screenshots");
     process::remove(&screenshots)?;
     let mut command = Command::new(python);
@@ -45,6 +56,7 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         .arg(workshop.root().join("tests/browser"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("GASSHUKU_XTASK", this_program()?)
+        .env("GASSHUKU_BOOK", pages)
         .env(CHROMIUM, &chromium);
     let good = process::hand_over(&mut command)
         .context("the Python of target/browser/venv does not run: remove that folder")?

@@ -29,6 +29,7 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
             workshop.scratch(),
             workshop.target().join("jupyter"),
             workshop.target().join("bench"),
+            workshop.target().join("book"),
             workshop.target().join("browser"),
         ]);
     }

@@ -22,6 +22,8 @@ pub(crate) fn lab(workshop: &Workshop, arguments: &[OsString]) -> Result<ExitCod
         .arg("--KernelSpecManager.allowed_kernelspecs=rust")
         .arg("--KernelSpecManager.ensure_native_kernel=False")
         .arg("--MultiKernelManager.default_kernel_name=rust")
+        // Where nothing else is named, it opens on the page that lets a language be chosen.
+        .arg("--LabApp.default_url=/lab/tree/welcome.md")
         .current_dir(workshop.notebooks());
     if is_root()? {
         // JupyterLab refuses root unless told otherwise; in a container there is nobody else.

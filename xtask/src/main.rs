@@ -1,6 +1,7 @@
 //! Set-up and chores of the workshop: `cargo xtask help` lists them.
 
 mod bench;
+mod book;
 mod browser;
 mod clean;
 mod doctor;
@@ -84,6 +85,15 @@ enum Command {
         #[arg(long)]
         threads: Option<usize>,
     },
+    /// Makes a site of the executed notebooks, in target/book/html, and executes what has changed
+    ///
+    /// The first time it downloads about 60 MB into target/book.
+    Book {
+        /// Where the repository is, for the links to Codespaces, Binder and its files:
+        /// https://github.com/OWNER/NAME
+        #[arg(long, default_value = env!("CARGO_PKG_REPOSITORY"), hide_default_value = true)]
+        repository: String,
+    },
     /// Shows what is found, what is missing, and what to do about it
     Doctor,
     /// Removes what kernels and runs have left in target
@@ -125,6 +135,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
             runs,
             threads,
         } => bench::bench(&workshop, &measures, bench::Settings { runs, threads }),
+        Command::Book { repository } => book::book(&workshop, &repository),
         Command::Doctor => doctor::doctor(&workshop),
         Command::Clean { all, notebooks } => clean::clean(&workshop, all, notebooks),
         Command::Pictures => pictures::pictures(&workshop),

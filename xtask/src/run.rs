@@ -150,6 +150,11 @@ fn folder_of_copies(workshop: &Workshop, gaps: Gaps) -> PathBuf {
     }
 }
 
+/// The executed copy of one of the workshop's notebooks, whether it is there or not.
+pub(crate) fn executed_copy(workshop: &Workshop, notebook: &Path, gaps: Gaps) -> PathBuf {
+    copy_of(workshop, notebook, gaps).with_extension("ipynb")
+}
+
 /// Where the executed copy goes, but for its ending: the workshop's own lie as the notebooks do.
 fn copy_of(workshop: &Workshop, notebook: &Path, gaps: Gaps) -> PathBuf {
     let name = Path::new(notebook.file_name().unwrap_or_default());

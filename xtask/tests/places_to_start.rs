@@ -110,6 +110,7 @@ fn links_lead_to_files() {
     let mut pages: Vec<PathBuf> = [
         "README.md",
         "README.ja.md",
+        "notebooks/welcome.md",
         "notebooks/facilitators.md",
         "notebooks/facilitators.ja.md",
         "data/README.md",

@@ -46,13 +46,17 @@ fn spec(workshop: &Workshop) -> serde_json::Value {
     })
 }
 
-/// A workshop may have no network: nothing is to be asked of it.
+/// A workshop may have no network: nothing is to be asked of it. The welcome is there to be read, and its
+/// links to be clicked, so JupyterLab shows Markdown instead of its source.
 fn settings_of_lab() -> serde_json::Value {
     json!({
         "@jupyterlab/apputils-extension:notification": {
             "checkForUpdates": false,
             "doNotDisturbMode": false,
             "fetchNews": "false",
+        },
+        "@jupyterlab/docmanager-extension:plugin": {
+            "defaultViewers": { "markdown": "Markdown Preview" },
         },
     })
 }

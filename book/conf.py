@@ -1,0 +1,251 @@
+"""The book of the executed notebooks. Sphinx runs once for the start page and once for each language.
+
+`cargo xtask book` lays out the sources and says which part is made (`book_part`).
+"""
+
+import base64
+import gettext
+import hashlib
+import logging
+import posixpath
+import re
+from pathlib import Path
+
+import ziamath
+from docutils import nodes
+from fontTools import subset
+from latex2mathml.converter import convert
+from myst_parser.sphinx_ext.myst_refs import MystReferenceResolver
+from sphinx.addnodes import pending_xref
+from sphinx.search import SearchLanguage
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+ROOT = Path(__file__).resolve().parents[1]
+LANGUAGES = {"en": "English", "ja": "日本語"}
+# What Furo says and Sphinx has no Japanese for.
+JAPANESE = {
+    "Next": "次へ",
+    "Previous": "前へ",
+    "Home": "目次",
+    "On this page": "このページの内容",
+    "Back to top": "ページの先頭へ",
+    "Skip to content": "本文へ",
+    "Made with ": "作成: ",
+}
+
+project = "gasshuku"
+html_title = "gasshuku"
+extensions = ["myst_nb"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+# The notebooks come executed.
+nb_execution_mode = "off"
+nb_merge_streams = True
+
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["book.css"]
+templates_path = ["templates"]
+html_copy_source = False
+html_show_copyright = False
+html_show_sphinx = False
+html_use_index = False
+html_math_renderer = "mathml"
+
+
+class Links(SphinxPostTransform):
+    """Links that leave the part: to pages of another part, and to files of the repository."""
+
+    # Before the one that warns of links which lead nowhere.
+    default_priority = MystReferenceResolver.default_priority - 1
+
+    def run(self, **_):
+        for link in list(self.document.findall(pending_xref)):
+            if link["reftype"] != "myst" or link["refdomain"] == "doc":
+                continue
+            target, hash_sign, place = link["reftarget"].partition("#")
+            path = posixpath.normpath(posixpath.join(folder(self.config), target))
+            if not target or not (ROOT / path).is_file():
+                continue
+            address = self.address(path)
+            text = link[0].deepcopy()
+            if address:
+                text = nodes.reference("", "", text, refuri=address + hash_sign + place)
+            link.replace_self(text)
+
+    def address(self, path):
+        """Of a file of the repository; None where nobody has said where the repository is."""
+        if page := re.fullmatch(r"notebooks/((?:en|ja)/\w+)\.ipynb", path):
+            up = "" if self.config.book_part == "start" else "../"
+            return f"{up}{page.group(1)}.html"
+        if path == "notebooks/welcome.md":
+            return "../index.html"
+        repository = self.config.book_repository
+        return f"{repository}/blob/HEAD/{path}" if repository else None
+
+
+def folder(config):
+    """Where the part's sources lie in the repository."""
+    part = config.book_part
+    return "notebooks" if part == "start" else f"notebooks/{part}"
+
+
+class Pictures(SphinxPostTransform):
+    """Pictures become files, which a browser fetches when they come into sight.
+
+    Page 7 has 0.1 MB instead of 2.4 MB. Search, too, fetches every page that it has found.
+    """
+
+    default_priority = 900
+    data = re.compile(r'src="data:image/(svg|png)(?:\+xml)?;base64,([^"]+)"')
+
+    def run(self, **_):
+        for output in list(self.document.findall(nodes.raw)):
+            text = self.data.sub(self.file, output.astext())
+            output.children = [nodes.Text(text)]
+
+    def file(self, found):
+        ending, data = found.groups()
+        content = base64.b64decode(data)
+        name = f"_images/{hashlib.sha256(content).hexdigest()[:16]}.{ending}"
+        path = Path(self.app.outdir, name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        # With its height the page does not jump when the picture comes.
+        height = re.match(rb'<svg[^>]* height="(\d+)"', content)
+        room = f' height="{height.group(1).decode()}"' if height else ""
+        return f'src="{name}" loading="lazy"{room}'
+
+
+class Japanese(SearchLanguage):
+    """Every two neighbouring characters are a word, in the index and in what is asked for.
+
+    Sphinx's own splits the pages into words and leaves the question whole: 畳み込み was not found.
+    """
+
+    lang = "ja"
+    language_name = "Japanese"
+    # Kana and kanji, or a word in other letters.
+    script = r"[\u3005\u3040-\u30ff\u3400-\u9fff]+"
+    other = r"[^\u3005\u3040-\u30ff\u3400-\u9fff]+"
+    js_splitter_code = r"""
+function splitQuery(query) {
+  const words = query.split(/[^\p{Letter}\p{Number}_]+/gu).filter((word) => word);
+  const runs = words.flatMap((word) => word.match(/SCRIPT|OTHER/g));
+  return runs.flatMap((run) =>
+    run.length === 1 || !/SCRIPT/.test(run)
+      ? [run]
+      : [...run.slice(1)].map((next, place) => run[place] + next),
+  );
+}
+""".replace("SCRIPT", script).replace("OTHER", other)
+
+    def split(self, text):
+        words = []
+        for word in re.findall(r"\w+", text):
+            for run in re.findall(f"{self.script}|{self.other}", word):
+                if re.match(self.script, run):
+                    words += [*run, *map("".join, zip(run, run[1:]))]
+                else:
+                    words.append(run)
+        return words
+
+
+def formula(display):
+    """Formulas are MathML: they need no script and no network."""
+
+    def visit(writer, node):
+        writer.body.append(convert(node.astext(), display=display))
+        raise nodes.SkipNode
+
+    return visit, None
+
+
+def write_font(app, exception):
+    """The letters of formulas. Many telephones have no font that says where an index belongs.
+
+    Of 1.5 MB 58 KB are left, which only pages with formulas ask for.
+    """
+    if exception or app.config.book_part not in LANGUAGES:
+        return
+    letters = [
+        *range(0x20, 0x7F),  # ASCII
+        *range(0x391, 0x3CA),  # Greek
+        *range(0x1D434, 0x1D468),  # italic
+        *range(0x1D6E2, 0x1D71C),  # Greek, italic
+        *range(0x2190, 0x2300),  # arrows, operators
+        *map(ord, "±·×ℎ′…"),
+    ]
+    logging.getLogger("fontTools").setLevel("WARNING")
+    options = subset.Options(flavor="woff2")
+    whole = Path(ziamath.__file__).parent / "fonts/STIXTwoMath-Regular.ttf"
+    font = subset.load_font(str(whole), options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=letters)
+    subsetter.subset(font)
+    subset.save_font(font, str(Path(app.outdir, "_static/formulas.woff2")), options)
+
+
+def add_links(app, page, template, context, doctree):
+    """For the templates: the page in the other language, and where its notebook can be run."""
+    part = app.config.book_part
+    context["languages"] = [
+        (language, name, f"../{language}/{page}.html")
+        for language, name in LANGUAGES.items()
+        if part in LANGUAGES and language != part
+    ]
+    notebook = f"{folder(app.config)}/{page}.ipynb"
+    is_notebook = (ROOT / notebook).is_file()
+    context["places"] = places(app.config.book_repository, notebook) if is_notebook else []
+
+
+def mark_no_words(app, page, template, context, doctree):
+    """Sphinx marks what was searched for: here every two characters of it, wherever they are."""
+    if app.config.language == "ja" and page != "search":
+        context["script_files"] = [
+            script
+            for script in context["script_files"]
+            if "sphinx_highlight" not in str(getattr(script, "filename", script))
+        ]
+
+
+def places(repository, notebook):
+    """Services that run the notebooks of a repository on GitHub, and their addresses."""
+    found = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)", repository)
+    if not found:
+        return []
+    name = found.group(1)
+    return [
+        ("Codespaces", f"https://codespaces.new/{name}?quickstart=1"),
+        ("Binder", f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath=lab/tree/{notebook}"),
+    ]
+
+
+def style_the_start_page(app, config):
+    if config.book_part == "start":
+        config.html_css_files = [*config.html_css_files, "start.css"]
+
+
+class Translations(gettext.NullTranslations):
+    def gettext(self, message):
+        return JAPANESE.get(message, message)
+
+
+def translate(app):
+    if app.config.language == "ja":
+        app.translator.add_fallback(Translations())
+
+
+def setup(app):
+    app.add_config_value("book_part", "en", "env")
+    app.add_config_value("book_repository", "", "env")
+    app.add_html_math_renderer("mathml", formula("inline"), formula("block"))
+    app.add_post_transform(Links)
+    app.add_post_transform(Pictures)
+    app.add_search_language(Japanese)
+    app.connect("config-inited", style_the_start_page)
+    app.connect("builder-inited", translate)
+    app.connect("html-page-context", add_links)
+    app.connect("html-page-context", mark_no_words)
+    app.connect("build-finished", write_font)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

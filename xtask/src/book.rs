@@ -1,0 +1,337 @@
+//! The book: a site of the executed notebooks that needs no server and no network.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::languages::{ENGLISH, LANGUAGES};
+use crate::notebooks;
+use crate::process;
+use crate::run::{self, Gaps};
+use crate::setup;
+use crate::setup::packages;
+use crate::workshop::Workshop;
+
+/// The part that has no notebooks: the page on which a language is chosen.
+const START: &str = "start";
+
+/// Executes the notebooks that have changed, and makes the book of all in target/book.
+pub(crate) fn book(workshop: &Workshop, repository: &str) -> Result<ExitCode> {
+    let repository = address(repository)?;
+    let start = Instant::now();
+    let pages = build(
+        workshop,
+        &folder(workshop),
+        &[Gaps::Open],
+        repository.as_deref(),
+    )?;
+    let megabytes = process::size(&pages) as f64 / 1e6;
+    let pages = workshop.relative(&pages);
+    println!(
+        "the book is made: {pages}, {megabytes:.1} MB, {}",
+        process::duration(start.elapsed())
+    );
+    println!("open {pages}/index.html, or serve it: python3 -m http.server --directory {pages}");
+    if repository.is_none() {
+        println!(
+            "it has no links to Codespaces and Binder: `--repository https://github.com/OWNER/NAME` \
+             says where the notebooks are"
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the book in a folder's `html`, whose path is returned; what may stand in the exercises' gaps
+/// is named in the order of preference.
+pub(crate) fn build(
+    workshop: &Workshop,
+    folder: &Path,
+    accepted: &[Gaps],
+    repository: Option<&str>,
+) -> Result<PathBuf> {
+    let mut executed = Vec::new();
+    for language in LANGUAGES {
+        executed.push(executed_notebooks(workshop, language, accepted)?);
+    }
+    let python = packages::environment(
+        workshop,
+        &self::folder(workshop),
+        "book.txt",
+        &[],
+        "Sphinx, MyST-NB and Furo, about 60 MB to download",
+    )?;
+    let pages = folder.join("html");
+    for made_before in ["source", "doctrees", "html"] {
+        process::remove(&folder.join(made_before))?;
+    }
+    let sphinx = Sphinx {
+        workshop,
+        folder,
+        python: &python,
+        repository: repository.unwrap_or_default(),
+    };
+    let source = sphinx.source(START)?;
+    copy(
+        &workshop.notebooks().join("welcome.md"),
+        &source,
+        "index.md",
+    )?;
+    let picture = source.join("pictures");
+    fs::create_dir_all(&picture)?;
+    copy(
+        &workshop.notebooks().join("pictures/answers.png"),
+        &picture,
+        "answers.png",
+    )?;
+    sphinx.run(START, ENGLISH, &pages)?;
+    for (language, executed) in LANGUAGES.into_iter().zip(executed) {
+        let source = sphinx.source(language)?;
+        for notebook in executed {
+            copy(&notebook, &source, &name(&notebook))?;
+        }
+        let contents = sources(workshop).join(format!("{language}.md"));
+        copy(&contents, &source, "index.md")?;
+        let facilitators = match language {
+            ENGLISH => "facilitators.md".to_owned(),
+            other => format!("facilitators.{other}.md"),
+        };
+        let facilitators = workshop.notebooks().join(facilitators);
+        copy(&facilitators, &source, "facilitators.md")?;
+        sphinx.run(language, language, &pages.join(language))?;
+    }
+    // Every output once more, as files, which no page shows.
+    process::remove(&pages.join("jupyter_execute"))?;
+    Ok(pages)
+}
+
+fn folder(workshop: &Workshop) -> PathBuf {
+    workshop.target().join("book")
+}
+
+fn sources(workshop: &Workshop) -> PathBuf {
+    workshop.root().join("book")
+}
+
+/// Sphinx, as it makes each part of a book.
+struct Sphinx<'book> {
+    workshop: &'book Workshop,
+    folder: &'book Path,
+    python: &'book Path,
+    repository: &'book str,
+}
+
+impl Sphinx<'_> {
+    /// The folder of a part's sources, which is made.
+    fn source(&self, part: &str) -> Result<PathBuf> {
+        let source = self.folder.join("source").join(part);
+        fs::create_dir_all(&source)?;
+        Ok(source)
+    }
+
+    fn run(&self, part: &str, language: &str, pages: &Path) -> Result<()> {
+        let mut command = Command::new(self.python);
+        command
+            .args(["-m", "sphinx", "--builder", "html", "--quiet"])
+            // A link that leads nowhere is a warning.
+            .args(["--fail-on-warning", "--keep-going"])
+            .arg("--conf-dir")
+            .arg(sources(self.workshop))
+            .arg("--doctree-dir")
+            .arg(self.folder.join("doctrees").join(part))
+            .arg(format!("--define=language={language}"))
+            .arg(format!("--define=book_part={part}"))
+            .arg(format!("--define=book_repository={}", self.repository))
+            .arg(self.folder.join("source").join(part))
+            .arg(pages)
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        let status = process::hand_over(&mut command)?;
+        ensure!(
+            status.success(),
+            "Sphinx cannot make the part {part} of the book; what it says stands above"
+        );
+        Ok(())
+    }
+}
+
+/// The executed copies of a language's notebooks. Where one is missing or old, all of the language are
+/// executed: a notebook may need what an earlier one has left.
+fn executed_notebooks(
+    workshop: &Workshop,
+    language: &str,
+    accepted: &[Gaps],
+) -> Result<Vec<PathBuf>> {
+    let all = notebooks::of_language(workshop, language)?;
+    let crate_changed = newest(&workshop.root().join("crate"))?;
+    let find = || -> Result<Option<Vec<PathBuf>>> {
+        let mut found = Vec::new();
+        for notebook in &all {
+            let copies = accepted
+                .iter()
+                .map(|gaps| run::executed_copy(workshop, notebook, *gaps));
+            let changed = crate_changed.max(modified(notebook)?);
+            match copies.into_iter().find(|copy| is_current(copy, changed)) {
+                Some(copy) => found.push(copy),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(found))
+    };
+    if let Some(found) = find()? {
+        return Ok(found);
+    }
+    println!("executing the notebooks in notebooks/{language}");
+    setup::setup(workshop)?;
+    if !run::run_all(workshop, &all, Gaps::Open)? {
+        bail!("there is no book of notebooks that fail; their messages stand above");
+    }
+    let found: Vec<_> = all
+        .iter()
+        .map(|notebook| run::executed_copy(workshop, notebook, Gaps::Open))
+        .collect();
+    Ok(found)
+}
+
+/// Whether an executed copy is from after a change, and no cell of it has failed.
+fn is_current(copy: &Path, changed: SystemTime) -> bool {
+    let made_after = modified(copy).is_ok_and(|made| made > changed);
+    made_after && notebooks::read(copy).is_ok_and(|notebook| !has_errors(&notebook))
+}
+
+fn has_errors(notebook: &serde_json::Value) -> bool {
+    let outputs = notebooks::cells(notebook)
+        .iter()
+        .filter_map(|cell| cell["outputs"].as_array());
+    outputs
+        .flatten()
+        .any(|output| output["output_type"] == "error")
+}
+
+/// When the file below a folder that was changed last was changed.
+fn newest(path: &Path) -> Result<SystemTime> {
+    let mut newest = modified(path)?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            newest = newest.max(self::newest(&entry?.path())?);
+        }
+    }
+    Ok(newest)
+}
+
+fn modified(path: &Path) -> Result<SystemTime> {
+    let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(metadata.modified()?)
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+fn copy(file: &Path, folder: &Path, name: &str) -> Result<()> {
+    fs::copy(file, folder.join(name)).with_context(|| format!("cannot copy {}", file.display()))?;
+    Ok(())
+}
+
+/// A repository's address as pages are found below it; `None` for an empty one.
+fn address(repository: &str) -> Result<Option<String>> {
+    let address = repository.trim_end_matches('/').trim_end_matches(".git");
+    if address.is_empty() {
+        return Ok(None);
+    }
+    ensure!(
+        address.starts_with("https://"),
+        "the repository's address must begin with https://, as in https://github.com/OWNER/NAME; \
+         {repository} does not"
+    );
+    Ok(Some(address.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::fs::File;
+    use std::time::Duration;
+
+    #[test]
+    fn addresses_are_as_pages_are_found_below_them() {
+        let github = Some("https://github.com/owner/gasshuku".to_owned());
+        for written in [
+            "https://github.com/owner/gasshuku",
+            "https://github.com/owner/gasshuku/",
+            "https://github.com/owner/gasshuku.git",
+        ] {
+            assert_eq!(address(written).unwrap(), github, "{written}");
+        }
+        assert_eq!(address("").unwrap(), None);
+        for wrong in [
+            "git@github.com:owner/gasshuku.git",
+            "http://example.org/a",
+            "gasshuku",
+        ] {
+            let error = address(wrong).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
+    }
+
+    fn written_at(path: &Path, text: &str, seconds: u64) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        File::open(path).unwrap().set_modified(time).unwrap();
+    }
+
+    fn with_output(output_type: &str) -> String {
+        let output = json!({ "output_type": output_type });
+        json!({ "cells": [{ "cell_type": "markdown" }, { "outputs": [output] }] }).to_string()
+    }
+
+    #[test]
+    fn an_executed_copy_is_newer_than_what_it_was_made_of_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy.ipynb");
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
+        assert!(!is_current(&copy, changed), "it is not there");
+        written_at(&copy, &with_output("stream"), 101);
+        assert!(is_current(&copy, changed));
+        written_at(&copy, &with_output("stream"), 99);
+        assert!(!is_current(&copy, changed), "it is older");
+        written_at(&copy, &with_output("error"), 101);
+        assert!(!is_current(&copy, changed), "a cell has failed");
+        written_at(&copy, "{", 101);
+        assert!(!is_current(&copy, changed), "half a file");
+    }
+
+    #[test]
+    fn copies_are_taken_in_the_order_of_preference() {
+        let root = tempfile::tempdir().unwrap();
+        let workshop = Workshop::at(Some(root.path().to_owned())).unwrap();
+        let notebook = workshop.notebooks().join("ja/04_train.ipynb");
+        written_at(&notebook, &with_output("stream"), 100);
+        written_at(&workshop.root().join("crate/src/lib.rs"), "", 100);
+        let [open, solved] =
+            [Gaps::Open, Gaps::Solved].map(|gaps| run::executed_copy(&workshop, &notebook, gaps));
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let later = now.unwrap().as_secs() + 100;
+        written_at(&solved, &with_output("stream"), later);
+        let both = [Gaps::Open, Gaps::Solved];
+        let found = |accepted: &[Gaps]| executed_notebooks(&workshop, "ja", accepted).unwrap();
+        assert_eq!(found(&both), [solved]);
+        written_at(&open, &with_output("stream"), later);
+        assert_eq!(found(&both), [open.clone()]);
+        assert_eq!(found(&[Gaps::Open]), [open]);
+    }
+
+    #[test]
+    fn a_change_deep_in_a_folder_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("src/load/mod.rs");
+        written_at(&deep, "", 100);
+        let in_a_year = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
+        File::open(&deep).unwrap().set_modified(in_a_year).unwrap();
+        assert_eq!(newest(folder.path()).unwrap(), in_a_year);
+    }
+}
