@@ -153,6 +153,12 @@ impl Axis {
     }
 }
 
+/// The lowest and the highest value, if there is any.
+pub(super) fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
+    let ends = |(low, high): (f64, f64), (value, _)| (low.min(value), high.max(value));
+    values.into_iter().map(|value| (value, value)).reduce(ends)
+}
+
 /// The next larger number of the form 1, 2 or 5 times a power of ten.
 fn round_step(least: f64) -> f64 {
     let decade = 10f64.powf(least.log10().floor());

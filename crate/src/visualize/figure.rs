@@ -1,10 +1,9 @@
 //! A finished picture: shown in a cell, or saved.
 
-use super::canvas::{Canvas, MARGIN, SMALL};
+use super::canvas::{Canvas, MARGIN};
 use super::check::ensure;
-use super::colour::MUTED;
 use super::render::{self, Drawing};
-use super::text::{Text, printable};
+use super::text::{LABEL, SMALL, TITLE, Text, printable, wrapped};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::notebook::show::{Representations, Show, blocks};
@@ -28,16 +27,29 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// A picture of this size in CSS pixels; `draw` gives back what it shows, in words.
+    /// A picture with a title, a line below it, and what `draw` draws below that, from the y that it gets on.
     ///
-    /// An error if it would be larger than a browser shows.
+    /// The width is that of the whole picture, the height that of the part that `draw` draws; `alt_text` is what
+    /// the picture shows, in words. An error if it would be larger than a browser shows.
     pub(super) fn draw(
         function: &'static str,
-        width: f64,
-        height: f64,
-        draw: impl FnOnce(&mut Canvas) -> Result<String>,
+        (title, subtitle): (&str, &str),
+        (width, height): (f64, f64),
+        alt_text: &str,
+        draw: impl FnOnce(&mut Canvas, f64),
     ) -> Result<Figure> {
-        let (width, height) = (width.ceil(), height.ceil());
+        let limit = (width - 2.0 * MARGIN).max(40.0);
+        let (mut heading, mut bottom) = (Vec::new(), MARGIN);
+        for line in wrapped(title, TITLE, true, limit, 4) {
+            bottom += TITLE + 4.0;
+            heading.push(Text::new(&line, (MARGIN, bottom - 6.0), TITLE).bold(true));
+        }
+        for line in wrapped(subtitle, LABEL, false, limit, 4) {
+            bottom += LABEL + 5.0;
+            heading.push(Text::new(&line, (MARGIN, bottom - 6.0), LABEL).muted());
+        }
+        let top = bottom + if heading.is_empty() { 0.0 } else { 8.0 };
+        let (width, height) = (width.ceil(), (top + height + MARGIN).ceil());
         let fits =
             width <= LONGEST_SIDE && height <= LONGEST_SIDE && width * height <= LARGEST_AREA;
         ensure(fits, function, || {
@@ -45,14 +57,13 @@ impl Figure {
                 "the picture would be {width:.0} × {height:.0} pixels large; show fewer or smaller parts"
             )
         })?;
-        let mut alt_text = String::new();
         let drawing = Drawing::new(width, height, |canvas| {
-            alt_text = draw(canvas)?;
-            Ok(())
+            heading.into_iter().for_each(|line| canvas.text(line));
+            draw(canvas, top);
         })?;
         Ok(Figure {
             drawing: with_note(drawing)?,
-            alt_text: printable(&alt_text),
+            alt_text: printable(alt_text),
         })
     }
 
@@ -87,31 +98,27 @@ impl Figure {
     }
 
     fn save_to(&self, path: &Path) -> Result<()> {
-        let ending = path
-            .extension()
-            .and_then(|ending| ending.to_str())
-            .map(str::to_ascii_lowercase);
-        let bytes = match ending.as_deref() {
-            Some("png") => self.png()?,
-            Some("svg") => self.svg()?.into_bytes(),
-            _ => {
-                return Err(Error::PictureFormat {
-                    path: path.to_owned(),
-                });
+        let has_ending = |ending| {
+            path.extension()
+                .is_some_and(|own| own.eq_ignore_ascii_case(ending))
+        };
+        let bytes = match (has_ending("png"), has_ending("svg")) {
+            (true, _) => self.png()?,
+            (_, true) => self.svg()?.into_bytes(),
+            _ => return Err(Error::PictureFormat { path: path.into() }),
+        };
+        let failed = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Io {
+                action,
+                path,
+                source,
             }
         };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| Error::Io {
-                action: "create the folder",
-                path: folder.to_owned(),
-                source,
-            })?;
+            std::fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
         }
-        std::fs::write(path, bytes).map_err(|source| Error::Io {
-            action: "write",
-            path: path.to_owned(),
-            source,
-        })
+        std::fs::write(path, bytes).map_err(failed("write", path))
     }
 
     /// The picture as an HTML image, as notebooks show it: an SVG, which is sharp at any size and made in a
@@ -144,11 +151,8 @@ fn with_note(mut drawing: Drawing) -> Result<Drawing> {
     if missing.is_empty() {
         return Ok(drawing);
     }
-    let codes: Vec<String> = missing
-        .iter()
-        .take(MOST)
-        .map(|sign| format!("U+{:04X}", u32::from(*sign)))
-        .collect();
+    let code = |sign: &char| format!("U+{:04X}", u32::from(*sign));
+    let codes: Vec<String> = missing.iter().take(MOST).map(code).collect();
     let more = if missing.len() > MOST { " …" } else { "" };
     let codes = codes.join(", ") + more;
     let line = said!(
@@ -157,8 +161,7 @@ fn with_note(mut drawing: Drawing) -> Result<Drawing> {
     );
     let height = drawing.height + NOTE;
     let note = Drawing::new(drawing.width, height, |canvas| {
-        canvas.text(Text::new(&line, (MARGIN, height - MARGIN), SMALL).colour(MUTED));
-        Ok(())
+        canvas.text(Text::new(&line, (MARGIN, height - MARGIN), SMALL).muted());
     })?;
     drawing.add_below(note);
     Ok(drawing)
@@ -177,12 +180,7 @@ impl Show for Figure {
 
 impl std::fmt::Debug for Figure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "Figure({} × {}: {})",
-            self.width(),
-            self.height(),
-            self.alt_text
-        )
+        let (width, height) = (self.width(), self.height());
+        write!(formatter, "Figure({width} × {height}: {})", self.alt_text)
     }
 }

@@ -17,6 +17,7 @@
 //! In cells, `plotters` is there for pictures of one's own: [`Picture::element`], [`ColourScale`] and [`bars`]
 //! give it what it draws.
 
+mod area;
 mod axis;
 mod bars;
 mod canvas;
@@ -47,7 +48,7 @@ mod shared_generics;
 mod step_curve;
 mod steps;
 mod text;
-mod viridis;
+mod tile;
 
 #[doc(hidden)]
 pub use shared_generics::shared_generics;
@@ -60,9 +61,7 @@ pub use figure::Figure;
 pub use heat_map::{HeatMapSettings, heat_map};
 pub use image_grid::{GridSettings, image_grid};
 pub use kernel_grid::{KernelGridSettings, KernelGroup, kernel_grid};
-pub use learning_curves::{
-    EpochMetrics, ProgressBar, StepLosses, learning_curves, training_curves, training_progress,
-};
+pub use learning_curves::{EpochMetrics, StepLosses, learning_curves, training_curves};
 pub use line_plot::{LinePlotSettings, LineSeries, line_plot};
 pub use matrix::Matrix;
 pub use overlay::Overlay;

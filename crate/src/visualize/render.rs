@@ -6,14 +6,15 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use super::canvas::{Canvas, PlacedImage, device, failed};
+use super::area::device;
+use super::canvas::{Canvas, PlacedImage, failed};
 use super::{font, text};
 use crate::error::Result;
 use crate::text::escape;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder as _};
+use image::{DynamicImage, Rgb, RgbImage, imageops};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::roxmltree::Document;
 use resvg::usvg::{self, Tree};
@@ -30,33 +31,24 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    pub(super) fn new(
-        width: f64,
-        height: f64,
-        draw: impl FnOnce(&mut Canvas) -> Result<()>,
-    ) -> Result<Drawing> {
+    pub(super) fn new(width: f64, height: f64, draw: impl FnOnce(&mut Canvas)) -> Result<Drawing> {
         let mut document = String::new();
-        let size = (device(width) as u32, device(height) as u32);
-        let mut canvas = Canvas::new(&mut document, size);
-        draw(&mut canvas)?;
+        let mut canvas = Canvas::new(&mut document, (device(width) as u32, device(height) as u32));
+        draw(&mut canvas);
         let images = canvas.finish()?;
-        let texts = texts(&document)?;
-        let document = with_widths(&document, &texts);
+        let (document, without_letters) = with_widths(&document)?;
         // Without plotters' own frame: see `document`.
-        let shapes = document
-            .split_once('>')
-            .and_then(|(_, shapes)| shapes.trim().strip_suffix("</svg>"));
-        let missing = texts
-            .iter()
-            .flat_map(|text| font::missing(&text.content, text.bold));
+        let inside = document.split_once('>');
+        let shapes = inside.and_then(|(_, shapes)| shapes.trim().strip_suffix("</svg>"));
+        let shapes = shapes
+            .ok_or_else(|| failed("plotters wrote no SVG"))?
+            .to_owned();
         Ok(Drawing {
             width,
             height,
             images,
-            shapes: shapes
-                .ok_or_else(|| failed("plotters wrote no SVG"))?
-                .to_owned(),
-            without_letters: missing.collect(),
+            shapes,
+            without_letters,
         })
     }
 
@@ -69,17 +61,29 @@ impl Drawing {
     /// The bytes of a PNG file.
     pub(super) fn png(&self) -> Result<Vec<u8>> {
         let size @ (width, height) = self.device_size();
-        let mut pixels =
-            Pixmap::new(width, height).ok_or_else(|| failed("the picture is too large"))?;
-        pixels.fill(Color::WHITE);
+        let too_large = || failed("the picture is too large");
+        let mut page = Pixmap::new(width, height).ok_or_else(too_large)?;
+        page.fill(Color::WHITE);
         // Not by resvg: it would have to decode them first.
         for image in &self.images {
-            enlarge(image, pixels.data_mut(), width as usize);
+            let (left, top) = (device(image.area.x) as u32, device(image.area.y) as u32);
+            for (x, y, pixel) in image.enlarged().enumerate_pixels() {
+                let at = 4 * ((top + y) as usize * width as usize + (left + x) as usize);
+                page.data_mut()[at..at + 3].copy_from_slice(&pixel.0);
+            }
         }
-        let document = self.document(size, "", &self.shapes);
-        let tree = Tree::from_str(&document, &READING).map_err(failed)?;
-        resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
-        encode_png(&opaque(pixels.data()), size)
+        let tree = Tree::from_str(&self.document(size, "", &self.shapes), &READING);
+        resvg::render(
+            &tree.map_err(failed)?,
+            Transform::identity(),
+            &mut page.as_mut(),
+        );
+        // Without the fourth channel, which is 255 on white paper.
+        let rgb = page
+            .data()
+            .chunks_exact(4)
+            .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+        encode_png(RgbImage::from_raw(width, height, rgb.collect()).ok_or_else(too_large)?)
     }
 
     /// An SVG document.
@@ -90,11 +94,10 @@ impl Drawing {
             escape(alt_text)
         );
         for image in &self.images {
-            content.push_str(&svg_image(image)?);
+            content += &svg_image(image)?;
         }
-        content.push_str(&self.shapes);
         let shown = (self.width as u32, self.height as u32);
-        Ok(self.document(shown, "role=\"img\" ", &content))
+        Ok(self.document(shown, "role=\"img\" ", &(content + &self.shapes)))
     }
 
     fn document(&self, shown: (u32, u32), role: &str, content: &str) -> String {
@@ -125,44 +128,30 @@ static READING: LazyLock<usvg::Options> = LazyLock::new(|| {
     options
 });
 
-/// A text that plotters has written into an SVG.
-struct WrittenText {
-    /// Where its attributes begin.
-    attributes: usize,
-    /// In device pixels.
-    size: f64,
-    bold: bool,
-    content: String,
-}
-
-fn texts(document: &str) -> Result<Vec<WrittenText>> {
-    let document = Document::parse(document).map_err(failed)?;
-    let nodes = document.descendants();
-    let texts = nodes.filter(|node| node.has_tag_name("text"));
-    let written = texts.map(|node| WrittenText {
-        attributes: node.range().start + "<text ".len(),
-        size: node
-            .attribute("font-size")
-            .and_then(|size| size.parse().ok())
-            .unwrap_or_default(),
-        bold: node.attribute("font-weight") == Some("bold"),
-        content: node.text().unwrap_or_default().trim().to_owned(),
-    });
-    Ok(written.collect())
-}
-
+/// plotters' document with the widths of its texts, and the characters for which the font has no letter.
+///
 /// Where the reader's machine has another font than the crate, its letters are set to the width for which
 /// there is room.
-fn with_widths(document: &str, texts: &[WrittenText]) -> String {
-    let mut written = String::with_capacity(document.len() + 60 * texts.len());
-    let mut done = 0;
-    for text in texts {
-        written += &document[done..text.attributes];
-        let width = text::width(&text.content, text.size, text.bold);
+fn with_widths(document: &str) -> Result<(String, BTreeSet<char>)> {
+    let (mut written, mut missing, mut done) = (String::new(), BTreeSet::new(), 0);
+    let parsed = Document::parse(document).map_err(failed)?;
+    for node in parsed
+        .descendants()
+        .filter(|node| node.has_tag_name("text"))
+    {
+        let size = node
+            .attribute("font-size")
+            .and_then(|size| size.parse().ok());
+        let bold = node.attribute("font-weight") == Some("bold");
+        let content = node.text().unwrap_or_default().trim();
+        let width = text::width(content, size.unwrap_or_default(), bold);
+        let attributes = node.range().start + "<text ".len();
+        written += &document[done..attributes];
         written += &format!("textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" ");
-        done = text.attributes;
+        done = attributes;
+        missing.extend(font::missing(content, bold));
     }
-    written + &document[done..]
+    Ok((written + &document[done..], missing))
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {
@@ -170,47 +159,26 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 }
 
 /// As grey if no pixel has a colour, which makes a grid of grey images a third smaller.
-fn encode_png(rgb: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>> {
+fn encode_png(image: RgbImage) -> Result<Vec<u8>> {
+    let is_grey = image
+        .pixels()
+        .all(|Rgb([red, green, blue])| red == green && green == blue);
+    let image = match is_grey {
+        true => DynamicImage::from(imageops::grayscale(&image)),
+        false => DynamicImage::from(image),
+    };
     let mut bytes = Vec::new();
     let encoder =
         PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::NoFilter);
-    let is_grey = rgb
-        .chunks_exact(3)
-        .all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
-    let written = if is_grey {
-        let grey: Vec<u8> = rgb.iter().copied().step_by(3).collect();
-        encoder.write_image(&grey, width, height, ExtendedColorType::L8)
-    } else {
-        encoder.write_image(rgb, width, height, ExtendedColorType::Rgb8)
-    };
-    written.map_err(failed)?;
+    image.write_with_encoder(encoder).map_err(failed)?;
     Ok(bytes)
-}
-
-/// Without the fourth channel, which is 255 on white paper.
-fn opaque(rgba: &[u8]) -> Vec<u8> {
-    rgba.chunks_exact(4)
-        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
-        .collect()
-}
-
-/// Each device pixel takes the colour of the image pixel it lies in.
-fn enlarge(image: &PlacedImage, pixels: &mut [u8], stride: usize) {
-    let (left, top) = (device(image.area.x), device(image.area.y));
-    let (columns, _) = image.area.device_size();
-    for (index, colour) in image.device_pixels().enumerate() {
-        let (x, y) = (index % columns, index / columns);
-        let target = ((top as usize + y) * stride + left as usize + x) * 4;
-        pixels[target..target + 3].copy_from_slice(&[colour.0, colour.1, colour.2]);
-    }
 }
 
 /// The image in its own resolution: the viewer enlarges it without smoothing.
 fn svg_image(image: &PlacedImage) -> Result<String> {
-    let png = encode_png(&image.rgb, (image.columns as u32, image.rows as u32))?;
+    let data = base64(&encode_png(image.pixels.clone())?);
     let (x, y) = (device(image.area.x), device(image.area.y));
     let (width, height) = image.area.device_size();
-    let data = base64(&png);
     Ok(format!(
         "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" \
          image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" \

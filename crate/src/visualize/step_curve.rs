@@ -3,9 +3,9 @@
 use super::axis::Axis;
 use super::check::ensure;
 use super::figure::Figure;
-use super::line_chart::{Line, LineChart, Manner};
+use super::line_chart::{LineChart, y_range};
 use super::numerals::{counted, significant};
-use super::steps::{line, smoothed};
+use super::steps::{lines, smoothed};
 use crate::error::Result;
 use crate::language::{said, say};
 
@@ -15,48 +15,33 @@ const PANEL_HEIGHT: f64 = 230.0;
 /// The values of a quantity at steps 1, 2, 3 …, and their running mean. Values that are not finite are
 /// left out; at least one must be finite.
 pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
-    let raw = line(values, 1.0);
-    ensure(!raw.is_empty(), FUNCTION, || {
-        "there is no finite value; push one".to_owned()
-    })?;
     let running = smoothed(values);
-    let finite = running.iter().rev().find(|mean| mean.is_finite());
-    let last = finite.copied().unwrap_or_default();
-    let (low, high) = raw
-        .iter()
-        .fold((0.0, f64::NEG_INFINITY), |(low, high), point| {
-            (point.1.min(low), point.1.max(high))
-        });
+    let last = running.iter().rev().find(|mean| mean.is_finite());
+    ensure(
+        last.is_some(),
+        FUNCTION,
+        || "there is no finite value; push one",
+    )?;
+    let last = significant(last.copied().unwrap_or_default(), 3);
+    let mut lines = lines(values, say("smoothed", "平滑化"), |step| step);
+    lines[1].end_label = Some(last.clone());
+    let (low, high) = y_range(&lines[..1]).unwrap_or_default();
     let chart = LineChart {
-        title: String::new(),
+        title: "",
         x: Axis::whole_numbers(values.len(), 8),
-        y: Axis::round(low, high.max(low), 5),
-        x_title: say("step", "ステップ").to_owned(),
-        y_title: quantity.to_owned(),
-        lines: vec![
-            Line {
-                manner: Manner::Raw,
-                name: String::new(),
-                points: raw,
-                end_label: None,
-            },
-            Line {
-                manner: Manner::Smoothed,
-                name: say("smoothed", "平滑化").to_owned(),
-                points: line(&running, 1.0),
-                end_label: Some(significant(last, 3)),
-            },
-        ],
+        y: Axis::round(low.min(0.0), high.max(low.min(0.0)), 5),
+        x_title: say("step", "ステップ"),
+        y_title: quantity,
+        lines: lines.into(),
         shaded: false,
         mark: None,
     };
     let steps = counted(values.len(), ["step", "steps"], ["", "ステップ"]);
-    let last = significant(last, 3);
     let words = said!(
         "{quantity} over {steps}, at last {last}, smoothed.",
         "{quantity} ({steps})。最後の値は {last} (平滑化)。"
     );
-    chart.figure(FUNCTION, quantity, PANEL_HEIGHT, words)
+    chart.figure(FUNCTION, quantity, PANEL_HEIGHT, &words)
 }
 
 #[cfg(test)]

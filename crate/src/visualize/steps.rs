@@ -1,6 +1,7 @@
 //! A value that is measured at every step, such as the loss: as it is, and smoothed.
 
-use super::canvas::Point;
+use super::area::Point;
+use super::line_chart::{Line, Manner, thinned};
 
 /// The weight of what was before in the running mean, as fastai has it.
 const BETA: f64 = 0.98;
@@ -24,34 +25,20 @@ pub(super) fn smoothed(values: &[f64]) -> Vec<f64> {
     running.collect()
 }
 
-/// The points of a line with one value a step, `steps_per_x` of them to each unit of x.
-pub(super) fn line(values: &[f64], steps_per_x: f64) -> Vec<Point> {
-    let points: Vec<Point> = (1..)
-        .zip(values)
-        .filter(|(_, value)| value.is_finite())
-        .map(|(step, &value)| (f64::from(step) / steps_per_x, value))
+/// The values, faint, and their running mean with this name; `x` says where a step lies.
+pub(super) fn lines(values: &[f64], name: &str, x: impl Fn(f64) -> f64) -> [Line; 2] {
+    [
+        Line::new(Manner::Raw, "", points(values, &x)),
+        Line::new(Manner::Smoothed, name, points(&smoothed(values), &x)),
+    ]
+}
+
+fn points(values: &[f64], x: impl Fn(f64) -> f64) -> Vec<Point> {
+    let steps = (1..).zip(values).filter(|(_, value)| value.is_finite());
+    let points: Vec<Point> = steps
+        .map(|(step, &value)| (x(f64::from(step)), value))
         .collect();
     thinned(&points, MOST_POINTS)
-}
-
-/// All points, or the lowest and the highest of groups, which look the same in a picture.
-pub(super) fn thinned(points: &[Point], most: usize) -> Vec<Point> {
-    if points.len() <= most {
-        return points.to_vec();
-    }
-    let group = (2 * points.len()).div_ceil(most);
-    points.chunks(group).flat_map(extremes).collect()
-}
-
-/// The lowest and the highest of some points, in their order.
-fn extremes(points: &[Point]) -> Vec<Point> {
-    let by_value = |one: &&Point, other: &&Point| one.1.total_cmp(&other.1);
-    let lowest = points.iter().min_by(by_value);
-    let highest = points.iter().max_by(by_value);
-    let mut found: Vec<Point> = lowest.into_iter().chain(highest).copied().collect();
-    found.sort_by(|one, other| one.0.total_cmp(&other.0));
-    found.dedup();
-    found
 }
 
 #[cfg(test)]
@@ -73,7 +60,7 @@ mod tests {
     #[test]
     fn steps_are_shares_of_x() {
         assert_eq!(
-            line(&[5.0, f64::INFINITY, 7.0], 2.0),
+            points(&[5.0, f64::INFINITY, 7.0], |step| step / 2.0),
             [(0.5, 5.0), (1.5, 7.0)]
         );
     }
@@ -82,7 +69,7 @@ mod tests {
     fn a_long_line_keeps_its_extremes() {
         let mut values = vec![1.0; 10_000];
         (values[1234], values[8765]) = (-3.0, 9.0);
-        let line = line(&values, 1000.0);
+        let line = points(&values, |step| step / 1000.0);
         assert!(line.len() <= MOST_POINTS, "{}", line.len());
         assert!(line.contains(&(1.235, -3.0)) && line.contains(&(8.766, 9.0)));
         assert!(line.windows(2).all(|pair| pair[0].0 < pair[1].0));
