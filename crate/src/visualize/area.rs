@@ -1,5 +1,7 @@
 //! Places on a picture: CSS pixels from the upper left corner, each of them two device pixels wide.
 
+use std::ops::Range;
+
 /// Device pixels per CSS pixel.
 pub(super) const DEVICE_SCALE: f64 = 2.0;
 
@@ -36,6 +38,13 @@ impl Area {
             width,
             height,
         }
+    }
+
+    /// The area of device pixels within these bounds.
+    pub(super) fn of_device(columns: Range<i32>, rows: Range<i32>) -> Area {
+        let css = |pixels: i32| f64::from(pixels) / DEVICE_SCALE;
+        let size = (css(columns.end - columns.start), css(rows.end - rows.start));
+        Area::new((css(columns.start), css(rows.start)), size)
     }
 
     pub(super) fn right(&self) -> f64 {

@@ -24,8 +24,8 @@ pub(super) const GRID_WIDTH: f64 = 820.0;
 pub(super) type Root<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// What plotters' functions give back.
-pub(super) type DrawingResult = std::result::Result<
-    (),
+pub(super) type Drawn<T> = std::result::Result<
+    T,
     DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>,
 >;
 
@@ -55,13 +55,9 @@ impl Stroke {
         }
     }
 
-    pub(super) fn dashed(colour: Colour, width: f64, dash: (f64, f64)) -> Stroke {
-        let dash = Some(dash);
-        Stroke {
-            colour,
-            width,
-            dash,
-        }
+    pub(super) fn dashed(mut self, dash: f64, gap: f64) -> Stroke {
+        self.dash = Some((dash, gap));
+        self
     }
 
     /// As plotters draws it; it knows no dashes.
@@ -148,14 +144,14 @@ impl<'a> Canvas<'a> {
     }
 
     /// The first failure is told at the end.
-    fn note(&mut self, drawn: DrawingResult) {
+    fn note(&mut self, drawn: Drawn<()>) {
         if self.outcome.is_ok() {
             self.outcome = drawn.map_err(failed);
         }
     }
 
     /// What plotters draws into a part of the canvas.
-    pub(super) fn chart(&mut self, area: Area, draw: impl FnOnce(&Root<'a>) -> DrawingResult) {
+    pub(super) fn chart(&mut self, area: Area, draw: impl FnOnce(&Root<'a>) -> Drawn<()>) {
         let (corner, size) = ((area.x, area.y), (area.width, area.height));
         let part = self
             .area
@@ -200,20 +196,11 @@ impl<'a> Canvas<'a> {
         let area = image.area;
         self.images.push(image);
         let by = stroke.width / 2.0;
-        let (left, top) = (area.x - by, area.y - by);
-        let (right, bottom) = (
-            left + area.width + stroke.width,
-            top + area.height + stroke.width,
-        );
-        let corners = [
-            (left, top),
-            (right, top),
-            (right, bottom),
-            (left, bottom),
-            (left, top),
-        ];
-        for side in corners.windows(2) {
-            self.line([side[0], side[1]], stroke);
+        let (left, right) = (area.x - by, area.right() + by);
+        let (top, bottom) = (area.y - by, area.bottom() + by);
+        let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
+        for side in 0..4 {
+            self.line([corners[side], corners[(side + 1) % 4]], stroke);
         }
     }
 }

@@ -1,53 +1,58 @@
-//! Axes, mesh and labels of plotters' charts, in the style of all pictures.
+//! plotters' charts with axes, mesh and labels in the style of all pictures.
 
-use plotters::chart::ChartContext;
+use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::cartesian::Cartesian2d;
-use plotters::coord::ranged1d::{Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{LabelAreaPosition, SVGBackend};
 use plotters::style::{Color as _, TRANSPARENT};
 
 use super::area::device;
 use super::axis::Axis;
-use super::canvas::DrawingResult;
+use super::canvas::{Drawn, Root};
 use super::colour::{AXIS, Colour, GRID, MUTED};
 use super::text::{self, LABEL, SMALL};
 
-pub(super) type Chart<'a, 'b, X, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>;
-
-/// What stands at an axis: how many labels plotters may choose, their texts, and the title.
-pub(super) type Labels<'a, T> = (usize, &'a dyn Fn(&T) -> String, &'a str);
+pub(super) type Chart<'a, 'b> =
+    ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// The axis that has a line, and ticks; the other one's labels stand at the lines of the mesh.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Base {
     X,
     Y,
 }
 
-/// The width of an axis' widest label, in CSS pixels.
-pub(super) fn widest_label(axis: &Axis) -> f64 {
-    text::widest(axis.ticks().iter().map(|(_, label)| label), SMALL)
+/// The space around a chart, in CSS pixels: empty above and at the right, for labels at the left and below.
+pub(super) struct Margins {
+    pub(super) top: f64,
+    pub(super) right: f64,
+    pub(super) left: f64,
+    pub(super) bottom: f64,
 }
 
-/// Draws all but the series.
-pub(super) fn draw_axes<X, Y>(
-    chart: &mut Chart<X, Y>,
+/// A chart without series; both axes have their titles.
+pub(super) fn chart<'a, 'b>(
+    root: &'a Root<'b>,
+    margins: &Margins,
     base: Base,
-    (most_x, x_text, x_title): Labels<X::ValueType>,
-    (most_y, y_text, y_title): Labels<Y::ValueType>,
-) -> DrawingResult
-where
-    X: Ranged + ValueFormatter<X::ValueType>,
-    Y: Ranged + ValueFormatter<Y::ValueType>,
-{
+    (x, x_title): (&Axis, &str),
+    (y, y_title): (&Axis, &str),
+) -> Drawn<Chart<'a, 'b>> {
+    let mut chart = ChartBuilder::on(root)
+        .margin_top(device(margins.top))
+        .margin_right(device(margins.right))
+        .set_label_area_size(LabelAreaPosition::Left, device(margins.left))
+        .set_label_area_size(LabelAreaPosition::Bottom, device(margins.bottom))
+        .build_cartesian_2d(x.range(), y.range())?;
     let thin = |colour: Colour| colour.stroke_width(device(1.0) as u32);
     // plotters draws an axis with its labels, or neither: the other axis is drawn again, transparent.
     for is_base in [true, false] {
+        let (x_label, y_label) = (|place: &f64| x.label(*place), |place: &f64| y.label(*place));
         let mut mesh = chart.configure_mesh();
-        mesh.x_labels(most_x)
-            .y_labels(most_y)
-            .x_label_formatter(x_text)
-            .y_label_formatter(y_text)
+        mesh.x_labels(x.most_labels())
+            .y_labels(y.most_labels())
+            .x_label_formatter(&x_label)
+            .y_label_formatter(&y_label)
             .label_style(text::style(SMALL, MUTED));
         match (base, is_base) {
             (Base::X, true) => mesh.disable_x_mesh().disable_y_axis(),
@@ -73,5 +78,5 @@ where
         }
         mesh.draw()?;
     }
-    Ok(())
+    Ok(chart)
 }

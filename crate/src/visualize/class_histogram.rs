@@ -1,19 +1,15 @@
 //! How many images each class has.
 
-use plotters::chart::ChartBuilder;
-use plotters::coord::ranged1d::{IntoSegmentedCoord as _, Ranged, SegmentValue, SegmentedCoord};
-use plotters::coord::types::RangedCoordi32;
-use plotters::element::{EmptyElement, Rectangle};
-use plotters::prelude::LabelAreaPosition;
+use plotters::element::{EmptyElement, Rectangle, Text as Label};
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::area::{Area, device};
 use super::axis::Axis;
-use super::canvas::{CHART_WIDTH, Canvas, DrawingResult, MARGIN, Root};
-use super::chart::{Base, Chart, draw_axes, widest_label};
+use super::canvas::{CHART_WIDTH, Canvas, Drawn, MARGIN, Root};
+use super::chart::{Base, Margins, chart};
 use super::check::{class_names, ensure};
-use super::colour::{INK, series};
+use super::colour::{INK, MUTED, series};
 use super::figure::Figure;
 use super::numerals::count;
 use super::text::{self, SMALL, Text};
@@ -32,8 +28,6 @@ const BELOW: f64 = 44.0;
 const FILLED: f64 = 0.86;
 /// The font size of the counts above standing bars, which are narrow.
 const COUNT: f64 = 10.5;
-
-type Class = SegmentValue<i32>;
 
 /// The counts of one set of images, such as the training images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,17 +49,15 @@ pub fn class_histogram(
 
 fn draw(title: &str, names: Vec<String>, series: &[CountSeries]) -> Result<Figure> {
     check(&names, series)?;
-    let counts = series.iter().flat_map(|set| &set.counts);
-    let most = counts.copied().max().unwrap_or_default();
     let words = alt_text(title, &names, series);
-    let histogram = Histogram::new(names, series, most);
+    let histogram = Histogram::new(names, series);
     let legend = if series.len() > 1 { LEGEND_HEIGHT } else { 0.0 };
-    let size = (CHART_WIDTH, legend + histogram.height());
+    let size = (CHART_WIDTH, legend + histogram.height);
     Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
         if series.len() > 1 {
             draw_legend(canvas, series, top + 6.0);
         }
-        let size = (CHART_WIDTH - 2.0 * MARGIN, histogram.height());
+        let size = (CHART_WIDTH - 2.0 * MARGIN, histogram.height);
         let area = Area::new((MARGIN, top + legend), size);
         canvas.chart(area, |root| histogram.draw(root));
     })
@@ -91,155 +83,101 @@ struct Histogram<'a> {
     names: Vec<String>,
     series: &'a [CountSeries],
     counts: Axis,
-    /// The largest count.
-    most: String,
-    widest_name: f64,
+    margins: Margins,
     /// Whether the bars lie below each other, as the names or the counts are too wide for standing ones.
     lies: bool,
+    /// With what stands below the bars.
+    height: f64,
 }
 
 impl Histogram<'_> {
-    fn new(names: Vec<String>, series: &[CountSeries], most: usize) -> Histogram<'_> {
-        let (widest_name, counts, most) = (
-            text::widest(&names, SMALL),
-            Axis::counts(most, 5),
-            count(most),
-        );
-        let slot = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / names.len() as f64;
-        let bar = slot * FILLED / series.len() as f64;
+    fn new(names: Vec<String>, series: &[CountSeries]) -> Histogram<'_> {
+        let most = series.iter().flat_map(|set| &set.counts).copied().max();
+        let most = most.unwrap_or_default();
+        let (counts, most) = (Axis::counts(most, 5), count(most));
+        let name = text::widest(&names, SMALL);
+        let (classes, sets) = (names.len() as f64, series.len() as f64);
+        let slot = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / classes;
+        let lies = name + 6.0 > slot || text::width(&most, COUNT, false) > slot * FILLED / sets;
+        let bar = if series.len() == 1 { 16.0 } else { 14.0 };
+        let (top, right, left, height) = match lies {
+            true => {
+                let room_for_count = text::width(&most, SMALL, false) + 8.0;
+                let height = sets * bar / FILLED * classes;
+                (0.0, room_for_count, 26.0 + name.min(LONGEST_NAME), height)
+            }
+            false => (
+                ABOVE,
+                0.0,
+                28.0 + counts.widest_label(),
+                ABOVE + PLOT_HEIGHT,
+            ),
+        };
         Histogram {
-            lies: widest_name + 6.0 > slot || text::width(&most, COUNT, false) > bar,
             names,
             series,
             counts,
-            most,
-            widest_name,
+            margins: Margins {
+                top,
+                right,
+                left,
+                bottom: BELOW,
+            },
+            lies,
+            height: height + BELOW,
         }
     }
 
-    /// The height of the bars and of what stands below them.
-    fn height(&self) -> f64 {
-        let bar = if self.series.len() == 1 { 16.0 } else { 14.0 };
-        let slot = self.series.len() as f64 * bar / FILLED;
-        BELOW
-            + match self.lies {
-                true => slot * self.names.len() as f64,
-                false => ABOVE + PLOT_HEIGHT,
-            }
-    }
-
-    fn draw(&self, root: &Root) -> DrawingResult {
-        let beside = match self.lies {
-            true => 26.0 + self.widest_name.min(LONGEST_NAME),
-            false => 28.0 + widest_label(&self.counts),
+    fn draw(&self, root: &Root) -> Drawn<()> {
+        let names = Axis::places(self.names.len());
+        let class = (&names, say("class", "クラス"));
+        let number = (&self.counts, say("number of images", "画像の枚数"));
+        let mut chart = match self.lies {
+            true => chart(root, &self.margins, Base::Y, number, class)?,
+            false => chart(root, &self.margins, Base::X, class, number)?,
         };
-        let mut builder = ChartBuilder::on(root);
-        builder
-            .set_label_area_size(LabelAreaPosition::Left, device(beside))
-            .set_label_area_size(LabelAreaPosition::Bottom, device(BELOW));
-        let (classes, counts) = (self.classes(), self.counts.range());
-        let name = |class: &Class| self.name(class);
-        let number = |place: &f64| self.counts.label(*place);
-        let names = (self.names.len(), &name as _, say("class", "クラス"));
-        let numbers = say("number of images", "画像の枚数");
-        let numbers = (self.counts.most_labels(), &number as _, numbers);
-        if self.lies {
-            let room_for_count = text::width(&self.most, SMALL, false) + 8.0;
-            let builder = builder.margin_right(device(room_for_count));
-            let mut chart = builder.build_cartesian_2d(counts, classes)?;
-            draw_axes(&mut chart, Base::Y, numbers, names)?;
-            self.draw_bars(&mut chart, |class, count| (count, class))
-        } else {
-            let builder = builder.margin_top(device(ABOVE));
-            let mut chart = builder.build_cartesian_2d(classes, counts)?;
-            draw_axes(&mut chart, Base::X, names, numbers)?;
-            self.draw_bars(&mut chart, |class, count| (class, count))
-        }
-    }
-
-    /// plotters' bars with their counts; `point` has the class and the count in the order of the axes.
-    fn draw_bars<X: Ranged, Y: Ranged>(
-        &self,
-        chart: &mut Chart<X, Y>,
-        point: impl Fn(Class, f64) -> (X::ValueType, Y::ValueType),
-    ) -> DrawingResult
-    where
-        (X::ValueType, Y::ValueType): Clone,
-    {
-        let (width, height) = chart.plotting_area().dim_in_pixel();
-        let length = if self.lies { height } else { width };
-        let slot = f64::from(length) / self.names.len() as f64;
-        let style = match self.lies {
-            true => text::style(SMALL, INK).pos(Pos::new(HPos::Left, VPos::Center)),
-            false => text::style(COUNT, INK).pos(Pos::new(HPos::Center, VPos::Bottom)),
+        // plotters counts upwards, so lying bars are turned.
+        let point = |class: f64, count: f64| match self.lies {
+            true => (self.counts.place(count), self.names.len() as f64 - class),
+            false => (class, self.counts.place(count)),
         };
+        let style = |size, colour, x, y| text::style(size, colour).pos(Pos::new(x, y));
+        let (name_style, name_shift, count_style, count_shift, gap) = match self.lies {
+            true => (
+                style(SMALL, MUTED, HPos::Right, VPos::Center),
+                (-device(7.0), 0),
+                style(SMALL, INK, HPos::Left, VPos::Center),
+                (device(5.0), 0),
+                (0, device(1.0) as u32),
+            ),
+            false => (
+                style(SMALL, MUTED, HPos::Center, VPos::Top),
+                (0, device(8.5)),
+                style(COUNT, INK, HPos::Center, VPos::Bottom),
+                (0, -device(3.0)),
+                (device(1.0) as u32, 0),
+            ),
+        };
+        let bar = FILLED / self.series.len() as f64;
         for (index, set) in self.series.iter().enumerate() {
-            let (before, after) = self.margins(index, slot);
-            let bars = set.counts.iter().enumerate().map(|(class, &count)| {
-                let [from, to] = self.ends(class);
-                let end = point(to, self.counts.place(count as f64));
-                let mut bar = Rectangle::new([point(from, 0.0), end], series(index).filled());
-                match self.lies {
-                    true => bar.set_margin(before, after, 0, 0),
-                    false => bar.set_margin(0, 0, before, after),
-                };
-                bar
-            });
-            chart.draw_series(bars)?;
-            let aside = (before as i32 - after as i32) / 2;
-            let shift = match self.lies {
-                true => (device(5.0), aside),
-                false => (aside, -device(3.0)),
-            };
-            chart.draw_series(set.counts.iter().enumerate().map(|(class, &number)| {
-                let class = SegmentValue::CenterOf(self.place(class) as i32);
-                let at = point(class, self.counts.place(number as f64));
-                let number = plotters::element::Text::new(count(number), shift, style.clone());
-                EmptyElement::at(at) + number
-            }))?;
+            for (class, &number) in set.counts.iter().enumerate() {
+                let from = class as f64 + (1.0 - FILLED) / 2.0 + index as f64 * bar;
+                let ends = [point(from, 0.0), point(from + bar, number as f64)];
+                let mut rectangle = Rectangle::new(ends, series(index).filled());
+                rectangle.set_margin(0, gap.1, 0, gap.0);
+                chart.draw_series([rectangle])?;
+                let at = EmptyElement::at(point(from + bar / 2.0, number as f64));
+                chart.draw_series([
+                    at + Label::new(count(number), count_shift, count_style.clone())
+                ])?;
+            }
+        }
+        for (class, name) in self.names.iter().enumerate() {
+            let name = text::shortened(name, SMALL, false, LONGEST_NAME);
+            let at = EmptyElement::at(point(class as f64 + 0.5, 0.0));
+            chart.draw_series([at + Label::new(name, name_shift, name_style.clone())])?;
         }
         Ok(())
-    }
-
-    /// One segment for each class.
-    fn classes(&self) -> SegmentedCoord<RangedCoordi32> {
-        (0..self.names.len() as i32 - 1).into_segmented()
-    }
-
-    /// Which segment a class has, or which class a segment; plotters counts upwards, so lying ones are turned.
-    fn place(&self, class: usize) -> usize {
-        match self.lies {
-            true => self.names.len() - 1 - class,
-            false => class,
-        }
-    }
-
-    /// Where a class's segment begins and ends.
-    fn ends(&self, class: usize) -> [Class; 2] {
-        let place = self.place(class);
-        let end = match place + 1 == self.names.len() {
-            true => SegmentValue::Last,
-            false => SegmentValue::Exact(place as i32 + 1),
-        };
-        [SegmentValue::Exact(place as i32), end]
-    }
-
-    fn name(&self, class: &Class) -> String {
-        match class {
-            SegmentValue::Exact(place) | SegmentValue::CenterOf(place) => {
-                let name = &self.names[self.place(*place as usize)];
-                text::shortened(name, SMALL, false, LONGEST_NAME)
-            }
-            SegmentValue::Last => String::new(),
-        }
-    }
-
-    /// What of a slot lies before and after the bar of a series, in device pixels.
-    fn margins(&self, index: usize, slot: f64) -> (u32, u32) {
-        let bar = slot * FILLED / self.series.len() as f64;
-        let before = slot * (1.0 - FILLED) / 2.0 + index as f64 * bar;
-        let after = slot - before - bar + f64::from(device(1.0));
-        (before.round() as u32, after.round() as u32)
     }
 }
 

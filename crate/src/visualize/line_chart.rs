@@ -3,17 +3,14 @@
 //! plotters draws axes, mesh and lines. Its legend is a box on the lines and its series have no labels at
 //! their ends, so these are drawn here.
 
-use plotters::chart::ChartBuilder;
-use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
-use plotters::prelude::{AreaSeries, LabelAreaPosition};
-use plotters::series::LineSeries;
+use plotters::series::{AreaSeries, LineSeries};
 use plotters::style::Color as _;
 
-use super::area::{Area, DEVICE_SCALE, Point, device};
+use super::area::{Area, Point};
 use super::axis::{Axis, range};
-use super::canvas::{CHART_WIDTH, Canvas, DrawingResult, MARGIN, Stroke};
-use super::chart::{Base, Chart, draw_axes, widest_label};
+use super::canvas::{CHART_WIDTH, Canvas, Drawn, MARGIN, Stroke};
+use super::chart::{Base, Chart, Margins, chart};
 use super::colour::{MUTED, PALE, VERMILLION, darkened, series};
 use super::figure::Figure;
 use super::text::{self, SMALL, Text};
@@ -74,10 +71,9 @@ impl Line {
 
     /// Its stroke, if it is the line with this index.
     fn stroke(&self, index: usize) -> Stroke {
-        let dash = DASHES[index % DASHES.len()];
         match self.manner {
             Manner::Series => Stroke {
-                dash,
+                dash: DASHES[index % DASHES.len()],
                 ..Stroke::solid(series(index), 2.0)
             },
             Manner::Raw => Stroke::solid(PALE, 1.0),
@@ -121,61 +117,38 @@ impl LineChart<'_> {
     ) -> Result<Figure> {
         let width = CHART_WIDTH - 2.0 * MARGIN;
         let height = height + self.legend(width).1;
-        Figure::draw(
-            function,
-            (title, ""),
-            (CHART_WIDTH, height),
-            alt_text,
-            |canvas, top| {
-                self.draw(canvas, Area::new((MARGIN, top), (width, height)));
-            },
-        )
+        let (titles, size) = ((title, ""), (CHART_WIDTH, height));
+        Figure::draw(function, titles, size, alt_text, |canvas, top| {
+            self.draw(canvas, Area::new((MARGIN, top), (width, height)));
+        })
     }
 
     /// Draws the panel into `area`, legend included.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Area) {
         canvas.text(Text::new(self.title, (area.x, area.y + 13.0), 13.5).bold(true));
+        let title = if self.title.is_empty() {
+            0.0
+        } else {
+            TITLE_ROW
+        };
         let (legend, legend_height) = self.legend(area.width);
-        let legend_top = area.y
-            + if self.title.is_empty() {
-                0.0
-            } else {
-                TITLE_ROW
-            };
+        let margins = Margins {
+            top: title + legend_height + 8.0,
+            right: self.room_for_end_labels(),
+            left: 26.0 + self.y.widest_label(),
+            bottom: 42.0,
+        };
         let mut plot = area;
         canvas.chart(area, |root| {
-            let mut chart = ChartBuilder::on(root)
-                .margin_top(device(legend_top - area.y + legend_height + 8.0))
-                .margin_right(device(self.room_for_end_labels()))
-                .set_label_area_size(
-                    LabelAreaPosition::Left,
-                    device(26.0 + widest_label(&self.y)),
-                )
-                .set_label_area_size(LabelAreaPosition::Bottom, device(42.0))
-                .build_cartesian_2d(self.x.range(), self.y.range())?;
-            let (x, y) = (
-                |place: &f64| self.x.label(*place),
-                |place: &f64| self.y.label(*place),
-            );
-            let x = (self.x.most_labels(), &x as _, self.x_title);
-            let y = (self.y.most_labels(), &y as _, self.y_title);
-            draw_axes(&mut chart, Base::X, x, y)?;
+            let (x, y) = ((&self.x, self.x_title), (&self.y, self.y_title));
+            let mut chart = chart(root, &margins, Base::X, x, y)?;
             self.draw_lines(&mut chart)?;
             let (columns, rows) = chart.plotting_area().get_pixel_range();
-            let css = |pixels: i32| f64::from(pixels) / DEVICE_SCALE;
-            let corner = (css(columns.start), css(rows.start));
-            plot = Area::new(
-                corner,
-                (css(columns.end) - corner.0, css(rows.end) - corner.1),
-            );
+            plot = Area::of_device(columns, rows);
             Ok(())
         });
-        for (index, line) in self
-            .lines
-            .iter()
-            .enumerate()
-            .filter(|(_, line)| line.has_markers())
-        {
+        let lines = self.lines.iter().enumerate();
+        for (index, line) in lines.filter(|(_, line)| line.has_markers()) {
             for &point in &line.points {
                 draw_marker(canvas, self.position(point, plot), index);
             }
@@ -183,11 +156,12 @@ impl LineChart<'_> {
         self.draw_mark(canvas, plot);
         self.draw_end_labels(canvas, plot);
         for (index, (left, top)) in legend {
-            self.draw_legend_entry(canvas, index, area, (area.x + left, legend_top + top));
+            let at = (area.x + left, area.y + title + top);
+            self.draw_legend_entry(canvas, index, area.width, at);
         }
     }
 
-    fn draw_lines(&self, chart: &mut Chart<RangedCoordf64, RangedCoordf64>) -> DrawingResult {
+    fn draw_lines(&self, chart: &mut Chart) -> Drawn<()> {
         for manner in [Manner::Raw, Manner::Smoothed, Manner::Series] {
             let lines = self.lines.iter().enumerate();
             for (index, line) in lines.filter(|(_, line)| line.manner == manner) {
@@ -238,7 +212,7 @@ impl LineChart<'_> {
             return;
         };
         let x = plot.x + self.x.share(*x) * plot.width;
-        let stroke = Stroke::dashed(VERMILLION, 1.5, (4.0, 3.0));
+        let stroke = Stroke::solid(VERMILLION, 1.5).dashed(4.0, 3.0);
         canvas.line([(x, plot.y), (x, plot.bottom())], stroke);
         let words = |x| Text::new(words, (x, plot.centre().1), SMALL);
         // Where there is more room.
@@ -281,21 +255,17 @@ impl LineChart<'_> {
             entries.push((index, (x, y)));
             x += entry + LEGEND_GAP;
         }
-        let height = if entries.is_empty() {
-            0.0
-        } else {
-            y + LEGEND_ROW
-        };
-        (entries, height)
+        let rows = if entries.is_empty() { 0.0 } else { 1.0 };
+        (entries, y + rows * LEGEND_ROW)
     }
 
-    fn draw_legend_entry(&self, canvas: &mut Canvas, index: usize, area: Area, (x, top): Point) {
+    fn draw_legend_entry(&self, canvas: &mut Canvas, index: usize, width: f64, (x, top): Point) {
         let (line, y) = (&self.lines[index], top + LEGEND_ROW / 2.0);
         canvas.line([(x, y), (x + LEGEND_SAMPLE, y)], line.stroke(index));
         if line.manner == Manner::Series {
             draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
         }
-        let name = text::shortened(&line.name, SMALL, false, area.width - LEGEND_NAME);
+        let name = text::shortened(&line.name, SMALL, false, width - LEGEND_NAME);
         canvas.text(Text::new(&name, (x + LEGEND_NAME, y), SMALL).middle());
     }
 }

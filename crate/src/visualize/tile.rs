@@ -45,7 +45,7 @@ pub(super) fn draw_picture(
     let border = match picture.mark {
         None => Stroke::solid(AXIS, 0.5),
         Some(true) => Stroke::solid(BLUE, 2.0),
-        Some(false) => Stroke::dashed(VERMILLION, 3.0, (7.0, 4.0)),
+        Some(false) => Stroke::solid(VERMILLION, 3.0).dashed(7.0, 4.0),
     };
     canvas.image(picture.placed(Area::new(corner, size)), border);
 }
