@@ -22,27 +22,20 @@ pub(super) enum Base {
     Y,
 }
 
-/// The space around a chart, in CSS pixels: empty above and at the right, for labels at the left and below.
-pub(super) struct Margins {
-    pub(super) top: f64,
-    pub(super) right: f64,
-    pub(super) left: f64,
-    pub(super) bottom: f64,
-}
-
-/// A chart without series; both axes have their titles.
+/// A chart without series; both axes have their titles. The space around it is in CSS pixels, and in CSS' order:
+/// empty above and at the right, for labels below and at the left.
 pub(super) fn chart<'a, 'b>(
     root: &'a Root<'b>,
-    margins: &Margins,
+    [top, right, bottom, left]: [f64; 4],
     base: Base,
     (x, x_title): (&Axis, &str),
     (y, y_title): (&Axis, &str),
 ) -> Drawn<Chart<'a, 'b>> {
     let mut chart = ChartBuilder::on(root)
-        .margin_top(device(margins.top))
-        .margin_right(device(margins.right))
-        .set_label_area_size(LabelAreaPosition::Left, device(margins.left))
-        .set_label_area_size(LabelAreaPosition::Bottom, device(margins.bottom))
+        .margin_top(device(top))
+        .margin_right(device(right))
+        .set_label_area_size(LabelAreaPosition::Left, device(left))
+        .set_label_area_size(LabelAreaPosition::Bottom, device(bottom))
         .build_cartesian_2d(x.range(), y.range())?;
     let thin = |colour: Colour| colour.stroke_width(device(1.0) as u32);
     // plotters draws an axis with its labels, or neither: the other axis is drawn again, transparent.

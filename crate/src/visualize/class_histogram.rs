@@ -4,23 +4,22 @@ use plotters::element::{EmptyElement, Rectangle, Text as Label};
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::area::{Area, device};
+use super::area::device;
 use super::axis::Axis;
-use super::canvas::{CHART_WIDTH, Canvas, Drawn, MARGIN, Root};
-use super::chart::{Base, Margins, chart};
-use super::check::{class_names, ensure};
-use super::colour::{INK, MUTED, series};
-use super::figure::Figure;
-use super::numerals::count;
-use super::text::{self, SMALL, Text};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::canvas::{Drawn, Root};
+use super::chart::{Base, chart};
+use super::check::class_names;
+use super::legend::Legend;
+use super::prelude::*;
 
 const FUNCTION: &str = "class_histogram";
 const PLOT_HEIGHT: f64 = 260.0;
 /// The space for the counts above standing bars.
 const ABOVE: f64 = 14.0;
-const LEGEND_HEIGHT: f64 = 24.0;
+/// The space above lying bars.
+const BELOW_LEGEND: f64 = 6.0;
+/// The side of a square in the legend.
+const SAMPLE: f64 = 12.0;
 const LONGEST_NAME: f64 = 260.0;
 /// The space for the names and the title below the bars.
 const BELOW: f64 = 44.0;
@@ -47,18 +46,21 @@ pub fn class_histogram(
     draw(title, self::class_names(FUNCTION, class_names)?, series)
 }
 
-fn draw(title: &str, names: Vec<String>, series: &[CountSeries]) -> Result<Figure> {
-    check(&names, series)?;
-    let words = alt_text(title, &names, series);
-    let histogram = Histogram::new(names, series);
-    let legend = if series.len() > 1 { LEGEND_HEIGHT } else { 0.0 };
-    let size = (CHART_WIDTH, legend + histogram.height);
+fn draw(title: &str, names: Vec<String>, sets: &[CountSeries]) -> Result<Figure> {
+    check(&names, sets)?;
+    let words = alt_text(title, &names, sets);
+    let histogram = Histogram::new(names, sets);
+    let width = CHART_WIDTH - 2.0 * MARGIN;
+    // One set needs no legend.
+    let named = if sets.len() > 1 { sets } else { &[] };
+    let legend = Legend::new(named.iter().map(|set| set.name.as_str()), SAMPLE, width);
+    let size = (CHART_WIDTH, legend.height + histogram.height);
     Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
-        if series.len() > 1 {
-            draw_legend(canvas, series, top + 6.0);
-        }
-        let size = (CHART_WIDTH - 2.0 * MARGIN, histogram.height);
-        let area = Area::new((MARGIN, top + legend), size);
+        legend.draw(canvas, (MARGIN, top), |canvas, index, (x, y)| {
+            let sample = Area::new((x, y - SAMPLE / 2.0), (SAMPLE, SAMPLE));
+            canvas.rectangle(sample, series(index));
+        });
+        let area = Area::new((MARGIN, top + legend.height), (width, histogram.height));
         canvas.chart(area, |root| histogram.draw(root));
     })
 }
@@ -83,7 +85,8 @@ struct Histogram<'a> {
     names: Vec<String>,
     series: &'a [CountSeries],
     counts: Axis,
-    margins: Margins,
+    /// As CSS has them.
+    margins: [f64; 4],
     /// Whether the bars lie below each other, as the names or the counts are too wide for standing ones.
     lies: bool,
     /// With what stands below the bars.
@@ -103,8 +106,13 @@ impl Histogram<'_> {
         let (top, right, left, height) = match lies {
             true => {
                 let room_for_count = text::width(&most, SMALL, false) + 8.0;
-                let height = sets * bar / FILLED * classes;
-                (0.0, room_for_count, 26.0 + name.min(LONGEST_NAME), height)
+                let height = BELOW_LEGEND + sets * bar / FILLED * classes;
+                (
+                    BELOW_LEGEND,
+                    room_for_count,
+                    26.0 + name.min(LONGEST_NAME),
+                    height,
+                )
             }
             false => (
                 ABOVE,
@@ -117,12 +125,7 @@ impl Histogram<'_> {
             names,
             series,
             counts,
-            margins: Margins {
-                top,
-                right,
-                left,
-                bottom: BELOW,
-            },
+            margins: [top, right, BELOW, left],
             lies,
             height: height + BELOW,
         }
@@ -133,8 +136,8 @@ impl Histogram<'_> {
         let class = (&names, say("class", "クラス"));
         let number = (&self.counts, say("number of images", "画像の枚数"));
         let mut chart = match self.lies {
-            true => chart(root, &self.margins, Base::Y, number, class)?,
-            false => chart(root, &self.margins, Base::X, class, number)?,
+            true => chart(root, self.margins, Base::Y, number, class)?,
+            false => chart(root, self.margins, Base::X, class, number)?,
         };
         // plotters counts upwards, so lying bars are turned.
         let point = |class: f64, count: f64| match self.lies {
@@ -178,15 +181,6 @@ impl Histogram<'_> {
             chart.draw_series([at + Label::new(name, name_shift, name_style.clone())])?;
         }
         Ok(())
-    }
-}
-
-fn draw_legend(canvas: &mut Canvas, sets: &[CountSeries], y: f64) {
-    let mut x = MARGIN;
-    for (index, set) in sets.iter().enumerate() {
-        canvas.rectangle(Area::new((x, y - 6.0), (12.0, 12.0)), series(index));
-        canvas.text(Text::new(&set.name, (x + 18.0, y), SMALL).middle());
-        x += 18.0 + text::width(&set.name, SMALL, false) + 20.0;
     }
 }
 

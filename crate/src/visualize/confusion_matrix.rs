@@ -1,17 +1,11 @@
 //! Which classes are taken for which.
 
-use super::area::Area;
-use super::canvas::{Canvas, MARGIN, PlacedImage, Stroke};
-use super::check::{class_names, ensure};
-use super::colour::{AXIS, GRID, sequential, text_on};
+use super::check::class_names;
+use super::colour::sequential;
 use super::colour_bar::ColourBar;
 use super::colour_scale::ColourScale;
-use super::figure::Figure;
-use super::numerals::{count, percent};
-use super::text::{self, LABEL, SMALL, Text};
-use super::tile::{Number, draw_numbers};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::tile::draw_numbers;
 
 const FUNCTION: &str = "confusion_matrix";
 const LARGEST_CELL: f64 = 52.0;
@@ -113,14 +107,13 @@ fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
     let size = SMALL.min(cell * 0.4);
     if size >= 7.0 {
         let cells = (0..classes * classes).map(|index| (index / classes, index % classes));
-        let numbers = cells.map(|(row, column)| Number {
-            text: count(counts[row][column]),
+        let numbers = cells.map(|(row, column)| {
             // Zeros are most of the cells and say least.
-            ink: match counts[row][column] {
+            let ink = match counts[row][column] {
                 0 => AXIS,
                 _ => text_on(colour(column, row)),
-            },
-            bold: row == column,
+            };
+            (count(counts[row][column]), ink, row == column)
         });
         draw_numbers(canvas, matrix, classes, size, numbers);
     }

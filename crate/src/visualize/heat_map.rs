@@ -1,21 +1,11 @@
 //! Matrices as coloured cells, such as the filters of a convolution.
 
-use super::area::{Area, half_pixels};
-use super::canvas::{Canvas, GRID_WIDTH, MARGIN, Stroke};
-use super::check::{ensure_positive, ensure_some};
-use super::colour::{AXIS, text_on};
 use super::colour_bar::ColourBar;
 use super::colour_scale::{ColourScale, Scale};
-use super::figure::Figure;
 use super::matrix::Matrix;
-use super::numerals::{counted, fixed};
 use super::picture::Picture;
-use super::text::{self, SMALL};
-use super::tile::{
-    CAPTION_LINE, Number, balanced, draw_caption, draw_numbers, draw_picture, fitted, place,
-};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::tile::{Grid, Tile, balanced, draw_caption, draw_numbers};
 
 const FUNCTION: &str = "heat_map";
 const GAP: f64 = 14.0;
@@ -44,50 +34,38 @@ pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) ->
     check(matrices, settings)?;
     let scale = Scale::of(matrices.iter().flat_map(Matrix::numbers), settings.colours);
     let layout = Layout::new(matrices, settings);
-    let (columns, pitch) = (layout.columns, layout.pitch);
-    let grid_height = matrices.len().div_ceil(columns) as f64 * pitch.1 - GAP;
-    let bar_height = grid_height.clamp(110.0, 320.0) - 10.0;
+    let (grid, (width, height)) = (&layout.grid, layout.largest);
+    let bar_height = grid.height().clamp(110.0, 320.0) - 10.0;
     let bar = ColourBar::of(&scale, &settings.value_title, bar_height);
-    let left = MARGIN
-        + layout
-            .input
-            .as_ref()
-            .map_or(0.0, |input| input.width + INPUT_GAP);
-    let right = left + columns as f64 * pitch.0 - GAP;
+    let left = MARGIN + layout.taken;
+    let right = left + grid.width();
     let bar_width = ColourBar::USUAL_WIDTH.max(ColourBar::GAP + bar.width);
-    let width = (right + bar_width + MARGIN).max(300.0);
-    let input_height = layout.input.as_ref().map_or(0.0, Input::height);
-    let height = grid_height.max(bar.height + 10.0).max(input_height);
+    let input_height = |input: &Tile| input.size.1 + input.caption_height();
+    let input_height = layout.input.as_ref().map_or(0.0, input_height);
+    let size = (
+        (right + bar_width + MARGIN).max(300.0),
+        grid.height().max(bar.height + 10.0).max(input_height),
+    );
     let words = alt_text(title, matrices, &scale, settings);
-    Figure::draw(
-        FUNCTION,
-        (title, ""),
-        (width, height),
-        &words,
-        |canvas, top| {
-            if let Some(input) = &layout.input {
-                let below = (MARGIN + input.width / 2.0, top + input.size.1);
-                draw_picture(canvas, input.picture, input.size, below);
-                draw_caption(canvas, &input.caption, below, None);
+    Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
+        if let Some(input) = &layout.input {
+            input.draw(canvas, (MARGIN + input.width() / 2.0, top + input.size.1));
+        }
+        for (index, matrix) in matrices.iter().enumerate() {
+            let (left, top) = grid.place(index, (left, top));
+            let below = (left + width / 2.0, top + height);
+            let side = |cells: usize| cells as f64 * layout.cell;
+            let size = (side(matrix.columns), side(matrix.rows));
+            let area = Area::new((below.0 - size.0 / 2.0, top), size);
+            canvas.image(matrix.placed(area, &scale), Stroke::solid(AXIS, 1.0));
+            if layout.cell >= CELL_WITH_NUMBER {
+                draw_values(canvas, matrix, &scale, area);
             }
-            for (index, matrix) in matrices.iter().enumerate() {
-                let (left, top) = place(index, columns, (left, top), pitch);
-                let below = (left + layout.width / 2.0, top + layout.height);
-                let size = (
-                    matrix.columns as f64 * layout.cell,
-                    matrix.rows as f64 * layout.cell,
-                );
-                let area = Area::new((below.0 - size.0 / 2.0, top), size);
-                canvas.image(matrix.placed(area, &scale), Stroke::solid(AXIS, 1.0));
-                if layout.cell >= CELL_WITH_NUMBER {
-                    draw_values(canvas, matrix, &scale, area);
-                }
-                let caption = text::shortened(&matrix.caption, SMALL, false, pitch.0);
-                draw_caption(canvas, &[caption], below, None);
-            }
-            bar.draw(canvas, (right + ColourBar::GAP, top + 4.0));
-        },
-    )
+            let caption = text::shortened(&matrix.caption, SMALL, false, grid.pitch.0);
+            draw_caption(canvas, &[caption], below, None);
+        }
+        bar.draw(canvas, (right + ColourBar::GAP, top + 4.0));
+    })
 }
 
 fn check(matrices: &[Matrix], settings: &HeatMapSettings) -> Result<()> {
@@ -98,41 +76,15 @@ fn check(matrices: &[Matrix], settings: &HeatMapSettings) -> Result<()> {
         .try_for_each(|(index, matrix)| matrix.check(FUNCTION, &format!("matrix {index}")))
 }
 
-/// The image at the left of the matrices.
-struct Input<'a> {
-    picture: &'a Picture,
-    size: (f64, f64),
-    /// The width of the image or of its caption, whichever is wider.
-    width: f64,
-    caption: Vec<String>,
-}
-
-impl Input<'_> {
-    fn new(picture: &Picture, side: f64) -> Input<'_> {
-        let size = fitted(picture, side);
-        let caption = text::wrapped(&picture.caption, SMALL, false, side, 3);
-        Input {
-            width: text::widest(&caption, SMALL).max(size.0),
-            picture,
-            size,
-            caption,
-        }
-    }
-
-    fn height(&self) -> f64 {
-        self.size.1 + 5.0 + CAPTION_LINE * self.caption.len() as f64
-    }
-}
-
 struct Layout<'a> {
-    input: Option<Input<'a>>,
-    columns: usize,
+    /// The image at the left of the matrices.
+    input: Option<Tile<'a>>,
+    /// What the input takes of the width, with the space after it.
+    taken: f64,
+    grid: Grid,
     cell: f64,
     /// The size of the largest matrix.
-    width: f64,
-    height: f64,
-    /// From one matrix to the next one in its row and in its column.
-    pitch: (f64, f64),
+    largest: (f64, f64),
 }
 
 impl Layout<'_> {
@@ -149,27 +101,26 @@ impl Layout<'_> {
             _ => 64.0,
         };
         let input = settings.input.as_ref();
-        let input = input.map(|picture| Input::new(picture, f64::clamp(side, 112.0, 224.0)));
-        let taken = input.as_ref().map_or(0.0, |input| input.width + INPUT_GAP);
+        let input = input.map(|picture| Tile::fitted(picture, f64::clamp(side, 112.0, 224.0)));
+        let taken = input
+            .as_ref()
+            .map_or(0.0, |input| input.width() + INPUT_GAP);
         let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::USUAL_WIDTH - taken + GAP;
         let wanted = (side / most_columns.max(most_rows)).clamp(0.5, 64.0);
-        let fitting = (room / (wanted * most_columns + GAP)).floor().max(1.0) as usize;
-        let columns = settings
-            .columns
-            .unwrap_or_else(|| balanced(fitting, number));
-        let columns = columns.min(number);
+        let fitting = (room / (wanted * most_columns + GAP)).floor().max(1.0);
+        let usual = balanced(fitting as usize, number);
+        let columns = settings.columns.unwrap_or(usual).min(number);
         let widest = (room / columns as f64 - GAP) / most_columns;
         let cell = half_pixels(wanted.min(widest));
-        let (width, height) = (most_columns * cell, most_rows * cell);
+        let largest = (most_columns * cell, most_rows * cell);
         let has_captions = matrices.iter().any(|matrix| !matrix.caption.is_empty());
-        let caption = if has_captions { CAPTION } else { 0.0 };
+        let tile = (largest.0, largest.1 + f64::from(has_captions) * CAPTION);
         Layout {
             input,
-            columns,
+            taken,
+            grid: Grid::new(number, columns, tile, GAP),
             cell,
-            width,
-            height,
-            pitch: (width + GAP, height + caption + GAP),
+            largest,
         }
     }
 }
@@ -178,11 +129,10 @@ fn draw_values(canvas: &mut Canvas, matrix: &Matrix, scale: &Scale, area: Area) 
     // Two digits after the first one of the largest value.
     let largest = scale.low.abs().max(scale.high.abs());
     let decimals = (2.0 - largest.log10().floor()).clamp(0.0, 2.0) as usize;
-    let numbers = matrix.numbers().map(|value| Number {
-        text: fixed(value, decimals),
-        ink: text_on(scale.colour(value)),
-        bold: false,
-    });
+    let ink = |value| text_on(scale.colour(value));
+    let numbers = matrix
+        .numbers()
+        .map(|value| (fixed(value, decimals), ink(value), false));
     draw_numbers(canvas, area, matrix.columns, SMALL, numbers);
 }
 
@@ -223,11 +173,7 @@ fn alt_text(title: &str, matrices: &[Matrix], scale: &Scale, settings: &HeatMapS
     said!(
         "{title}.{input} {}{size}{captions}.{}.",
         "{title}。{input}{}{size}{captions}。{}。",
-        counted(
-            matrices.len(),
-            ["heat map", "heat maps"],
-            ["ヒートマップ", "枚"]
-        ),
+        counted(matrices.len(), "heat map", ["ヒートマップ", "枚"]),
         scale.in_words(values),
     )
 }

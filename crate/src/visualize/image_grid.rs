@@ -1,20 +1,14 @@
 //! Images in rows and columns, with captions.
 
-use super::canvas::{GRID_WIDTH, MARGIN};
-use super::check::{ensure, ensure_positive, ensure_some};
 use super::colour_bar::ColourBar;
 use super::colour_scale::{ColourScale, Scale};
-use super::figure::Figure;
-use super::numerals::counted;
+use super::overlay::Overlay;
 use super::picture::Picture;
-use super::text::{self, SMALL};
-use super::tile::{CAPTION_LINE, MARK_WIDTH, balanced, draw_caption, draw_picture, place};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::tile::{Grid, Tile, balanced};
 
 const FUNCTION: &str = "image_grid";
 const GAP: f64 = 12.0;
-const CAPTION_LINES: usize = 3;
 /// Captions up to this width widen their column; longer ones are broken.
 const CAPTION_WIDTH: f64 = 130.0;
 /// The alt text names no more images than this.
@@ -45,30 +39,23 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
     check(pictures, settings)?;
     let colours = overlay_colours(pictures)?;
     let layout = Layout::new(pictures, settings, colours.is_some());
-    let (columns, pitch) = (layout.columns, layout.pitch);
-    let rows = pictures.len().div_ceil(columns);
+    let (grid, image_height) = (&layout.grid, layout.image_height);
     let bar = colours.map(|colours| {
-        let images = (rows - 1) as f64 * pitch.1 + layout.image_height;
+        let images = (grid.rows - 1) as f64 * grid.pitch.1 + image_height;
         let scale = Scale::of_shares(colours);
         ColourBar::of(&scale, &settings.colour_bar, images.clamp(110.0, 320.0))
     });
-    let right = MARGIN + columns as f64 * pitch.0 - GAP;
-    let (bar_width, bar_height) =
-        (bar.as_ref()).map_or((0.0, 0.0), |bar| (ColourBar::GAP + bar.width, bar.height));
+    let right = MARGIN + grid.width();
+    let bar_size = |bar: &ColourBar| (ColourBar::GAP + bar.width, bar.height);
+    let (bar_width, bar_height) = bar.as_ref().map_or((0.0, 0.0), bar_size);
     let width = (right + bar_width + MARGIN).max(240.0);
-    let height = (rows as f64 * pitch.1 - GAP).max(bar_height);
-    let words = alt_text(title, pictures, (rows, columns), settings);
+    let height = grid.height().max(bar_height);
+    let words = alt_text(title, pictures, grid, settings);
     let titles = (title, settings.subtitle.as_str());
     Figure::draw(FUNCTION, titles, (width, height), &words, |canvas, top| {
-        for (index, (picture, caption)) in pictures.iter().zip(&layout.captions).enumerate() {
-            let (left, top) = place(index, columns, (MARGIN, top), pitch);
-            let below = (left + layout.cell_width / 2.0, top + layout.image_height);
-            let size = (
-                layout.scale * picture.width as f64,
-                layout.scale * picture.height as f64,
-            );
-            draw_picture(canvas, picture, size, below);
-            draw_caption(canvas, caption, below, picture.mark);
+        for (index, tile) in layout.tiles.iter().enumerate() {
+            let (left, top) = grid.place(index, (MARGIN, top));
+            tile.draw(canvas, (left + layout.cell_width / 2.0, top + image_height));
         }
         if let Some(bar) = &bar {
             bar.draw(canvas, (right + ColourBar::GAP, top));
@@ -104,26 +91,17 @@ fn overlay_colours(pictures: &[Picture]) -> Result<Option<ColourScale>> {
     Ok(Some(one))
 }
 
-struct Layout {
-    columns: usize,
-    /// Pixels on the screen per pixel of an image.
-    scale: f64,
+struct Layout<'a> {
+    grid: Grid,
+    tiles: Vec<Tile<'a>>,
     cell_width: f64,
     image_height: f64,
-    /// From one image to the next one in its row and in its column.
-    pitch: (f64, f64),
-    /// The lines below each image.
-    captions: Vec<Vec<String>>,
 }
 
-impl Layout {
-    fn new(pictures: &[Picture], settings: &GridSettings, with_bar: bool) -> Layout {
+impl Layout<'_> {
+    fn new<'a>(pictures: &'a [Picture], settings: &GridSettings, with_bar: bool) -> Layout<'a> {
         let number = pictures.len();
-        let bar = if with_bar {
-            ColourBar::USUAL_WIDTH
-        } else {
-            0.0
-        };
+        let bar = f64::from(with_bar) * ColourBar::USUAL_WIDTH;
         let room = GRID_WIDTH - 2.0 * MARGIN - bar + GAP;
         let largest = |side: fn(&Picture) -> usize| pictures.iter().map(side).max().unwrap_or(1);
         let (widest, tallest) = (largest(|one| one.width), largest(|one| one.height));
@@ -131,50 +109,27 @@ impl Layout {
             Some(scale) => scale as f64,
             None => suitable_scale(number, widest.max(tallest)),
         };
-        let image_width = widest as f64 * scale;
-        let wanted = pictures.iter().map(caption_width).fold(0.0, f64::max);
-        let mut cell_width = image_width.max(wanted.min(CAPTION_WIDTH)).ceil();
+        let (image_width, image_height) = (widest as f64 * scale, tallest as f64 * scale);
+        let captions = pictures.iter().map(Tile::caption_width);
+        let wanted = captions.fold(0.0, f64::max).min(CAPTION_WIDTH);
+        let mut cell_width = image_width.max(wanted).ceil();
         let fitting = (room / (cell_width + GAP)).floor() as usize;
         let most = if number <= 100 { 10 } else { usize::MAX };
-        let columns = settings
-            .columns
-            .unwrap_or_else(|| balanced(fitting.clamp(1, most), number));
-        let columns = columns.min(number);
+        let usual = balanced(fitting.clamp(1, most), number);
+        let columns = settings.columns.unwrap_or(usual).min(number);
         if fitting < columns {
             cell_width = (room / columns as f64 - GAP).max(image_width).floor();
         }
-        let lines = |picture: &Picture| caption_lines(picture, cell_width);
-        let captions: Vec<Vec<String>> = pictures.iter().map(lines).collect();
-        let image_height = tallest as f64 * scale;
-        let caption = match captions.iter().map(Vec::len).max() {
-            None | Some(0) => 0.0,
-            Some(lines) => 5.0 + lines as f64 * CAPTION_LINE,
-        };
+        let tile = |picture| Tile::new(picture, scale, cell_width);
+        let tiles: Vec<Tile> = pictures.iter().map(tile).collect();
+        let caption = tiles.iter().map(Tile::caption_height).fold(0.0, f64::max);
         Layout {
-            columns,
-            scale,
+            grid: Grid::new(number, columns, (cell_width, image_height + caption), GAP),
+            tiles,
             cell_width,
             image_height,
-            pitch: (cell_width + GAP, image_height + caption + GAP),
-            captions,
         }
     }
-}
-
-/// The lines of a caption, none if there is nothing to say.
-fn caption_lines(picture: &Picture, cell_width: f64) -> Vec<String> {
-    let room = cell_width - picture.mark.map_or(0.0, |_| MARK_WIDTH);
-    let lines = text::wrapped(&picture.caption, SMALL, false, room, CAPTION_LINES);
-    match picture.mark {
-        // A line for the mark alone.
-        Some(_) if lines.is_empty() => vec![String::new()],
-        _ => lines,
-    }
-}
-
-fn caption_width(picture: &Picture) -> f64 {
-    let mark = picture.mark.map_or(0.0, |_| MARK_WIDTH);
-    text::widest(picture.caption.split('\n'), SMALL) + mark + 1.0
 }
 
 /// Fewer images are shown larger; more than fit into a notebook's column are shown smaller.
@@ -191,13 +146,8 @@ fn suitable_scale(number: usize, longest_side: usize) -> f64 {
     if scale >= 1.0 { scale.floor() } else { scale }
 }
 
-fn alt_text(
-    title: &str,
-    pictures: &[Picture],
-    (rows, columns): (usize, usize),
-    settings: &GridSettings,
-) -> String {
-    let images = |number| counted(number, ["image", "images"], ["画像", "枚"]);
+fn alt_text(title: &str, pictures: &[Picture], grid: &Grid, settings: &GridSettings) -> String {
+    let images = |number| counted(number, "image", ["画像", "枚"]);
     let named: Vec<String> = pictures.iter().take(MOST_NAMED).map(in_words).collect();
     let more = match pictures.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),
@@ -213,11 +163,12 @@ fn alt_text(
         ),
     };
     said!(
-        "{title}.{} {} in {} of {columns}: {}{more}.{colours}",
-        "{title}。{}{} ({}、{columns} 列): {}{more}。{colours}",
+        "{title}.{} {} in {} of {}: {}{more}.{colours}",
+        "{title}。{}{} ({}、{} 列): {}{more}。{colours}",
         text::sentence(&settings.subtitle),
         images(pictures.len()),
-        counted(rows, ["row", "rows"], ["", "行"]),
+        counted(grid.rows, "row", ["", "行"]),
+        grid.columns,
         named.join("; "),
     )
 }
@@ -232,9 +183,7 @@ fn in_words(picture: &Picture) -> String {
         Some(true) => say(" (right)", " (正解)"),
         Some(false) => say(" (wrong)", " (不正解)"),
     };
-    let heat = picture
-        .overlay
-        .as_ref()
-        .map(|overlay| format!(" ({})", overlay.in_words()));
+    let heat = picture.overlay.as_ref().map(Overlay::in_words);
+    let heat = heat.map(|words| format!(" ({words})"));
     caption + mark + &heat.unwrap_or_default()
 }

@@ -1,18 +1,10 @@
 //! The kernels of a convolution.
 
-use super::area::{Area, Point, half_pixels};
-use super::canvas::{Canvas, GRID_WIDTH, MARGIN, Stroke};
-use super::check::{ensure, ensure_some};
-use super::colour::{AXIS, GRID};
 use super::colour_bar::ColourBar;
 use super::colour_scale::{ColourScale, Scale};
-use super::figure::Figure;
 use super::matrix::Matrix;
-use super::numerals::counted;
-use super::text::{self, LABEL, SMALL, Text};
-use super::tile::{balanced, place};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::tile::{Grid, balanced};
 
 const FUNCTION: &str = "kernel_grid";
 const GROUP_GAP: f64 = 30.0;
@@ -66,12 +58,12 @@ pub fn kernel_grid(
     let kernels = groups.iter().flat_map(|group| &group.filters).flatten();
     let scale = Scale::of(kernels.flat_map(Matrix::numbers), ColourScale::Diverging);
     let layout = Layout::new(groups, settings);
-    let bar_height = layout.height.clamp(110.0, 320.0) - 8.0;
+    let bar_height = layout.grid.height().clamp(110.0, 320.0) - 8.0;
     let bar = ColourBar::of(&scale, &settings.value_title, bar_height);
     let pitch = layout.width + GROUP_GAP;
     let bar_left = MARGIN + groups.len() as f64 * pitch - GROUP_GAP + ColourBar::GAP;
     let width = (bar_left + bar.width + MARGIN).max(300.0);
-    let height = layout.top + layout.height.max(bar.height);
+    let height = layout.top + layout.grid.height().max(bar.height);
     let titles = (title, settings.subtitle.as_str());
     let words = alt_text(title, groups, &scale, settings);
     Figure::draw(FUNCTION, titles, (width, height), &words, |canvas, top| {
@@ -130,12 +122,10 @@ fn check_size(name: &str, filter: &[Matrix], first: &[Matrix]) -> Result<()> {
 
 /// One block of kernels; all groups have equal ones.
 struct Layout {
-    /// The kernels of a row.
-    columns: usize,
+    grid: Grid,
     /// Names of the columns; none for filters of one channel, which stand in a block.
     channels: Vec<String>,
     kernel: (f64, f64),
-    pitch: (f64, f64),
     /// The space left of the kernels for the numbers of the filters.
     left: f64,
     /// The space above the kernels for the name of the group and the channels.
@@ -143,8 +133,6 @@ struct Layout {
     /// The lines of each group's name take this much of `top`.
     name: f64,
     width: f64,
-    /// The height of the kernels, with the numbers below them.
-    height: f64,
 }
 
 impl Layout {
@@ -153,15 +141,19 @@ impl Layout {
         let most = groups.iter().map(|group| group.filters.len()).max();
         let filters = most.unwrap_or(1);
         let in_block = first.len() == 1;
-        let columns = match in_block {
-            true => balanced((filters as f64).sqrt().ceil() as usize, filters),
-            false => first.len(),
+        let (columns, rows) = match in_block {
+            true => {
+                let columns = balanced((filters as f64).sqrt().ceil() as usize, filters);
+                (columns, filters.div_ceil(columns))
+            }
+            false => (first.len(), filters),
         };
-        let rows = filters.div_ceil(if in_block { columns } else { 1 });
-        let numbers = AXIS_TITLE + text::width(&(filters - 1).to_string(), SMALL, false) + 6.0;
         let (left, below, above) = match in_block {
             true => (0.0, LINE, 0.0),
-            false => (numbers, 0.0, 2.0 * LINE),
+            false => {
+                let numbers = text::width(&(filters - 1).to_string(), SMALL, false) + 6.0;
+                (AXIS_TITLE + numbers, 0.0, 2.0 * LINE)
+            }
         };
         let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::USUAL_WIDTH + GROUP_GAP;
         let widest = (room / groups.len() as f64 - GROUP_GAP - left) / columns as f64;
@@ -175,30 +167,26 @@ impl Layout {
             true => 0.0,
             false => text::widest(&settings.channel_names, SMALL) + 8.0,
         };
-        let pitch = ((kernel.0 + gap).max(named), kernel.1 + gap + below);
-        let width = left + columns as f64 * pitch.0 - gap;
-        let lines = groups
-            .iter()
-            .map(|group| name_lines(group, width).len())
-            .max();
-        let name = match lines {
+        let tile = (kernel.0.max(named - gap), kernel.1 + below);
+        let grid = Grid::new(filters * first.len(), columns, tile, gap);
+        let width = left + grid.width();
+        let lines = groups.iter().map(|group| name_lines(group, width).len());
+        let name = match lines.max() {
             None | Some(0) => 0.0,
             Some(lines) => lines as f64 * (LINE + 1.0) + 3.0,
         };
         Layout {
-            columns,
+            grid,
             channels: match (in_block, settings.channel_names.as_slice()) {
                 (true, _) => Vec::new(),
                 (false, []) => (0..columns).map(|channel| channel.to_string()).collect(),
                 (false, names) => names.to_vec(),
             },
             kernel,
-            pitch,
             left,
             top: name + above,
             name,
             width,
-            height: rows as f64 * pitch.1 - gap,
         }
     }
 
@@ -214,12 +202,12 @@ impl Layout {
         }
         let title = say("input channel", "入力チャネル");
         canvas.text(Text::new(title, (x, above + 11.0), SMALL).muted());
-        let room = self.columns as f64 * self.pitch.0;
         // Of narrow columns only so many are named that the names do not overlap.
-        let step = ((text::widest(&self.channels, SMALL) + 6.0) / self.pitch.0).ceil() as usize;
+        let pitch = self.grid.pitch.0;
+        let step = ((text::widest(&self.channels, SMALL) + 6.0) / pitch).ceil() as usize;
         for (column, channel) in self.channels.iter().enumerate().step_by(step.max(1)) {
-            let channel = text::shortened(channel, SMALL, false, room);
-            let centre = x + column as f64 * self.pitch.0 + self.kernel.0 / 2.0;
+            let channel = text::shortened(channel, SMALL, false, self.grid.width());
+            let centre = x + column as f64 * pitch + self.kernel.0 / 2.0;
             canvas.text(Text::new(&channel, (centre, above + LINE + 10.0), SMALL).centred());
         }
         let beside = (left + 11.0, top + self.top);
@@ -229,18 +217,15 @@ impl Layout {
 
     fn draw_kernels(&self, canvas: &mut Canvas, group: &KernelGroup, scale: &Scale, corner: Point) {
         let corner = (corner.0 + self.left, corner.1 + self.top);
-        let step = (LINE / self.pitch.1).ceil() as usize;
+        let step = (LINE / self.grid.pitch.1).ceil() as usize;
         for (index, matrix) in group.filters.iter().flatten().enumerate() {
-            let area = Area::new(place(index, self.columns, corner, self.pitch), self.kernel);
+            let area = Area::new(self.grid.place(index, corner), self.kernel);
             canvas.image(matrix.placed(area, scale), self.border());
-            let row = index / self.columns;
+            let (row, column) = (index / self.grid.columns, index % self.grid.columns);
             if self.channels.is_empty() {
-                let (name, at) = (
-                    self.filter_name(index),
-                    (area.centre().0, area.bottom() + 13.0),
-                );
-                canvas.text(Text::new(&name, at, SMALL).centred());
-            } else if index.is_multiple_of(self.columns) && row.is_multiple_of(step) {
+                let at = (area.centre().0, area.bottom() + 13.0);
+                canvas.text(Text::new(&self.filter_name(index), at, SMALL).centred());
+            } else if column == 0 && row.is_multiple_of(step) {
                 let number = Text::new(&row.to_string(), (area.x - 6.0, area.centre().1), SMALL);
                 canvas.text(number.at_right().middle());
             }
@@ -259,7 +244,7 @@ impl Layout {
     /// "filter 3", or only its number below small kernels.
     fn filter_name(&self, filter: usize) -> String {
         let name = said!("filter {filter}", "フィルタ {filter}");
-        match text::width(&name, SMALL, false) <= self.pitch.0 - 4.0 {
+        match text::width(&name, SMALL, false) <= self.grid.pitch.0 - 4.0 {
             true => name,
             false => filter.to_string(),
         }
@@ -277,17 +262,13 @@ fn alt_text(
     settings: &KernelGridSettings,
 ) -> String {
     let first = &groups[0].filters[0];
-    let number = counted(first.len(), ["channel", "channels"], ["", "チャネル"]);
+    let number = counted(first.len(), "channel", ["", "チャネル"]);
     let channels = match settings.channel_names.as_slice() {
         [] => number,
         names => format!("{number} ({})", text::listed(names)),
     };
     let in_words = |group: &KernelGroup| {
-        let filters = counted(
-            group.filters.len(),
-            ["filter", "filters"],
-            ["フィルタ", "枚"],
-        );
+        let filters = counted(group.filters.len(), "filter", ["フィルタ", "枚"]);
         match text::in_one_line(&group.name) {
             none if none.is_empty() => filters,
             name => format!("{name}: {filters}"),

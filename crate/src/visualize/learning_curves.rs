@@ -1,15 +1,9 @@
 //! Loss and accuracy from epoch to epoch.
 
-use super::area::Area;
 use super::axis::Axis;
-use super::canvas::{CHART_WIDTH, MARGIN};
-use super::check::{ensure, ensure_finite};
-use super::figure::Figure;
 use super::line_chart::{Line, LineChart, Manner, y_range};
-use super::numerals::{counted, percent, significant};
-use super::steps;
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::step_curve;
 
 const FUNCTION: &str = "learning_curves";
 const PANEL_HEIGHT: f64 = 270.0;
@@ -182,7 +176,7 @@ fn accuracy_axis(range: Option<(f64, f64)>) -> Axis {
 fn step_lines(steps: &StepLosses) -> [Line; 2] {
     let (per_epoch, before) = (steps.steps_per_epoch as f64, steps.epochs_before as f64);
     let name = say("steps, smoothed", "各ステップ (平滑化)");
-    steps::lines(&steps.losses, name, |step| before + step / per_epoch)
+    step_curve::lines(&steps.losses, name, |step| before + step / per_epoch)
 }
 
 fn alt_text(
@@ -191,7 +185,7 @@ fn alt_text(
     quantities: [&Quantity; 2],
     steps: Option<&StepLosses>,
 ) -> String {
-    let number = counted(epochs.len(), ["epoch", "epochs"], ["", "エポック"]);
+    let number = counted(epochs.len(), "epoch", ["", "エポック"]);
     let mut text = said!(
         "{title}. Learning curves over {number}.",
         "{title}。{number}の学習曲線。"

@@ -10,9 +10,10 @@ use plotters::style::Color as _;
 use super::area::{Area, Point};
 use super::axis::{Axis, range};
 use super::canvas::{CHART_WIDTH, Canvas, Drawn, MARGIN, Stroke};
-use super::chart::{Base, Chart, Margins, chart};
+use super::chart::{Base, Chart, chart};
 use super::colour::{MUTED, PALE, VERMILLION, darkened, series};
 use super::figure::Figure;
+use super::legend::Legend;
 use super::text::{self, SMALL, Text};
 use crate::error::Result;
 
@@ -26,10 +27,7 @@ const MOST_POINTS: usize = 1_000;
 /// The opacity of an area below a line: grid lines and other areas show through.
 const SHADE: f64 = 0.13;
 const TITLE_ROW: f64 = 22.0;
-const LEGEND_ROW: f64 = 20.0;
 const LEGEND_SAMPLE: f64 = 30.0;
-const LEGEND_NAME: f64 = LEGEND_SAMPLE + 6.0;
-const LEGEND_GAP: f64 = 18.0;
 
 /// The four marks and dashes that tell lines apart without colour.
 const DASHES: [Option<(f64, f64)>; 4] =
@@ -116,7 +114,7 @@ impl LineChart<'_> {
         alt_text: &str,
     ) -> Result<Figure> {
         let width = CHART_WIDTH - 2.0 * MARGIN;
-        let height = height + self.legend(width).1;
+        let height = height + self.legend(width).height;
         let (titles, size) = ((title, ""), (CHART_WIDTH, height));
         Figure::draw(function, titles, size, alt_text, |canvas, top| {
             self.draw(canvas, Area::new((MARGIN, top), (width, height)));
@@ -131,17 +129,13 @@ impl LineChart<'_> {
         } else {
             TITLE_ROW
         };
-        let (legend, legend_height) = self.legend(area.width);
-        let margins = Margins {
-            top: title + legend_height + 8.0,
-            right: self.room_for_end_labels(),
-            left: 26.0 + self.y.widest_label(),
-            bottom: 42.0,
-        };
+        let legend = self.legend(area.width);
+        let (top, left) = (title + legend.height + 8.0, 26.0 + self.y.widest_label());
+        let margins = [top, self.room_for_end_labels(), 42.0, left];
         let mut plot = area;
         canvas.chart(area, |root| {
             let (x, y) = ((&self.x, self.x_title), (&self.y, self.y_title));
-            let mut chart = chart(root, &margins, Base::X, x, y)?;
+            let mut chart = chart(root, margins, Base::X, x, y)?;
             self.draw_lines(&mut chart)?;
             let (columns, rows) = chart.plotting_area().get_pixel_range();
             plot = Area::of_device(columns, rows);
@@ -155,10 +149,13 @@ impl LineChart<'_> {
         }
         self.draw_mark(canvas, plot);
         self.draw_end_labels(canvas, plot);
-        for (index, (left, top)) in legend {
-            let at = (area.x + left, area.y + title + top);
-            self.draw_legend_entry(canvas, index, area.width, at);
-        }
+        legend.draw(canvas, (area.x, area.y + title), |canvas, index, (x, y)| {
+            let line = &self.lines[index];
+            canvas.line([(x, y), (x + LEGEND_SAMPLE, y)], line.stroke(index));
+            if line.manner == Manner::Series {
+                draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
+            }
+        });
     }
 
     fn draw_lines(&self, chart: &mut Chart) -> Drawn<()> {
@@ -242,31 +239,9 @@ impl LineChart<'_> {
         }
     }
 
-    /// The lines that have a name, each with the place of its entry in a legend of this width, and the
-    /// legend's height.
-    fn legend(&self, width: f64) -> (Vec<(usize, Point)>, f64) {
-        let (mut entries, mut x, mut y) = (Vec::new(), 0.0, 0.0);
-        let lines = self.lines.iter().enumerate();
-        for (index, line) in lines.filter(|(_, line)| !line.name.is_empty()) {
-            let entry = LEGEND_NAME + text::width(&line.name, SMALL, false);
-            if x > 0.0 && x + entry > width {
-                (x, y) = (0.0, y + LEGEND_ROW);
-            }
-            entries.push((index, (x, y)));
-            x += entry + LEGEND_GAP;
-        }
-        let rows = if entries.is_empty() { 0.0 } else { 1.0 };
-        (entries, y + rows * LEGEND_ROW)
-    }
-
-    fn draw_legend_entry(&self, canvas: &mut Canvas, index: usize, width: f64, (x, top): Point) {
-        let (line, y) = (&self.lines[index], top + LEGEND_ROW / 2.0);
-        canvas.line([(x, y), (x + LEGEND_SAMPLE, y)], line.stroke(index));
-        if line.manner == Manner::Series {
-            draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
-        }
-        let name = text::shortened(&line.name, SMALL, false, width - LEGEND_NAME);
-        canvas.text(Text::new(&name, (x + LEGEND_NAME, y), SMALL).middle());
+    fn legend(&self, width: f64) -> Legend<'_> {
+        let names = self.lines.iter().map(|line| line.name.as_str());
+        Legend::new(names, LEGEND_SAMPLE, width)
     }
 }
 

@@ -1,12 +1,8 @@
 //! Lines through points, for anything that depends on a number.
 
 use super::axis::{Axis, range};
-use super::check::{ensure, ensure_finite, ensure_some};
-use super::figure::Figure;
 use super::line_chart::{Line, LineChart, Manner, y_range};
-use super::numerals::{counted, significant};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
 
 const FUNCTION: &str = "line_plot";
 const PANEL_HEIGHT: f64 = 330.0;
@@ -146,7 +142,7 @@ fn alt_text(title: &str, lines: &[Line], settings: &LinePlotSettings) -> String 
         text += &said!(
             " {name}: {}, between {} and {}.",
             "{name}: {}、{} から {}。",
-            counted(line.points.len(), ["point", "points"], ["", "点"]),
+            counted(line.points.len(), "point", ["", "点"]),
             significant(low, 3),
             significant(high, 3),
         );

@@ -1,15 +1,8 @@
 //! One image as the numbers it is made of.
 
-use super::area::Area;
-use super::canvas::{MARGIN, Stroke};
-use super::check::ensure;
-use super::colour::{AXIS, text_on};
-use super::figure::Figure;
 use super::picture::Picture;
-use super::text::{Text, in_one_line, sentence};
-use super::tile::{Number, draw_numbers};
-use crate::error::Result;
-use crate::language::said;
+use super::prelude::*;
+use super::tile::draw_numbers;
 use plotters::style::RGBColor;
 
 const FUNCTION: &str = "pixel_values";
@@ -27,7 +20,7 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
     check(picture)?;
     let size = (picture.width as f64 * CELL, picture.height as f64 * CELL);
     let width = (2.0 * MARGIN + INDEX_WIDTH + size.0).max(260.0);
-    let subtitle = in_one_line(&picture.caption);
+    let subtitle = text::in_one_line(&picture.caption);
     let (titles, whole) = ((title, subtitle.as_str()), (width, INDEX_HEIGHT + size.1));
     Figure::draw(
         FUNCTION,
@@ -50,11 +43,9 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
                 );
                 canvas.text(index.muted().at_right().middle());
             }
-            let numbers = picture.pixels.iter().map(|&value| Number {
-                text: value.to_string(),
-                ink: text_on(RGBColor(value, value, value)),
-                bold: false,
-            });
+            let ink = |value| text_on(RGBColor(value, value, value));
+            let pixels = picture.pixels.iter();
+            let numbers = pixels.map(|&value| (value.to_string(), ink(value), false));
             draw_numbers(canvas, cells, picture.width, NUMBER, numbers);
         },
     )
@@ -78,7 +69,11 @@ fn check(picture: &Picture) -> Result<()> {
 fn alt_text(title: &str, picture: &Picture) -> String {
     let darkest = picture.pixels.iter().min().copied().unwrap_or_default();
     let brightest = picture.pixels.iter().max().copied().unwrap_or_default();
-    let (caption, rows, columns) = (sentence(&picture.caption), picture.height, picture.width);
+    let (caption, rows, columns) = (
+        text::sentence(&picture.caption),
+        picture.height,
+        picture.width,
+    );
     said!(
         "{title}.{caption} The {rows} × {columns} pixels of an image as numbers on their grey, from {darkest} to {brightest}.",
         "{title}。{caption}画像の {rows} × {columns} 画素を、その濃さの上に書いた数で示した表。値は {darkest} から {brightest}。"

@@ -1,16 +1,9 @@
 //! Images with the probabilities that the network gives to the classes.
 
-use super::area::Area;
-use super::canvas::{CHART_WIDTH, Canvas, MARGIN, Stroke};
-use super::check::{class_names, ensure, ensure_positive, ensure_some};
-use super::colour::{AXIS, BLUE, GRID, PALE, VERMILLION};
-use super::figure::Figure;
-use super::numerals::percent;
+use super::check::class_names;
 use super::picture::Picture;
-use super::text::{self, LABEL, SMALL, Text};
-use super::tile::{draw_caption, draw_mark, draw_picture, fitted};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::tile::{Tile, draw_mark};
 
 const FUNCTION: &str = "prediction_bars";
 const IMAGE_SIDE: f64 = 112.0;
@@ -69,7 +62,8 @@ fn draw(
         let left = MARGIN + IMAGE_SIDE + 34.0 + label_width;
         let width = CHART_WIDTH - MARGIN - ANNOTATION - left;
         for row in &rows {
-            row.draw_image(canvas, top);
+            let image = (MARGIN + 2.0 + IMAGE_SIDE / 2.0, top + 2.0 + row.tile.size.1);
+            row.tile.draw(canvas, image);
             row.draw_bars(canvas, names, Area::new((left, top), (width, row.height)));
             top += row.height + ROW_GAP;
         }
@@ -125,7 +119,7 @@ struct Row<'a> {
     classes: Vec<usize>,
     /// Whether the most probable class is the true one, if that is known.
     is_right: Option<bool>,
-    caption: Vec<String>,
+    tile: Tile<'a>,
     label_width: f64,
     height: f64,
 }
@@ -138,27 +132,21 @@ impl<'a> Row<'a> {
         let cut = classes.split_off(shown);
         let truth = prediction.true_class;
         classes.extend(truth.filter(|class| cut.contains(class)));
-        let caption = text::wrapped(&prediction.picture.caption, SMALL, false, IMAGE_SIDE, 3);
+        let is_right = truth.map(|class| class == classes[0]);
+        let mut tile = Tile::fitted(&prediction.picture, IMAGE_SIDE);
+        tile.is_right = is_right;
         let widths = classes
             .iter()
             .map(|&class| text::width(&names[class], SMALL, true));
+        let image = IMAGE_SIDE + tile.caption_height();
         Row {
-            is_right: truth.map(|class| class == classes[0]),
+            is_right,
             label_width: widths.fold(0.0, f64::max).min(LONGEST_NAME),
-            height: (IMAGE_SIDE + 16.0 * caption.len() as f64).max(BAR * classes.len() as f64),
+            height: image.max(BAR * classes.len() as f64),
             prediction,
             classes,
-            caption,
+            tile,
         }
-    }
-
-    fn draw_image(&self, canvas: &mut Canvas, top: f64) {
-        let mut picture = self.prediction.picture.clone();
-        picture.mark = self.is_right;
-        let size = fitted(&picture, IMAGE_SIDE);
-        let below = (MARGIN + 2.0 + IMAGE_SIDE / 2.0, top + 2.0 + size.1);
-        draw_picture(canvas, &picture, size, below);
-        draw_caption(canvas, &self.caption, below, None);
     }
 
     fn draw_bars(&self, canvas: &mut Canvas, names: &[String], area: Area) {

@@ -7,47 +7,126 @@ use super::picture::Picture;
 use super::text::{self, SMALL, Text};
 
 /// The height of a line below an image.
-pub(super) const CAPTION_LINE: f64 = 14.0;
+const CAPTION_LINE: f64 = 14.0;
+const CAPTION_LINES: usize = 3;
 /// The space that ✓ or ✗ takes before the caption.
-pub(super) const MARK_WIDTH: f64 = 14.0;
+const MARK_WIDTH: f64 = 14.0;
+
+/// Tiles of one size in rows, a gap apart.
+pub(super) struct Grid {
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+    /// From one tile to the next one in its row and in its column.
+    pub(super) pitch: (f64, f64),
+    gap: f64,
+}
+
+impl Grid {
+    pub(super) fn new(number: usize, columns: usize, tile: (f64, f64), gap: f64) -> Grid {
+        Grid {
+            columns,
+            rows: number.div_ceil(columns),
+            pitch: (tile.0 + gap, tile.1 + gap),
+            gap,
+        }
+    }
+
+    pub(super) fn width(&self) -> f64 {
+        self.columns as f64 * self.pitch.0 - self.gap
+    }
+
+    pub(super) fn height(&self) -> f64 {
+        self.rows as f64 * self.pitch.1 - self.gap
+    }
+
+    /// The upper left corner of a tile.
+    pub(super) fn place(&self, index: usize, (left, top): Point) -> Point {
+        let (column, row) = (index % self.columns, index / self.columns);
+        let (x, y) = (column as f64 * self.pitch.0, row as f64 * self.pitch.1);
+        (left + x, top + y)
+    }
+}
 
 /// The fewest columns, up to `most`, that need no more rows than `most` columns do.
 pub(super) fn balanced(most: usize, number: usize) -> usize {
     number.div_ceil(number.div_ceil(most))
 }
 
-/// The upper left corner of a tile in a grid that begins at `corner`.
-pub(super) fn place(index: usize, columns: usize, corner: Point, pitch: (f64, f64)) -> Point {
-    let (column, row) = ((index % columns) as f64, (index / columns) as f64);
-    (corner.0 + column * pitch.0, corner.1 + row * pitch.1)
+/// A picture with its caption.
+pub(super) struct Tile<'a> {
+    picture: &'a Picture,
+    pub(super) size: (f64, f64),
+    lines: Vec<String>,
+    /// What its border says.
+    pub(super) is_right: Option<bool>,
+    /// What stands before its caption.
+    mark: Option<bool>,
 }
 
-/// The size of an image whose longer side is about `side`.
-pub(super) fn fitted(picture: &Picture, side: f64) -> (f64, f64) {
-    let scale = side / picture.width.max(picture.height) as f64;
-    let scale = if scale >= 1.0 {
-        half_pixels(scale)
-    } else {
-        scale
-    };
-    let length = |pixels: usize| (pixels as f64 * scale).max(0.5);
-    (length(picture.width), length(picture.height))
-}
+impl<'a> Tile<'a> {
+    /// A picture with so many pixels to each of its own, and ✓ or ✗ before its caption if it is marked.
+    pub(super) fn new(picture: &Picture, scale: f64, width: f64) -> Tile<'_> {
+        let mark = picture.mark.map_or(0.0, |_| MARK_WIDTH);
+        let lines = text::wrapped(&picture.caption, SMALL, false, width - mark, CAPTION_LINES);
+        Tile {
+            picture,
+            size: (picture.width as f64 * scale, picture.height as f64 * scale),
+            lines: match picture.mark {
+                Some(_) if lines.is_empty() => vec![String::new()],
+                _ => lines,
+            },
+            is_right: picture.mark,
+            mark: picture.mark,
+        }
+    }
 
-/// The image in this size, centred above a point, with a border that says whether it is right or wrong.
-pub(super) fn draw_picture(
-    canvas: &mut Canvas,
-    picture: &Picture,
-    size: (f64, f64),
-    (centre, bottom): Point,
-) {
-    let corner = ((centre - size.0 / 2.0).floor(), bottom - size.1);
-    let border = match picture.mark {
-        None => Stroke::solid(AXIS, 0.5),
-        Some(true) => Stroke::solid(BLUE, 2.0),
-        Some(false) => Stroke::solid(VERMILLION, 3.0).dashed(7.0, 4.0),
-    };
-    canvas.image(picture.placed(Area::new(corner, size)), border);
+    /// A picture whose longer side is about `side`, as wide as that is its caption, without a mark.
+    pub(super) fn fitted(picture: &Picture, side: f64) -> Tile<'_> {
+        let scale = side / picture.width.max(picture.height) as f64;
+        let scale = if scale >= 1.0 {
+            half_pixels(scale)
+        } else {
+            scale
+        };
+        let length = |pixels: usize| (pixels as f64 * scale).max(0.5);
+        Tile {
+            picture,
+            size: (length(picture.width), length(picture.height)),
+            lines: text::wrapped(&picture.caption, SMALL, false, side, CAPTION_LINES),
+            is_right: picture.mark,
+            mark: None,
+        }
+    }
+
+    /// The width that the caption would like to have.
+    pub(super) fn caption_width(picture: &Picture) -> f64 {
+        let mark = picture.mark.map_or(0.0, |_| MARK_WIDTH);
+        text::widest(picture.caption.split('\n'), SMALL) + mark + 1.0
+    }
+
+    /// The width of the image or of its caption, whichever is wider.
+    pub(super) fn width(&self) -> f64 {
+        text::widest(&self.lines, SMALL).max(self.size.0)
+    }
+
+    pub(super) fn caption_height(&self) -> f64 {
+        match self.lines.len() {
+            0 => 0.0,
+            lines => 5.0 + lines as f64 * CAPTION_LINE,
+        }
+    }
+
+    /// Draws it with the middle of the image's lower edge at this point.
+    pub(super) fn draw(&self, canvas: &mut Canvas, below @ (centre, bottom): Point) {
+        let corner = ((centre - self.size.0 / 2.0).floor(), bottom - self.size.1);
+        let border = match self.is_right {
+            None => Stroke::solid(AXIS, 0.5),
+            Some(true) => Stroke::solid(BLUE, 2.0),
+            Some(false) => Stroke::solid(VERMILLION, 3.0).dashed(7.0, 4.0),
+        };
+        canvas.image(self.picture.placed(Area::new(corner, self.size)), border);
+        draw_caption(canvas, &self.lines, below, self.mark);
+    }
 }
 
 /// Lines below an image whose lower edge has its middle at this point, with ✓ or ✗ before the first.
@@ -80,31 +159,22 @@ pub(super) fn draw_mark(canvas: &mut Canvas, right: bool, (x, y): Point) {
     }
 }
 
-/// What stands in a cell.
-pub(super) struct Number {
-    pub(super) text: String,
-    pub(super) ink: Colour,
-    pub(super) bold: bool,
-}
-
-/// The numbers of the cells that `area` is divided into, row by row, where there is room for them.
+/// The texts of the cells that `area` is divided into, row by row, where there is room for them; each with
+/// its colour, and whether it is bold.
 pub(super) fn draw_numbers(
     canvas: &mut Canvas,
     area: Area,
     columns: usize,
     size: f64,
-    numbers: impl Iterator<Item = Number>,
+    numbers: impl Iterator<Item = (String, Colour, bool)>,
 ) {
     let cell = area.width / columns as f64;
+    let grid = Grid::new(columns, columns, (cell, cell), 0.0);
     let first = (area.x + cell / 2.0, area.y + cell / 2.0);
-    for (index, number) in numbers.enumerate() {
-        if text::width(&number.text, size, false) <= cell - 2.0 {
-            let text = Text::new(
-                &number.text,
-                place(index, columns, first, (cell, cell)),
-                size,
-            );
-            canvas.text(text.colour(number.ink).bold(number.bold).centred().middle());
+    for (index, (number, ink, bold)) in numbers.enumerate() {
+        if text::width(&number, size, false) <= cell - 2.0 {
+            let number = Text::new(&number, grid.place(index, first), size);
+            canvas.text(number.colour(ink).bold(bold).centred().middle());
         }
     }
 }
