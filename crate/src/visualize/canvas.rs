@@ -1,6 +1,6 @@
 //! What pictures are drawn on, in CSS pixels from the upper left corner.
 
-use super::area::{Area, Point, device, device_point};
+use super::area::{Area, Point, device, device_point, device_size};
 use super::colour::Colour;
 use super::text::Text;
 use crate::error::{Error, Result};
@@ -93,7 +93,7 @@ impl PlacedImage {
 
     /// The image in device pixels: each takes the colour of the image pixel it lies in.
     pub(super) fn enlarged(&self) -> RgbImage {
-        let (width, height) = self.area.device_size();
+        let (width, height) = device_size(self.area);
         let (columns, rows) = self.pixels.dimensions();
         RgbImage::from_fn(width, height, |x, y| {
             *self
@@ -152,7 +152,7 @@ impl<'a> Canvas<'a> {
 
     /// What plotters draws into a part of the canvas.
     pub(super) fn chart(&mut self, area: Area, draw: impl FnOnce(&Root<'a>) -> Drawn<()>) {
-        let (corner, size) = ((area.x, area.y), (area.width, area.height));
+        let (corner, size) = ((area.x0, area.y0), (area.width(), area.height()));
         let part = self
             .area
             .clone()
@@ -161,7 +161,7 @@ impl<'a> Canvas<'a> {
     }
 
     pub(super) fn rectangle(&mut self, area: Area, colour: Colour) {
-        let corners = [(area.x, area.y), (area.right(), area.bottom())].map(device_point);
+        let corners = [(area.x0, area.y0), (area.x1, area.y1)].map(device_point);
         self.draw(&Rectangle::new(corners, colour.filled()));
     }
 
@@ -193,11 +193,9 @@ impl<'a> Canvas<'a> {
 
     /// An image with a border just outside it.
     pub(super) fn image(&mut self, image: PlacedImage, stroke: Stroke) {
-        let area = image.area;
+        let frame = image.area.inflate(stroke.width / 2.0, stroke.width / 2.0);
         self.images.push(image);
-        let by = stroke.width / 2.0;
-        let (left, right) = (area.x - by, area.right() + by);
-        let (top, bottom) = (area.y - by, area.bottom() + by);
+        let (left, top, right, bottom) = (frame.x0, frame.y0, frame.x1, frame.y1);
         let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
         for side in 0..4 {
             self.line([corners[side], corners[(side + 1) % 4]], stroke);

@@ -57,10 +57,10 @@ fn draw(title: &str, names: Vec<String>, sets: &[CountSeries]) -> Result<Figure>
     let size = (CHART_WIDTH, legend.height + histogram.height);
     Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
         legend.draw(canvas, (MARGIN, top), |canvas, index, (x, y)| {
-            let sample = Area::new((x, y - SAMPLE / 2.0), (SAMPLE, SAMPLE));
+            let sample = area((x, y - SAMPLE / 2.0), (SAMPLE, SAMPLE));
             canvas.rectangle(sample, series(index));
         });
-        let area = Area::new((MARGIN, top + legend.height), (width, histogram.height));
+        let area = area((MARGIN, top + legend.height), (width, histogram.height));
         canvas.chart(area, |root| histogram.draw(root));
     })
 }

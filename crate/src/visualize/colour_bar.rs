@@ -1,6 +1,6 @@
 //! The legend of a colour scale.
 
-use super::area::{Area, Point};
+use super::area::{Point, area};
 use super::axis::Axis;
 use super::canvas::{Canvas, PlacedImage, Stroke};
 use super::colour::AXIS;
@@ -54,25 +54,21 @@ impl ColourBar {
 
     pub(super) fn draw(&self, canvas: &mut Canvas, corner: Point) {
         const STEPS: usize = 128;
-        let bar = Area::new(corner, (BAR, self.height));
+        let bar = area(corner, (BAR, self.height));
         let colours = PlacedImage::new(bar, (1, STEPS), |_, step| {
             let last = STEPS - 1;
             self.colours.at((last - step) as f64 / last as f64)
         });
         canvas.image(colours, Stroke::solid(AXIS, 1.0));
         for (position, label) in &self.ticks {
-            let y = bar.bottom() - position * bar.height;
-            let ends = [(bar.right(), y), (bar.right() + 4.0, y)];
+            let y = bar.y1 - position * bar.height();
+            let ends = [(bar.x1, y), (bar.x1 + 4.0, y)];
             canvas.line(ends, Stroke::solid(AXIS, 1.0));
-            canvas.text(
-                Text::new(label, (bar.right() + 7.0, y), SMALL)
-                    .muted()
-                    .middle(),
-            );
+            canvas.text(Text::new(label, (bar.x1 + 7.0, y), SMALL).muted().middle());
         }
-        let first = bar.x + self.width - 4.0 - (self.title.len() as f64 - 1.0) * TITLE_LINE;
+        let first = bar.x0 + self.width - 4.0 - (self.title.len() as f64 - 1.0) * TITLE_LINE;
         for (index, line) in self.title.iter().enumerate() {
-            let at = (first + index as f64 * TITLE_LINE, bar.centre().1);
+            let at = (first + index as f64 * TITLE_LINE, bar.center().y);
             canvas.text(Text::new(line, at, LABEL).muted().centred().upward());
         }
     }

@@ -43,7 +43,7 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
     let size = (left + side + BAR_WIDTH + MARGIN, above + side + 4.0);
     let words = alt_text(title, &accuracy, &names, counts);
     Figure::draw(FUNCTION, (title, &accuracy), size, &words, |canvas, top| {
-        let matrix = Area::new((left, top + above), (side, side));
+        let matrix = area((left, top + above), (side, side));
         draw_cells(canvas, matrix, counts);
         draw_names(canvas, matrix, &names, top);
         let ticks = [0.0, 0.05, 0.25, 0.5, 1.0].map(|share| (position(share), percent(share, 0)));
@@ -53,7 +53,7 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
         );
         let colours = ColourScale::Sequential;
         let bar = ColourBar::new(colours, ticks.to_vec(), title, side.min(320.0));
-        bar.draw(canvas, (matrix.right() + ColourBar::GAP, matrix.y));
+        bar.draw(canvas, (matrix.x1 + ColourBar::GAP, matrix.y0));
     })
 }
 
@@ -96,7 +96,7 @@ fn position(share: f64) -> f64 {
 
 fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
     let classes = counts.len();
-    let cell = matrix.width / classes as f64;
+    let cell = matrix.width() / classes as f64;
     let totals: Vec<usize> = counts.iter().map(|row| row.iter().sum()).collect();
     let colour = |column: usize, row: usize| {
         sequential(position(
@@ -121,25 +121,25 @@ fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
         for index in 1..classes {
             let offset = index as f64 * cell;
             let line = Stroke::solid(GRID, 1.0);
-            let (x, y) = (matrix.x + offset, matrix.y + offset);
-            canvas.line([(x, matrix.y), (x, matrix.bottom())], line);
-            canvas.line([(matrix.x, y), (matrix.right(), y)], line);
+            let (x, y) = (matrix.x0 + offset, matrix.y0 + offset);
+            canvas.line([(x, matrix.y0), (x, matrix.y1)], line);
+            canvas.line([(matrix.x0, y), (matrix.x1, y)], line);
         }
     }
     canvas.image(colours, Stroke::solid(AXIS, 1.0));
 }
 
 fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
-    let cell = matrix.width / names.len() as f64;
+    let cell = matrix.width() / names.len() as f64;
     // Of very many classes only so many are named that the names do not overlap.
     let step = (NAME_HEIGHT / cell).ceil().max(1.0) as usize;
     let widest = text::widest(names, SMALL);
     for (index, name) in names.iter().enumerate().step_by(step) {
         let name = text::shortened(name, SMALL, false, LONGEST_NAME);
         let offset = (index as f64 + 0.5) * cell;
-        let beside = Text::new(&name, (matrix.x - 7.0, matrix.y + offset), SMALL);
+        let beside = Text::new(&name, (matrix.x0 - 7.0, matrix.y0 + offset), SMALL);
         canvas.text(beside.at_right().middle());
-        let above = Text::new(&name, (matrix.x + offset, matrix.y - 7.0), SMALL);
+        let above = Text::new(&name, (matrix.x0 + offset, matrix.y0 - 7.0), SMALL);
         canvas.text(match widest + 6.0 <= cell {
             true => above.centred(),
             false => above.upward().middle(),
@@ -147,13 +147,13 @@ fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
     }
     let above = Text::new(
         say("predicted class", "予測クラス"),
-        (matrix.centre().0, top + 12.0),
+        (matrix.center().x, top + 12.0),
         LABEL,
     );
     canvas.text(above.muted().centred());
     let beside = Text::new(
         say("true class", "正解クラス"),
-        (MARGIN + 11.0, matrix.centre().1),
+        (MARGIN + 11.0, matrix.center().y),
         LABEL,
     );
     canvas.text(beside.muted().centred().upward());

@@ -1,5 +1,6 @@
 //! A finished picture: shown in a cell, or saved.
 
+use super::area::device;
 use super::canvas::{Canvas, MARGIN};
 use super::check::ensure;
 use super::render::{self, Drawing};
@@ -15,13 +16,15 @@ const LONGEST_SIDE: f64 = 16_000.0;
 /// 16 million CSS pixels are 64 million device pixels: 256 MB while they are drawn.
 const LARGEST_AREA: f64 = 16e6;
 /// The height of a line below the picture, in CSS pixels.
-const NOTE: f64 = 20.0;
+const NOTE: u32 = 20;
 
 /// A finished picture.
 ///
 /// As the last expression of a cell it shows itself, and anywhere else by [`Show::show`];
 /// [`Figure::save`] writes it to a file.
 pub struct Figure {
+    width: u32,
+    height: u32,
     drawing: Drawing,
     alt_text: String,
 }
@@ -57,24 +60,52 @@ impl Figure {
                 "the picture would be {width:.0} × {height:.0} pixels large; show fewer or smaller parts"
             )
         })?;
-        let drawing = Drawing::new(width, height, |canvas| {
+        let (width, height) = (width as u32, height as u32);
+        let mut figure = Figure {
+            width,
+            height,
+            drawing: Drawing::default(),
+            alt_text: printable(alt_text),
+        };
+        figure.drawing = render::drawn(figure.device_size(), |canvas| {
             heading.into_iter().for_each(|line| canvas.text(line));
             draw(canvas, top);
         })?;
-        Ok(Figure {
-            drawing: with_note(drawing)?,
-            alt_text: printable(alt_text),
-        })
+        figure.note_missing_letters()?;
+        Ok(figure)
+    }
+
+    /// Adds a line that names the characters for which the font has no letter, if there are any.
+    fn note_missing_letters(&mut self) -> Result<()> {
+        const MOST: usize = 6;
+        let missing = &self.drawing.without_letters;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let code = |sign: &char| format!("U+{:04X}", u32::from(*sign));
+        let codes: Vec<String> = missing.iter().take(MOST).map(code).collect();
+        let more = if missing.len() > MOST { " …" } else { "" };
+        let codes = codes.join(", ") + more;
+        let line = said!(
+            "The picture's font has no letter for {codes}.",
+            "この図のフォントには {codes} の文字がありません。"
+        );
+        self.height += NOTE;
+        let at = (MARGIN, f64::from(self.height) - MARGIN);
+        let line = Text::new(&line, at, SMALL).muted();
+        let note = render::drawn(self.device_size(), |canvas| canvas.text(line))?;
+        self.drawing.shapes += &note.shapes;
+        Ok(())
     }
 
     /// The width at which a notebook shows the picture, in CSS pixels.
     pub fn width(&self) -> u32 {
-        self.drawing.width as u32
+        self.width
     }
 
     /// The height at which a notebook shows the picture, in CSS pixels.
     pub fn height(&self) -> u32 {
-        self.drawing.height as u32
+        self.height
     }
 
     /// What the picture shows, in words, for those who cannot see it.
@@ -84,12 +115,28 @@ impl Figure {
 
     /// The picture as a PNG file, with two pixels to each CSS pixel in both directions.
     pub fn png(&self) -> Result<Vec<u8>> {
-        self.drawing.png()
+        render::png(self.device_size(), &self.drawing)
     }
 
     /// The picture as an SVG document that needs no other file.
     pub fn svg(&self) -> Result<String> {
-        self.drawing.svg(&self.alt_text)
+        let size @ (width, height) = self.device_size();
+        let mut content = format!(
+            "<title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n",
+            escape(&self.alt_text)
+        );
+        for image in &self.drawing.images {
+            content += &render::svg_image(image)?;
+        }
+        content += &self.drawing.shapes;
+        let (width, height) = (self.width, self.height);
+        let shown = format!("width=\"{width}\" height=\"{height}\" role=\"img\"");
+        Ok(render::document(size, &shown, &content))
+    }
+
+    fn device_size(&self) -> (u32, u32) {
+        let device = |css: u32| device(f64::from(css)) as u32;
+        (device(self.width), device(self.height))
     }
 
     /// Writes the picture to `path`, whose name ends in `.png` or `.svg`; missing folders are created.
@@ -142,29 +189,6 @@ impl Figure {
     pub fn evcxr_blocks(&self) -> Result<String> {
         Ok(blocks(&self.representations()?))
     }
-}
-
-/// The picture with a line that names the characters for which the font has no letter, if there are any.
-fn with_note(mut drawing: Drawing) -> Result<Drawing> {
-    const MOST: usize = 6;
-    let missing = &drawing.without_letters;
-    if missing.is_empty() {
-        return Ok(drawing);
-    }
-    let code = |sign: &char| format!("U+{:04X}", u32::from(*sign));
-    let codes: Vec<String> = missing.iter().take(MOST).map(code).collect();
-    let more = if missing.len() > MOST { " …" } else { "" };
-    let codes = codes.join(", ") + more;
-    let line = said!(
-        "The picture's font has no letter for {codes}.",
-        "この図のフォントには {codes} の文字がありません。"
-    );
-    let height = drawing.height + NOTE;
-    let note = Drawing::new(drawing.width, height, |canvas| {
-        canvas.text(Text::new(&line, (MARGIN, height - MARGIN), SMALL).muted());
-    })?;
-    drawing.add_below(note);
-    Ok(drawing)
 }
 
 /// The picture as HTML and as a PNG file, and what it shows in words.

@@ -56,7 +56,7 @@ pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) ->
             let below = (left + width / 2.0, top + height);
             let side = |cells: usize| cells as f64 * layout.cell;
             let size = (side(matrix.columns), side(matrix.rows));
-            let area = Area::new((below.0 - size.0 / 2.0, top), size);
+            let area = area((below.0 - size.0 / 2.0, top), size);
             canvas.image(matrix.placed(area, &scale), Stroke::solid(AXIS, 1.0));
             if layout.cell >= CELL_WITH_NUMBER {
                 draw_values(canvas, matrix, &scale, area);
@@ -166,10 +166,7 @@ fn alt_text(title: &str, matrices: &[Matrix], scale: &Scale, settings: &HeatMapS
             text::in_one_line(&input.caption)
         ),
     };
-    let values = match settings.value_title.as_str() {
-        "" => say("values", "値"),
-        title => title,
-    };
+    let values = text::or(&settings.value_title, say("values", "値"));
     said!(
         "{title}.{input} {}{size}{captions}.{}.",
         "{title}。{input}{}{size}{captions}。{}。",

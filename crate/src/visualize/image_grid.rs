@@ -174,10 +174,8 @@ fn alt_text(title: &str, pictures: &[Picture], grid: &Grid, settings: &GridSetti
 }
 
 fn in_words(picture: &Picture) -> String {
-    let caption = match text::in_one_line(&picture.caption) {
-        none if none.is_empty() => say("no caption", "説明なし").to_owned(),
-        caption => caption,
-    };
+    let caption = text::in_one_line(&picture.caption);
+    let caption = text::or(&caption, say("no caption", "説明なし")).to_owned();
     let mark = match picture.mark {
         None => "",
         Some(true) => say(" (right)", " (正解)"),

@@ -219,14 +219,14 @@ impl Layout {
         let corner = (corner.0 + self.left, corner.1 + self.top);
         let step = (LINE / self.grid.pitch.1).ceil() as usize;
         for (index, matrix) in group.filters.iter().flatten().enumerate() {
-            let area = Area::new(self.grid.place(index, corner), self.kernel);
+            let area = area(self.grid.place(index, corner), self.kernel);
             canvas.image(matrix.placed(area, scale), self.border());
             let (row, column) = (index / self.grid.columns, index % self.grid.columns);
             if self.channels.is_empty() {
-                let at = (area.centre().0, area.bottom() + 13.0);
+                let at = (area.center().x, area.y1 + 13.0);
                 canvas.text(Text::new(&self.filter_name(index), at, SMALL).centred());
             } else if column == 0 && row.is_multiple_of(step) {
-                let number = Text::new(&row.to_string(), (area.x - 6.0, area.centre().1), SMALL);
+                let number = Text::new(&row.to_string(), (area.x0 - 6.0, area.center().y), SMALL);
                 canvas.text(number.at_right().middle());
             }
         }
@@ -275,10 +275,7 @@ fn alt_text(
         }
     };
     let groups: Vec<String> = groups.iter().map(in_words).collect();
-    let values = match settings.value_title.as_str() {
-        "" => say("weights", "重み"),
-        title => title,
-    };
+    let values = text::or(&settings.value_title, say("weights", "重み"));
     said!(
         "{title}.{} Kernels of a convolution, {} × {} weights for {channels}. {}.{}, the same in all groups.",
         "{title}。{}畳み込みのカーネル、{} × {} の重み、{channels}。{}。{}、すべてのグループに共通。",

@@ -99,7 +99,7 @@ fn figure(title: &str, epochs: &[EpochMetrics], steps: Option<&StepLosses>) -> R
     Figure::draw(FUNCTION, titles, size, &words, |canvas, top| {
         let width = (CHART_WIDTH - 2.0 * MARGIN - PANEL_GAP) / 2.0;
         for (panel, x) in [(left, MARGIN), (right, MARGIN + width + PANEL_GAP)] {
-            panel.draw(canvas, Area::new((x, top), (width, PANEL_HEIGHT)));
+            panel.draw(canvas, area((x, top), (width, PANEL_HEIGHT)));
         }
     })
 }

@@ -7,7 +7,7 @@ use plotters::element::DashedPathElement;
 use plotters::series::{AreaSeries, LineSeries};
 use plotters::style::Color as _;
 
-use super::area::{Area, Point};
+use super::area::{Area, DEVICE_SCALE, Point, area};
 use super::axis::{Axis, range};
 use super::canvas::{CHART_WIDTH, Canvas, Drawn, MARGIN, Stroke};
 use super::chart::{Base, Chart, chart};
@@ -117,19 +117,19 @@ impl LineChart<'_> {
         let height = height + self.legend(width).height;
         let (titles, size) = ((title, ""), (CHART_WIDTH, height));
         Figure::draw(function, titles, size, alt_text, |canvas, top| {
-            self.draw(canvas, Area::new((MARGIN, top), (width, height)));
+            self.draw(canvas, area((MARGIN, top), (width, height)));
         })
     }
 
     /// Draws the panel into `area`, legend included.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Area) {
-        canvas.text(Text::new(self.title, (area.x, area.y + 13.0), 13.5).bold(true));
+        canvas.text(Text::new(self.title, (area.x0, area.y0 + 13.0), 13.5).bold(true));
         let title = if self.title.is_empty() {
             0.0
         } else {
             TITLE_ROW
         };
-        let legend = self.legend(area.width);
+        let legend = self.legend(area.width());
         let (top, left) = (title + legend.height + 8.0, 26.0 + self.y.widest_label());
         let margins = [top, self.room_for_end_labels(), 42.0, left];
         let mut plot = area;
@@ -138,7 +138,13 @@ impl LineChart<'_> {
             let mut chart = chart(root, margins, Base::X, x, y)?;
             self.draw_lines(&mut chart)?;
             let (columns, rows) = chart.plotting_area().get_pixel_range();
-            plot = Area::of_device(columns, rows);
+            let css = |pixels: i32| f64::from(pixels) / DEVICE_SCALE;
+            plot = Area::new(
+                css(columns.start),
+                css(rows.start),
+                css(columns.end),
+                css(rows.end),
+            );
             Ok(())
         });
         let lines = self.lines.iter().enumerate();
@@ -149,13 +155,17 @@ impl LineChart<'_> {
         }
         self.draw_mark(canvas, plot);
         self.draw_end_labels(canvas, plot);
-        legend.draw(canvas, (area.x, area.y + title), |canvas, index, (x, y)| {
-            let line = &self.lines[index];
-            canvas.line([(x, y), (x + LEGEND_SAMPLE, y)], line.stroke(index));
-            if line.manner == Manner::Series {
-                draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
-            }
-        });
+        legend.draw(
+            canvas,
+            (area.x0, area.y0 + title),
+            |canvas, index, (x, y)| {
+                let line = &self.lines[index];
+                canvas.line([(x, y), (x + LEGEND_SAMPLE, y)], line.stroke(index));
+                if line.manner == Manner::Series {
+                    draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
+                }
+            },
+        );
     }
 
     fn draw_lines(&self, chart: &mut Chart) -> Drawn<()> {
@@ -200,20 +210,23 @@ impl LineChart<'_> {
 
     /// In CSS pixels.
     fn position(&self, (x, y): Point, plot: Area) -> Point {
-        let (along, up) = (self.x.share(x) * plot.width, self.y.share(y) * plot.height);
-        (plot.x + along, plot.bottom() - up)
+        let (along, up) = (
+            self.x.share(x) * plot.width(),
+            self.y.share(y) * plot.height(),
+        );
+        (plot.x0 + along, plot.y1 - up)
     }
 
     fn draw_mark(&self, canvas: &mut Canvas, plot: Area) {
         let Some((x, words)) = &self.mark else {
             return;
         };
-        let x = plot.x + self.x.share(*x) * plot.width;
+        let x = plot.x0 + self.x.share(*x) * plot.width();
         let stroke = Stroke::solid(VERMILLION, 1.5).dashed(4.0, 3.0);
-        canvas.line([(x, plot.y), (x, plot.bottom())], stroke);
-        let words = |x| Text::new(words, (x, plot.centre().1), SMALL);
+        canvas.line([(x, plot.y0), (x, plot.y1)], stroke);
+        let words = |x| Text::new(words, (x, plot.center().y), SMALL);
         // Where there is more room.
-        let words = match x > plot.centre().0 {
+        let words = match x > plot.center().x {
             true => words(x - 6.0).at_right(),
             false => words(x + 6.0),
         };
@@ -232,7 +245,7 @@ impl LineChart<'_> {
         let mut labels: Vec<_> = labels.collect();
         labels.sort_by(|((_, one), ..), ((_, other), ..)| one.total_cmp(other));
         let heights: Vec<f64> = labels.iter().map(|((_, y), ..)| *y).collect();
-        let heights = apart(&heights, plot.bottom());
+        let heights = apart(&heights, plot.y1);
         for (((x, _), label, colour), y) in labels.into_iter().zip(heights) {
             let label = Text::new(label, (x + 8.0, y), SMALL).colour(colour);
             canvas.text(label.bold(true).middle());
@@ -287,7 +300,7 @@ fn draw_marker(canvas: &mut Canvas, (x, y): Point, index: usize) {
     let rhombus = [(x, y - 5.5), (x + 5.0, y), (x, y + 5.5), (x - 5.0, y)];
     match index % 4 {
         0 => canvas.disc((x, y), 4.0, colour),
-        1 => canvas.rectangle(Area::new((x - 3.5, y - 3.5), (7.0, 7.0)), colour),
+        1 => canvas.rectangle(area((x - 3.5, y - 3.5), (7.0, 7.0)), colour),
         2 => canvas.polygon(triangle, colour),
         _ => canvas.polygon(rhombus, colour),
     }

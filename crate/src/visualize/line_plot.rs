@@ -135,10 +135,7 @@ fn alt_text(title: &str, lines: &[Line], settings: &LinePlotSettings) -> String 
     );
     for line in lines {
         let (low, high) = y_range(std::slice::from_ref(line)).unwrap_or_default();
-        let name = match line.name.as_str() {
-            "" => say("Line", "線"),
-            name => name,
-        };
+        let name = text::or(&line.name, say("Line", "線"));
         text += &said!(
             " {name}: {}, between {} and {}.",
             "{name}: {}、{} から {}。",

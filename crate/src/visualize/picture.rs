@@ -1,6 +1,6 @@
 //! One image as it comes from the data set or from a file.
 
-use super::area::{Area, DEVICE_SCALE};
+use super::area::{Area, DEVICE_SCALE, area};
 use super::canvas::{PlacedImage, failed};
 use super::check::ensure;
 use super::overlay::Overlay;
@@ -87,7 +87,7 @@ impl Picture {
         })?;
         self.check(FUNCTION, 0)?;
         let side = |pixels: usize| pixels as f64 * f64::from(scale) / DEVICE_SCALE;
-        let area = Area::new((0.0, 0.0), (side(self.width), side(self.height)));
+        let area = area((0.0, 0.0), (side(self.width), side(self.height)));
         let pixels = self.placed(area).enlarged();
         BitMapElement::with_owned_buffer(at, pixels.dimensions(), pixels.into_raw())
             .ok_or_else(|| failed("the image is too large"))

@@ -28,17 +28,17 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
         whole,
         &alt_text(title, picture),
         |canvas, top| {
-            let cells = Area::new((MARGIN + INDEX_WIDTH, top + INDEX_HEIGHT), size);
+            let cells = area((MARGIN + INDEX_WIDTH, top + INDEX_HEIGHT), size);
             canvas.image(picture.placed(cells), Stroke::solid(AXIS, 1.0));
             let middle = |index: usize| (index as f64 + 0.5) * CELL;
             for column in 0..picture.width {
-                let at = (cells.x + middle(column), cells.y - 4.0);
+                let at = (cells.x0 + middle(column), cells.y0 - 4.0);
                 canvas.text(Text::new(&column.to_string(), at, INDEX).muted().centred());
             }
             for row in 0..picture.height {
                 let index = Text::new(
                     &row.to_string(),
-                    (cells.x - 4.0, cells.y + middle(row)),
+                    (cells.x0 - 4.0, cells.y0 + middle(row)),
                     INDEX,
                 );
                 canvas.text(index.muted().at_right().middle());

@@ -64,7 +64,7 @@ fn draw(
         for row in &rows {
             let image = (MARGIN + 2.0 + IMAGE_SIDE / 2.0, top + 2.0 + row.tile.size.1);
             row.tile.draw(canvas, image);
-            row.draw_bars(canvas, names, Area::new((left, top), (width, row.height)));
+            row.draw_bars(canvas, names, area((left, top), (width, row.height)));
             top += row.height + ROW_GAP;
         }
         let bottom = top - ROW_GAP;
@@ -149,18 +149,15 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn draw_bars(&self, canvas: &mut Canvas, names: &[String], area: Area) {
+    fn draw_bars(&self, canvas: &mut Canvas, names: &[String], bars: Area) {
         for share in TICKS {
-            let x = area.x + share * area.width;
+            let x = bars.x0 + share * bars.width();
             let colour = if share == 0.0 { AXIS } else { GRID };
-            canvas.line(
-                [(x, area.y), (x, area.bottom())],
-                Stroke::solid(colour, 1.0),
-            );
+            canvas.line([(x, bars.y0), (x, bars.y1)], Stroke::solid(colour, 1.0));
         }
-        let mut top = area.centre().1 - BAR * self.classes.len() as f64 / 2.0;
+        let mut top = bars.center().y - BAR * self.classes.len() as f64 / 2.0;
         for (index, &class) in self.classes.iter().enumerate() {
-            let bar = Area::new((area.x, top), (area.width, BAR));
+            let bar = area((bars.x0, top), (bars.width(), BAR));
             self.draw_bar(canvas, bar, class, index == 0, &names[class]);
             top += BAR;
         }
@@ -168,21 +165,18 @@ impl<'a> Row<'a> {
 
     fn draw_bar(&self, canvas: &mut Canvas, slot: Area, class: usize, predicted: bool, name: &str) {
         let probability = self.prediction.probabilities[class];
-        let middle = slot.centre().1;
+        let middle = slot.center().y;
         let colour = match (predicted, self.is_right) {
             (true, Some(false)) => VERMILLION,
             (true, _) => BLUE,
             (false, _) => PALE,
         };
-        let length = probability * slot.width;
-        canvas.rectangle(
-            Area::new((slot.x, slot.y + 2.0), (length, BAR - 4.0)),
-            colour,
-        );
+        let length = probability * slot.width();
+        canvas.rectangle(area((slot.x0, slot.y0 + 2.0), (length, BAR - 4.0)), colour);
         let name = text::shortened(name, SMALL, predicted, LONGEST_NAME);
-        let name = Text::new(&name, (slot.x - 7.0, middle), SMALL);
+        let name = Text::new(&name, (slot.x0 - 7.0, middle), SMALL);
         canvas.text(name.bold(predicted).at_right().middle());
-        let (number, mut x) = (percent(probability, 1), slot.x + length + 5.0);
+        let (number, mut x) = (percent(probability, 1), slot.x0 + length + 5.0);
         canvas.text(
             Text::new(&number, (x, middle), SMALL)
                 .bold(predicted)

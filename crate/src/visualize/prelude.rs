@@ -1,6 +1,6 @@
 //! What every function that makes a picture uses.
 
-pub(super) use super::area::{Area, Point, half_pixels};
+pub(super) use super::area::{Area, Point, area, half_pixels};
 pub(super) use super::canvas::{CHART_WIDTH, Canvas, GRID_WIDTH, MARGIN, PlacedImage, Stroke};
 pub(super) use super::check::{ensure, ensure_finite, ensure_positive, ensure_some};
 pub(super) use super::colour::{AXIS, BLUE, GRID, INK, MUTED, PALE, VERMILLION, series, text_on};

@@ -131,6 +131,11 @@ pub(super) fn in_one_line(text: &str) -> String {
     text.trim().replace('\n', say(", ", "、"))
 }
 
+/// The text, or another one if it is empty.
+pub(super) fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    if text.is_empty() { otherwise } else { text }
+}
+
 /// The same parts one after the other.
 pub(super) fn listed(parts: &[String]) -> String {
     parts.join(say(", ", "、"))

@@ -1,6 +1,6 @@
 //! Images and matrices in rows and columns: what the grids of them share.
 
-use super::area::{Area, Point, half_pixels};
+use super::area::{Area, Point, area, half_pixels};
 use super::canvas::{Canvas, Stroke};
 use super::colour::{AXIS, BLUE, Colour, VERMILLION};
 use super::picture::Picture;
@@ -124,7 +124,7 @@ impl<'a> Tile<'a> {
             Some(true) => Stroke::solid(BLUE, 2.0),
             Some(false) => Stroke::solid(VERMILLION, 3.0).dashed(7.0, 4.0),
         };
-        canvas.image(self.picture.placed(Area::new(corner, self.size)), border);
+        canvas.image(self.picture.placed(area(corner, self.size)), border);
         draw_caption(canvas, &self.lines, below, self.mark);
     }
 }
@@ -168,9 +168,9 @@ pub(super) fn draw_numbers(
     size: f64,
     numbers: impl Iterator<Item = (String, Colour, bool)>,
 ) {
-    let cell = area.width / columns as f64;
+    let cell = area.width() / columns as f64;
     let grid = Grid::new(columns, columns, (cell, cell), 0.0);
-    let first = (area.x + cell / 2.0, area.y + cell / 2.0);
+    let first = (area.x0 + cell / 2.0, area.y0 + cell / 2.0);
     for (index, (number, ink, bold)) in numbers.enumerate() {
         if text::width(&number, size, false) <= cell - 2.0 {
             let number = Text::new(&number, grid.place(index, first), size);
