@@ -81,20 +81,13 @@ fn figure(title: &str, epochs: &[EpochMetrics], steps: Option<&StepLosses>) -> R
     let loss_axis = loss_axis(y_range(&losses));
     let accuracy_axis = accuracy_axis(y_range(&accuracies));
     let words = alt_text(title, epochs, [&loss, &accuracy], steps);
-    let panel = |title, y_title, y, lines| LineChart {
-        title,
-        x: x.clone(),
-        y,
-        x_title: say("epoch", "エポック"),
-        y_title,
-        lines,
-        shaded: false,
-        mark: None,
-    };
-    let mut left = panel(loss.name, say("mean loss", "平均損失"), loss_axis, losses);
+    let (epoch, mean) = (say("epoch", "エポック"), say("mean loss", "平均損失"));
+    let mut left = LineChart::new((x.clone(), epoch), (loss_axis, mean), losses);
+    left.title = loss.name;
     left.mark = steps.and_then(|steps| steps.mark.clone());
     let in_percent = say("accuracy in %", "正解率 (%)");
-    let right = panel(accuracy.name, in_percent, accuracy_axis, accuracies);
+    let mut right = LineChart::new((x, epoch), (accuracy_axis, in_percent), accuracies);
+    right.title = accuracy.name;
     let (titles, size) = ((title, ""), (CHART_WIDTH, PANEL_HEIGHT));
     Figure::draw(FUNCTION, titles, size, &words, |canvas, top| {
         let width = (CHART_WIDTH - 2.0 * MARGIN - PANEL_GAP) / 2.0;
@@ -137,17 +130,16 @@ impl Quantity {
         let training = numbered().map(|(number, epoch)| (number, (self.training)(epoch)));
         let validation =
             numbered().filter_map(|(number, epoch)| Some((number, (self.validation)(epoch)?)));
-        let lines = [
-            (say("training", "訓練データ"), training.collect::<Vec<_>>()),
-            (say("validation", "検証データ"), validation.collect()),
+        let line = |name, points| Line::new(Manner::Series, name, points);
+        let mut lines = vec![
+            line(say("training", "訓練データ"), training.collect()),
+            line(say("validation", "検証データ"), validation.collect()),
         ];
-        let lines = lines.into_iter().filter(|(_, points)| !points.is_empty());
+        lines.retain(|line| !line.points.is_empty());
+        for line in &mut lines {
+            line.end_label = line.points.last().map(|point| (self.in_words)(point.1));
+        }
         lines
-            .map(|(name, points)| Line {
-                end_label: points.last().map(|point| (self.in_words)(point.1)),
-                ..Line::new(Manner::Series, name, points)
-            })
-            .collect()
     }
 }
 

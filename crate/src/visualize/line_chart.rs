@@ -104,7 +104,25 @@ pub(super) struct LineChart<'a> {
     pub(super) mark: Option<(f64, String)>,
 }
 
-impl LineChart<'_> {
+impl<'a> LineChart<'a> {
+    /// Lines on axes with these titles.
+    pub(super) fn new(
+        (x, x_title): (Axis, &'a str),
+        (y, y_title): (Axis, &'a str),
+        lines: Vec<Line>,
+    ) -> LineChart<'a> {
+        LineChart {
+            title: "",
+            x,
+            y,
+            x_title,
+            y_title,
+            lines,
+            shaded: false,
+            mark: None,
+        }
+    }
+
     /// A picture of this chart alone; `height` is that of the panel without its legend.
     pub(super) fn figure(
         &self,

@@ -48,24 +48,22 @@ pub fn line_plot(
     let (x_low, x_high) = range(points.map(|point| point.0)).unwrap_or_default();
     let (low, high) = y_range(&lines).unwrap_or_default();
     let words = alt_text(title, &lines, settings);
-    let chart = LineChart {
-        title: "",
-        x: match settings.counted_x {
-            true => Axis::numbering(x_high.max(1.0) as usize, 8),
-            false => Axis::exact(x_low, x_high, 8),
-        },
-        y: match settings.y_range {
-            Some((low, high)) => Axis::exact(low, high, 6),
-            None if settings.logarithmic_y => Axis::logarithmic(low, high),
-            None if settings.shaded => Axis::round(low.min(0.0), high.max(0.0), 6),
-            None => Axis::round(low, high, 6),
-        },
-        x_title: &settings.x_title,
-        y_title: &settings.y_title,
-        lines,
-        shaded: settings.shaded,
-        mark: None,
+    let x = match settings.counted_x {
+        true => Axis::numbering(x_high.max(1.0) as usize, 8),
+        false => Axis::exact(x_low, x_high, 8),
     };
+    let y = match settings.y_range {
+        Some((low, high)) => Axis::exact(low, high, 6),
+        None if settings.logarithmic_y => Axis::logarithmic(low, high),
+        None if settings.shaded => Axis::round(low.min(0.0), high.max(0.0), 6),
+        None => Axis::round(low, high, 6),
+    };
+    let (x, y) = (
+        (x, settings.x_title.as_str()),
+        (y, settings.y_title.as_str()),
+    );
+    let mut chart = LineChart::new(x, y, lines);
+    chart.shaded = settings.shaded;
     chart.figure(FUNCTION, title, PANEL_HEIGHT, &words)
 }
 

@@ -117,8 +117,7 @@ struct Row<'a> {
     prediction: &'a Prediction,
     /// Classes from the most to the least probable.
     classes: Vec<usize>,
-    /// Whether the most probable class is the true one, if that is known.
-    is_right: Option<bool>,
+    /// The image; its border says whether the most probable class is the true one, if that is known.
     tile: Tile<'a>,
     label_width: f64,
     height: f64,
@@ -132,16 +131,13 @@ impl<'a> Row<'a> {
         let cut = classes.split_off(shown);
         let truth = prediction.true_class;
         classes.extend(truth.filter(|class| cut.contains(class)));
-        let is_right = truth.map(|class| class == classes[0]);
         let mut tile = Tile::fitted(&prediction.picture, IMAGE_SIDE);
-        tile.is_right = is_right;
-        let widths = classes
-            .iter()
-            .map(|&class| text::width(&names[class], SMALL, true));
+        tile.is_right = truth.map(|class| class == classes[0]);
+        let width = |&class: &usize| text::width(&names[class], SMALL, true);
+        let widest = classes.iter().map(width).fold(0.0, f64::max);
         let image = IMAGE_SIDE + tile.caption_height();
         Row {
-            is_right,
-            label_width: widths.fold(0.0, f64::max).min(LONGEST_NAME),
+            label_width: widest.min(LONGEST_NAME),
             height: image.max(BAR * classes.len() as f64),
             prediction,
             classes,
@@ -166,7 +162,7 @@ impl<'a> Row<'a> {
     fn draw_bar(&self, canvas: &mut Canvas, slot: Area, class: usize, predicted: bool, name: &str) {
         let probability = self.prediction.probabilities[class];
         let middle = slot.center().y;
-        let colour = match (predicted, self.is_right) {
+        let colour = match (predicted, self.tile.is_right) {
             (true, Some(false)) => VERMILLION,
             (true, _) => BLUE,
             (false, _) => PALE,
@@ -177,13 +173,10 @@ impl<'a> Row<'a> {
         let name = Text::new(&name, (slot.x0 - 7.0, middle), SMALL);
         canvas.text(name.bold(predicted).at_right().middle());
         let (number, mut x) = (percent(probability, 1), slot.x0 + length + 5.0);
-        canvas.text(
-            Text::new(&number, (x, middle), SMALL)
-                .bold(predicted)
-                .middle(),
-        );
+        let label = Text::new(&number, (x, middle), SMALL);
+        canvas.text(label.bold(predicted).middle());
         x += text::width(&number, SMALL, predicted) + 16.0;
-        if let (true, Some(right)) = (predicted, self.is_right) {
+        if let (true, Some(right)) = (predicted, self.tile.is_right) {
             draw_mark(canvas, right, (x, middle));
             x += 9.0;
         }
@@ -208,7 +201,7 @@ fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
             format!("{} {probability}", names[class])
         };
         let named: Vec<String> = row.classes.iter().take(3).map(in_words).collect();
-        let mark = match row.is_right {
+        let mark = match row.tile.is_right {
             Some(true) => say("right", "正解"),
             _ => say("wrong", "不正解"),
         };

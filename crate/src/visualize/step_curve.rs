@@ -27,16 +27,10 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
     let mut lines = lines(values, say("smoothed", "平滑化"), |step| step);
     lines[1].end_label = Some(last.clone());
     let (low, high) = y_range(&lines[..1]).unwrap_or_default();
-    let chart = LineChart {
-        title: "",
-        x: Axis::whole_numbers(values.len(), 8),
-        y: Axis::round(low.min(0.0), high.max(low.min(0.0)), 5),
-        x_title: say("step", "ステップ"),
-        y_title: quantity,
-        lines: lines.into(),
-        shaded: false,
-        mark: None,
-    };
+    let x = Axis::whole_numbers(values.len(), 8);
+    let y = Axis::round(low.min(0.0), high.max(low.min(0.0)), 5);
+    let x = (x, say("step", "ステップ"));
+    let chart = LineChart::new(x, (y, quantity), lines.into());
     let steps = counted(values.len(), "step", ["", "ステップ"]);
     let words = said!(
         "{quantity} over {steps}, at last {last}, smoothed.",

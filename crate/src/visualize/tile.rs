@@ -66,21 +66,21 @@ pub(super) struct Tile<'a> {
 impl<'a> Tile<'a> {
     /// A picture with so many pixels to each of its own, and ✓ or ✗ before its caption if it is marked.
     pub(super) fn new(picture: &Picture, scale: f64, width: f64) -> Tile<'_> {
-        let mark = picture.mark.map_or(0.0, |_| MARK_WIDTH);
-        let lines = text::wrapped(&picture.caption, SMALL, false, width - mark, CAPTION_LINES);
+        let room = width - picture.mark.map_or(0.0, |_| MARK_WIDTH);
+        let mut lines = text::wrapped(&picture.caption, SMALL, false, room, CAPTION_LINES);
+        if lines.is_empty() && picture.mark.is_some() {
+            lines.push(String::new());
+        }
         Tile {
             picture,
             size: (picture.width as f64 * scale, picture.height as f64 * scale),
-            lines: match picture.mark {
-                Some(_) if lines.is_empty() => vec![String::new()],
-                _ => lines,
-            },
+            lines,
             is_right: picture.mark,
             mark: picture.mark,
         }
     }
 
-    /// A picture whose longer side is about `side`, as wide as that is its caption, without a mark.
+    /// A picture whose longer side is about `side`; its caption is no wider, and has no mark.
     pub(super) fn fitted(picture: &Picture, side: f64) -> Tile<'_> {
         let scale = side / picture.width.max(picture.height) as f64;
         let scale = if scale >= 1.0 {
@@ -88,14 +88,11 @@ impl<'a> Tile<'a> {
         } else {
             scale
         };
-        let length = |pixels: usize| (pixels as f64 * scale).max(0.5);
-        Tile {
-            picture,
-            size: (length(picture.width), length(picture.height)),
-            lines: text::wrapped(&picture.caption, SMALL, false, side, CAPTION_LINES),
-            is_right: picture.mark,
-            mark: None,
-        }
+        let mut tile = Tile::new(picture, scale, side);
+        tile.size = (tile.size.0.max(0.5), tile.size.1.max(0.5));
+        tile.lines = text::wrapped(&picture.caption, SMALL, false, side, CAPTION_LINES);
+        tile.mark = None;
+        tile
     }
 
     /// The width that the caption would like to have.
