@@ -6,9 +6,9 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{LabelAreaPosition, SVGBackend};
 use plotters::style::{Color as _, TRANSPARENT};
 
-use super::area::device;
+use super::area::{Area, DEVICE_SCALE, Point, device};
 use super::axis::Axis;
-use super::canvas::{Drawn, Root};
+use super::canvas::{Canvas, Drawn};
 use super::colour::{AXIS, Colour, GRID, MUTED};
 use super::text::{self, LABEL, SMALL};
 
@@ -22,21 +22,61 @@ pub(super) enum Base {
     Y,
 }
 
-/// A chart without series; both axes have their titles. The space around it is in CSS pixels, and in CSS' order:
-/// empty above and at the right, for labels below and at the left.
-pub(super) fn chart<'a, 'b>(
-    root: &'a Root<'b>,
+/// Where the values of a chart lie on a canvas.
+pub(super) struct Plot<'a> {
+    pub(super) area: Area,
+    x: &'a Axis,
+    y: &'a Axis,
+}
+
+impl Plot<'_> {
+    pub(super) fn position(&self, x: f64, y: f64) -> Point {
+        let along = self.x.share(x) * self.area.width();
+        let up = self.y.share(y) * self.area.height();
+        (self.area.x0 + along, self.area.y1 - up)
+    }
+}
+
+/// Draws a chart with the titles of both axes into `area`. The space around it is in CSS' order: empty above and
+/// at the right, for labels below and at the left.
+pub(super) fn draw_chart<'a>(
+    canvas: &mut Canvas,
+    area: Area,
     [top, right, bottom, left]: [f64; 4],
+    base: Base,
+    (x, x_title): (&'a Axis, &str),
+    (y, y_title): (&'a Axis, &str),
+    draw_series: impl FnOnce(&mut Chart) -> Drawn<()>,
+) -> Plot<'a> {
+    let mut plot = area;
+    canvas.chart(area, |root| {
+        let mut chart = ChartBuilder::on(root)
+            .margin_top(device(top))
+            .margin_right(device(right))
+            .set_label_area_size(LabelAreaPosition::Left, device(left))
+            .set_label_area_size(LabelAreaPosition::Bottom, device(bottom))
+            .build_cartesian_2d(x.range(), y.range())?;
+        draw_axes(&mut chart, base, (x, x_title), (y, y_title))?;
+        draw_series(&mut chart)?;
+        let (columns, rows) = chart.plotting_area().get_pixel_range();
+        let css = |pixels: i32| f64::from(pixels) / DEVICE_SCALE;
+        plot = Area::new(
+            css(columns.start),
+            css(rows.start),
+            css(columns.end),
+            css(rows.end),
+        );
+        Ok(())
+    });
+    Plot { area: plot, x, y }
+}
+
+fn draw_axes(
+    chart: &mut Chart,
     base: Base,
     (x, x_title): (&Axis, &str),
     (y, y_title): (&Axis, &str),
-) -> Drawn<Chart<'a, 'b>> {
-    let mut chart = ChartBuilder::on(root)
-        .margin_top(device(top))
-        .margin_right(device(right))
-        .set_label_area_size(LabelAreaPosition::Left, device(left))
-        .set_label_area_size(LabelAreaPosition::Bottom, device(bottom))
-        .build_cartesian_2d(x.range(), y.range())?;
+) -> Drawn<()> {
     let thin = |colour: Colour| colour.stroke_width(device(1.0) as u32);
     // plotters draws an axis with its labels, or neither: the other axis is drawn again, transparent.
     for is_base in [true, false] {
@@ -71,5 +111,5 @@ pub(super) fn chart<'a, 'b>(
         }
         mesh.draw()?;
     }
-    Ok(chart)
+    Ok(())
 }

@@ -1,13 +1,7 @@
 //! How many images each class has.
 
-use plotters::element::{EmptyElement, Rectangle, Text as Label};
-use plotters::style::Color as _;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-
-use super::area::device;
 use super::axis::Axis;
-use super::canvas::{Drawn, Root};
-use super::chart::{Base, chart};
+use super::chart::{Base, draw_chart};
 use super::check::class_names;
 use super::legend::Legend;
 use super::prelude::*;
@@ -25,6 +19,8 @@ const LONGEST_NAME: f64 = 260.0;
 const BELOW: f64 = 44.0;
 /// The share of a class's slot that its bars fill together.
 const FILLED: f64 = 0.86;
+/// Between the bars of a class, which is taken from them.
+const BAR_GAP: f64 = 1.0;
 /// The font size of the counts above standing bars, which are narrow.
 const COUNT: f64 = 10.5;
 
@@ -60,8 +56,10 @@ fn draw(title: &str, names: Vec<String>, sets: &[CountSeries]) -> Result<Figure>
             let sample = area((x, y - SAMPLE / 2.0), (SAMPLE, SAMPLE));
             canvas.rectangle(sample, series(index));
         });
-        let area = area((MARGIN, top + legend.height), (width, histogram.height));
-        canvas.chart(area, |root| histogram.draw(root));
+        histogram.draw(
+            canvas,
+            area((MARGIN, top + legend.height), (width, histogram.height)),
+        );
     })
 }
 
@@ -103,21 +101,19 @@ impl Histogram<'_> {
         let slot = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / classes;
         let lies = name + 6.0 > slot || text::width(&most, COUNT, false) > slot * FILLED / sets;
         let bar = if series.len() == 1 { 16.0 } else { 14.0 };
-        let (top, right, left, height) = match lies {
-            true => {
-                let room_for_count = text::width(&most, SMALL, false) + 8.0;
-                let height = BELOW_LEGEND + sets * bar / FILLED * classes;
-                (
+        let room_for_count = text::width(&most, SMALL, false) + 8.0;
+        let (margins, height) = match lies {
+            true => (
+                [
                     BELOW_LEGEND,
                     room_for_count,
+                    BELOW,
                     26.0 + name.min(LONGEST_NAME),
-                    height,
-                )
-            }
+                ],
+                BELOW_LEGEND + sets * bar / FILLED * classes,
+            ),
             false => (
-                ABOVE,
-                0.0,
-                28.0 + counts.widest_label(),
+                [ABOVE, 0.0, BELOW, 28.0 + counts.widest_label()],
                 ABOVE + PLOT_HEIGHT,
             ),
         };
@@ -125,62 +121,58 @@ impl Histogram<'_> {
             names,
             series,
             counts,
-            margins: [top, right, BELOW, left],
+            margins,
             lies,
             height: height + BELOW,
         }
     }
 
-    fn draw(&self, root: &Root) -> Drawn<()> {
+    fn draw(&self, canvas: &mut Canvas, area: Area) {
         let names = Axis::places(self.names.len());
         let class = (&names, say("class", "クラス"));
         let number = (&self.counts, say("number of images", "画像の枚数"));
-        let mut chart = match self.lies {
-            true => chart(root, self.margins, Base::Y, number, class)?,
-            false => chart(root, self.margins, Base::X, class, number)?,
+        let (base, x, y) = match self.lies {
+            true => (Base::Y, number, class),
+            false => (Base::X, class, number),
         };
-        // plotters counts upwards, so lying bars are turned.
-        let point = |class: f64, count: f64| match self.lies {
-            true => (self.counts.place(count), self.names.len() as f64 - class),
-            false => (class, self.counts.place(count)),
-        };
-        let style = |size, colour, x, y| text::style(size, colour).pos(Pos::new(x, y));
-        let (name_style, name_shift, count_style, count_shift, gap) = match self.lies {
-            true => (
-                style(SMALL, MUTED, HPos::Right, VPos::Center),
-                (-device(7.0), 0),
-                style(SMALL, INK, HPos::Left, VPos::Center),
-                (device(5.0), 0),
-                (0, device(1.0) as u32),
-            ),
-            false => (
-                style(SMALL, MUTED, HPos::Center, VPos::Top),
-                (0, device(8.5)),
-                style(COUNT, INK, HPos::Center, VPos::Bottom),
-                (0, -device(3.0)),
-                (device(1.0) as u32, 0),
-            ),
+        let plot = draw_chart(canvas, area, self.margins, base, x, y, |_| Ok(()));
+        // The y axis counts upwards, so lying bars are turned.
+        let position = |class: f64, count: f64| match self.lies {
+            true => plot.position(count, self.names.len() as f64 - class),
+            false => plot.position(class, count),
         };
         let bar = FILLED / self.series.len() as f64;
         for (index, set) in self.series.iter().enumerate() {
             for (class, &number) in set.counts.iter().enumerate() {
                 let from = class as f64 + (1.0 - FILLED) / 2.0 + index as f64 * bar;
-                let ends = [point(from, 0.0), point(from + bar, number as f64)];
-                let mut rectangle = Rectangle::new(ends, series(index).filled());
-                rectangle.set_margin(0, gap.1, 0, gap.0);
-                chart.draw_series([rectangle])?;
-                let at = EmptyElement::at(point(from + bar / 2.0, number as f64));
-                chart.draw_series([
-                    at + Label::new(count(number), count_shift, count_style.clone())
-                ])?;
+                let (start, end) = (position(from, 0.0), position(from + bar, number as f64));
+                let mut rectangle = Area::from_points(start, end);
+                let (label, centre) = (count(number), rectangle.center());
+                match self.lies {
+                    true => {
+                        rectangle.y1 -= BAR_GAP;
+                        let at = (end.0 + 5.0, centre.y);
+                        canvas.text(Text::new(&label, at, SMALL).middle());
+                    }
+                    false => {
+                        rectangle.x1 -= BAR_GAP;
+                        canvas.text(Text::new(&label, (centre.x, end.1 - 4.0), COUNT).centred());
+                    }
+                }
+                canvas.rectangle(rectangle, series(index));
             }
         }
         for (class, name) in self.names.iter().enumerate() {
             let name = text::shortened(name, SMALL, false, LONGEST_NAME);
-            let at = EmptyElement::at(point(class as f64 + 0.5, 0.0));
-            chart.draw_series([at + Label::new(name, name_shift, name_style.clone())])?;
+            let (x, y) = position(class as f64 + 0.5, 0.0);
+            canvas.text(match self.lies {
+                true => Text::new(&name, (x - 7.0, y), SMALL)
+                    .muted()
+                    .at_right()
+                    .middle(),
+                false => Text::new(&name, (x, y + 17.0), SMALL).muted().centred(),
+            });
         }
-        Ok(())
     }
 }
 

@@ -7,10 +7,10 @@ use plotters::element::DashedPathElement;
 use plotters::series::{AreaSeries, LineSeries};
 use plotters::style::Color as _;
 
-use super::area::{Area, DEVICE_SCALE, Point, area};
+use super::area::{Area, Point, area};
 use super::axis::{Axis, range};
 use super::canvas::{CHART_WIDTH, Canvas, Drawn, MARGIN, Stroke};
-use super::chart::{Base, Chart, chart};
+use super::chart::{Base, Chart, Plot, draw_chart};
 use super::colour::{MUTED, PALE, VERMILLION, darkened, series};
 use super::figure::Figure;
 use super::legend::Legend;
@@ -150,29 +150,18 @@ impl<'a> LineChart<'a> {
         let legend = self.legend(area.width());
         let (top, left) = (title + legend.height + 8.0, 26.0 + self.y.widest_label());
         let margins = [top, self.room_for_end_labels(), 42.0, left];
-        let mut plot = area;
-        canvas.chart(area, |root| {
-            let (x, y) = ((&self.x, self.x_title), (&self.y, self.y_title));
-            let mut chart = chart(root, margins, Base::X, x, y)?;
-            self.draw_lines(&mut chart)?;
-            let (columns, rows) = chart.plotting_area().get_pixel_range();
-            let css = |pixels: i32| f64::from(pixels) / DEVICE_SCALE;
-            plot = Area::new(
-                css(columns.start),
-                css(rows.start),
-                css(columns.end),
-                css(rows.end),
-            );
-            Ok(())
+        let (x, y) = ((&self.x, self.x_title), (&self.y, self.y_title));
+        let plot = draw_chart(canvas, area, margins, Base::X, x, y, |chart| {
+            self.draw_lines(chart)
         });
         let lines = self.lines.iter().enumerate();
         for (index, line) in lines.filter(|(_, line)| line.has_markers()) {
-            for &point in &line.points {
-                draw_marker(canvas, self.position(point, plot), index);
+            for &(x, y) in &line.points {
+                draw_marker(canvas, plot.position(x, y), index);
             }
         }
-        self.draw_mark(canvas, plot);
-        self.draw_end_labels(canvas, plot);
+        self.draw_mark(canvas, &plot);
+        self.draw_end_labels(canvas, &plot);
         legend.draw(
             canvas,
             (area.x0, area.y0 + title),
@@ -226,20 +215,11 @@ impl<'a> LineChart<'a> {
         (text::widest(labels, SMALL) + 10.0).max(half + 2.0)
     }
 
-    /// In CSS pixels.
-    fn position(&self, (x, y): Point, plot: Area) -> Point {
-        let (along, up) = (
-            self.x.share(x) * plot.width(),
-            self.y.share(y) * plot.height(),
-        );
-        (plot.x0 + along, plot.y1 - up)
-    }
-
-    fn draw_mark(&self, canvas: &mut Canvas, plot: Area) {
+    fn draw_mark(&self, canvas: &mut Canvas, plot: &Plot) {
         let Some((x, words)) = &self.mark else {
             return;
         };
-        let x = plot.x0 + self.x.share(*x) * plot.width();
+        let (x, plot) = (plot.position(*x, 0.0).0, plot.area);
         let stroke = Stroke::solid(VERMILLION, 1.5).dashed(4.0, 3.0);
         canvas.line([(x, plot.y0), (x, plot.y1)], stroke);
         let words = |x| Text::new(words, (x, plot.center().y), SMALL);
@@ -251,19 +231,19 @@ impl<'a> LineChart<'a> {
         canvas.text(words.colour(darkened(VERMILLION)).bold(true).middle());
     }
 
-    fn draw_end_labels(&self, canvas: &mut Canvas, plot: Area) {
+    fn draw_end_labels(&self, canvas: &mut Canvas, plot: &Plot) {
         let labels = self.lines.iter().enumerate().filter_map(|(index, line)| {
             let colour = match line.manner {
                 Manner::Series => darkened(series(index)),
                 Manner::Raw | Manner::Smoothed => MUTED,
             };
-            let end = self.position(*line.points.last()?, plot);
-            Some((end, line.end_label.as_ref()?, colour))
+            let &(x, y) = line.points.last()?;
+            Some((plot.position(x, y), line.end_label.as_ref()?, colour))
         });
         let mut labels: Vec<_> = labels.collect();
         labels.sort_by(|((_, one), ..), ((_, other), ..)| one.total_cmp(other));
         let heights: Vec<f64> = labels.iter().map(|((_, y), ..)| *y).collect();
-        let heights = apart(&heights, plot.y1);
+        let heights = apart(&heights, plot.area.y1);
         for (((x, _), label, colour), y) in labels.into_iter().zip(heights) {
             let label = Text::new(label, (x + 8.0, y), SMALL).colour(colour);
             canvas.text(label.bold(true).middle());
