@@ -6,18 +6,16 @@ use crate::error::{Error, Result};
 const LARGEST: f64 = 1e100;
 
 /// An error of `function` for input it cannot draw, unless `condition` holds; `problem` is only written then.
-pub(super) fn ensure<P: Into<String>>(
+pub(super) fn ensure(
     condition: bool,
     function: &'static str,
-    problem: impl FnOnce() -> P,
+    problem: impl FnOnce() -> String,
 ) -> Result<()> {
-    match condition {
-        true => Ok(()),
-        false => Err(Error::Picture {
-            function,
-            problem: problem().into(),
-        }),
+    if condition {
+        return Ok(());
     }
+    let problem = problem();
+    Err(Error::Picture { function, problem })
 }
 
 /// An error unless there is something of what is called `things`.
@@ -74,10 +72,8 @@ pub(super) fn class_names(
     function: &'static str,
     names: &[impl AsRef<str>],
 ) -> Result<Vec<String>> {
-    ensure(
-        !names.is_empty(),
-        function,
-        || "there are no class names; give one name per class",
-    )?;
+    ensure(!names.is_empty(), function, || {
+        "there are no class names; give one name per class".to_owned()
+    })?;
     Ok(names.iter().map(|name| name.as_ref().to_owned()).collect())
 }

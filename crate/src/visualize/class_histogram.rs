@@ -64,11 +64,9 @@ fn draw(title: &str, names: Vec<String>, sets: &[CountSeries]) -> Result<Figure>
 }
 
 fn check(names: &[String], series: &[CountSeries]) -> Result<()> {
-    ensure(
-        !series.is_empty(),
-        FUNCTION,
-        || "there are no counts; give at least one series",
-    )?;
+    ensure(!series.is_empty(), FUNCTION, || {
+        "there are no counts; give at least one series".to_owned()
+    })?;
     series.iter().try_for_each(|CountSeries { name, counts }| {
         let (number, classes) = (counts.len(), names.len());
         ensure(number == classes, FUNCTION, || {

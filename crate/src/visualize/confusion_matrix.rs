@@ -74,11 +74,9 @@ fn check(names: &[String], counts: &[Vec<usize>]) -> Result<()> {
     }
     let mut counts = counts.iter().flatten();
     let total = counts.try_fold(0usize, |sum, &number| sum.checked_add(number));
-    ensure(
-        total.is_some(),
-        FUNCTION,
-        || "the sum of the counts is too large",
-    )
+    ensure(total.is_some(), FUNCTION, || {
+        "the sum of the counts is too large".to_owned()
+    })
 }
 
 /// Names stand above their columns, upright if they are wider than the columns.

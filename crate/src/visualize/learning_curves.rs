@@ -39,22 +39,18 @@ pub struct StepLosses {
 
 /// Loss at the left, accuracy in percent at the right; one element of `epochs` per epoch.
 pub fn learning_curves(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
-    ensure(
-        !epochs.is_empty(),
-        FUNCTION,
-        || "there are no epochs; train at least one",
-    )?;
+    ensure(!epochs.is_empty(), FUNCTION, || {
+        "there are no epochs; train at least one".to_owned()
+    })?;
     figure(title, epochs, None)
 }
 
 /// The same with the losses of the steps behind the loss, as they are and smoothed; for a training that
 /// goes on, so that there may be no epoch yet.
 pub fn training_curves(title: &str, epochs: &[EpochMetrics], steps: &StepLosses) -> Result<Figure> {
-    ensure(
-        steps.steps_per_epoch > 0,
-        FUNCTION,
-        || "steps_per_epoch is 0; an epoch has at least 1",
-    )?;
+    ensure(steps.steps_per_epoch > 0, FUNCTION, || {
+        "steps_per_epoch is 0; an epoch has at least 1".to_owned()
+    })?;
     figure(title, epochs, Some(steps))
 }
 

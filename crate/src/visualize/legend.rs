@@ -54,3 +54,32 @@ impl<'a> Legend<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_in_rows_and_keep_their_indices() {
+        let name = text::width("Bag", SMALL, false);
+        let entry = 12.0 + NAME_GAP + name;
+        let places = |width| {
+            let names = ["Bag", "", "Bag", "Bag"].into_iter();
+            let legend = Legend::new(names, 12.0, width);
+            let entries = legend.entries.iter().map(|&(index, _, at)| (index, at));
+            (entries.collect::<Vec<_>>(), legend.height)
+        };
+        let second = entry + GAP;
+        let (entries, height) = places(2.0 * entry + GAP);
+        let expected = [(0, (0.0, 0.0)), (2, (second, 0.0)), (3, (0.0, ROW))];
+        assert_eq!(
+            (entries.as_slice(), height),
+            (expected.as_slice(), 2.0 * ROW)
+        );
+        // A name that is too long for a row has one to itself.
+        let (entries, height) = places(10.0);
+        let tops: Vec<f64> = entries.iter().map(|(_, at)| at.1).collect();
+        assert_eq!((tops, height), (vec![0.0, ROW, 2.0 * ROW], 3.0 * ROW));
+        assert_eq!(Legend::new([""].into_iter(), 12.0, 99.0).height, 0.0);
+    }
+}

@@ -106,11 +106,10 @@ fn check_y_axis(settings: &LinePlotSettings) -> Result<()> {
         })?;
     }
     let needs_linear = settings.shaded || settings.y_range.is_some();
-    ensure(
-        !(settings.logarithmic_y && needs_linear),
-        FUNCTION,
-        || "y_range and shaded are for a linear scale; leave logarithmic_y false, or both of them out",
-    )
+    ensure(!(settings.logarithmic_y && needs_linear), FUNCTION, || {
+        "y_range and shaded are for a linear scale; leave logarithmic_y false, or both of them out"
+            .to_owned()
+    })
 }
 
 fn alt_text(title: &str, lines: &[Line], settings: &LinePlotSettings) -> String {

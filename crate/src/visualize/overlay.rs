@@ -123,11 +123,10 @@ impl Overlay {
         let third = |place: usize, number: usize| 3 * (2 * place + 1) / (2 * number);
         let row = third(index / self.columns, self.rows);
         let column = third(index % self.columns, self.columns);
-        let place = [
-            ["左上", "上", "右上"],
-            ["左", "中央", "右"],
-            ["左下", "下", "右下"],
-        ][row][column];
+        let places = [
+            "左上", "上", "右上", "左", "中央", "右", "左下", "下", "右下",
+        ];
+        let place = places[3 * row + column];
         let row = ["at the top", "in the middle", "at the bottom"][row];
         let column = [" on the left", "", " on the right"][column];
         said!(

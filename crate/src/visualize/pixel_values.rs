@@ -54,11 +54,9 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
 fn check(picture: &Picture) -> Result<()> {
     picture.check_plain(FUNCTION, 0)?;
     let (width, height) = (picture.width, picture.height);
-    ensure(
-        picture.channels == 1,
-        FUNCTION,
-        || "the image has 3 channels; only grey images can be shown as numbers",
-    )?;
+    ensure(picture.channels == 1, FUNCTION, || {
+        "the image has 3 channels; only grey images can be shown as numbers".to_owned()
+    })?;
     ensure(width.max(height) <= LONGEST_SIDE, FUNCTION, || {
         format!(
             "the image is {width} × {height} pixels large; cut out at most {LONGEST_SIDE} × {LONGEST_SIDE}"

@@ -18,11 +18,9 @@ const MOST_POINTS: usize = 300;
 pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
     let running = smoothed(values);
     let last = running.iter().rev().find(|mean| mean.is_finite());
-    ensure(
-        last.is_some(),
-        FUNCTION,
-        || "there is no finite value; push one",
-    )?;
+    ensure(last.is_some(), FUNCTION, || {
+        "there is no finite value; push one".to_owned()
+    })?;
     let last = significant(last.copied().unwrap_or_default(), 3);
     let mut lines = lines(values, say("smoothed", "平滑化"), |step| step);
     lines[1].end_label = Some(last.clone());
