@@ -20,8 +20,10 @@ enum Numbers {
 /// An axis from a lowest to a highest place.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
-    places: Range<f64>,
-    most_labels: usize,
+    /// The ends, in places.
+    pub(super) places: Range<f64>,
+    /// How many labels plotters may choose.
+    pub(super) most_labels: usize,
     numbers: Numbers,
 }
 
@@ -105,16 +107,6 @@ impl Axis {
         }
     }
 
-    /// The ends, in places.
-    pub(super) fn range(&self) -> Range<f64> {
-        self.places.clone()
-    }
-
-    /// How many labels plotters may choose.
-    pub(super) fn most_labels(&self) -> usize {
-        self.most_labels
-    }
-
     /// Where a value lies.
     pub(super) fn place(&self, value: f64) -> f64 {
         match self.numbers {
@@ -146,7 +138,7 @@ impl Axis {
     /// The shares of the axis at which plotters puts labels, and these.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let length = self.places.end - self.places.start;
-        let places = RangedCoordf64::from(self.range()).key_points(self.most_labels);
+        let places = RangedCoordf64::from(self.places.clone()).key_points(self.most_labels);
         let tick = |place: f64| ((place - self.places.start) / length, self.label(place));
         places.into_iter().map(tick).collect()
     }
@@ -200,7 +192,7 @@ mod tests {
     fn a_round_axis_ends_at_ticks() {
         let axis = Axis::round(0.0, 0.83, 5);
         assert_eq!(labels(&axis), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(axis.range(), 0.0..1.0);
+        assert_eq!(axis.places, 0.0..1.0);
         assert_eq!(axis.share(0.25), 0.25);
     }
 
@@ -243,9 +235,9 @@ mod tests {
     #[test]
     fn equal_ends_are_spread() {
         let axis = Axis::round(3.0, 3.0, 5);
-        assert!(axis.range().contains(&3.0));
+        assert!(axis.places.contains(&3.0));
         let axis = Axis::round(0.0, 0.0, 5);
-        assert_eq!(axis.range(), 0.0..1.0);
+        assert_eq!(axis.places, 0.0..1.0);
     }
 
     #[test]

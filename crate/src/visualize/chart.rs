@@ -55,7 +55,7 @@ pub(super) fn draw_chart<'a>(
             .margin_right(device(right))
             .set_label_area_size(LabelAreaPosition::Left, device(left))
             .set_label_area_size(LabelAreaPosition::Bottom, device(bottom))
-            .build_cartesian_2d(x.range(), y.range())?;
+            .build_cartesian_2d(x.places.clone(), y.places.clone())?;
         draw_axes(&mut chart, base, (x, x_title), (y, y_title))?;
         draw_series(&mut chart)?;
         let (columns, rows) = chart.plotting_area().get_pixel_range();
@@ -82,8 +82,8 @@ fn draw_axes(
     for is_base in [true, false] {
         let (x_label, y_label) = (|place: &f64| x.label(*place), |place: &f64| y.label(*place));
         let mut mesh = chart.configure_mesh();
-        mesh.x_labels(x.most_labels())
-            .y_labels(y.most_labels())
+        mesh.x_labels(x.most_labels)
+            .y_labels(y.most_labels)
             .x_label_formatter(&x_label)
             .y_label_formatter(&y_label)
             .label_style(text::style(SMALL, MUTED));

@@ -1,11 +1,8 @@
 //! The legend of a colour scale.
 
-use super::area::{Point, area};
 use super::axis::Axis;
-use super::canvas::{Canvas, PlacedImage, Stroke};
-use super::colour::AXIS;
 use super::colour_scale::{ColourScale, Scale};
-use super::text::{self, LABEL, SMALL, Text};
+use super::prelude::*;
 
 const BAR: f64 = 14.0;
 const TITLE_LINE: f64 = 15.0;

@@ -97,9 +97,8 @@ fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
     let cell = matrix.width() / classes as f64;
     let totals: Vec<usize> = counts.iter().map(|row| row.iter().sum()).collect();
     let colour = |column: usize, row: usize| {
-        sequential(position(
-            counts[row][column] as f64 / totals[row].max(1) as f64,
-        ))
+        let share = counts[row][column] as f64 / totals[row].max(1) as f64;
+        sequential(position(share))
     };
     let colours = PlacedImage::new(matrix, (classes, classes), colour);
     let size = SMALL.min(cell * 0.4);
@@ -143,17 +142,13 @@ fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
             false => above.upward().middle(),
         });
     }
-    let above = Text::new(
+    let (above, beside) = (
         say("predicted class", "予測クラス"),
-        (matrix.center().x, top + 12.0),
-        LABEL,
-    );
-    canvas.text(above.muted().centred());
-    let beside = Text::new(
         say("true class", "正解クラス"),
-        (MARGIN + 11.0, matrix.center().y),
-        LABEL,
     );
+    let above = Text::new(above, (matrix.center().x, top + 12.0), LABEL);
+    canvas.text(above.muted().centred());
+    let beside = Text::new(beside, (MARGIN + 11.0, matrix.center().y), LABEL);
     canvas.text(beside.muted().centred().upward());
 }
 
@@ -174,9 +169,10 @@ fn accuracy(counts: &[Vec<usize>]) -> String {
 fn alt_text(title: &str, accuracy: &str, names: &[String], counts: &[Vec<usize>]) -> String {
     let classes = names.len();
     let cells = (0..classes * classes).map(|index| (index / classes, index % classes));
-    let mut confusions: Vec<(usize, usize)> = cells
-        .filter(|&(truth, prediction)| truth != prediction && counts[truth][prediction] > 0)
-        .collect();
+    let is_confused = |&(truth, prediction): &(usize, usize)| {
+        truth != prediction && counts[truth][prediction] > 0
+    };
+    let mut confusions: Vec<(usize, usize)> = cells.filter(is_confused).collect();
     confusions.sort_by_key(|&(truth, prediction)| std::cmp::Reverse(counts[truth][prediction]));
     let in_words = |&(truth, prediction): &(usize, usize)| {
         let number = count(counts[truth][prediction]);

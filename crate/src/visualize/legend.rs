@@ -1,8 +1,6 @@
 //! What tells the lines or bars of a chart apart, above it.
 
-use super::area::Point;
-use super::canvas::Canvas;
-use super::text::{self, SMALL, Text};
+use super::prelude::*;
 
 const ROW: f64 = 20.0;
 const GAP: f64 = 18.0;

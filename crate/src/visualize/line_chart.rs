@@ -3,19 +3,15 @@
 //! plotters draws axes, mesh and lines. Its legend is a box on the lines and its series have no labels at
 //! their ends, so these are drawn here.
 
+use super::axis::{Axis, range};
+use super::canvas::Drawn;
+use super::chart::{Base, Chart, Plot, draw_chart};
+use super::colour::{MUTED, darkened};
+use super::legend::Legend;
+use super::prelude::*;
 use plotters::element::DashedPathElement;
 use plotters::series::{AreaSeries, LineSeries};
 use plotters::style::Color as _;
-
-use super::area::{Area, Point, area};
-use super::axis::{Axis, range};
-use super::canvas::{CHART_WIDTH, Canvas, Drawn, MARGIN, Stroke};
-use super::chart::{Base, Chart, Plot, draw_chart};
-use super::colour::{MUTED, PALE, VERMILLION, darkened, series};
-use super::figure::Figure;
-use super::legend::Legend;
-use super::text::{self, SMALL, Text};
-use crate::error::Result;
 
 /// More markers than this would hide the line.
 const MOST_MARKERS: usize = 40;

@@ -16,9 +16,9 @@
 //! - a PNG is drawn by resvg from the same SVG
 //!
 //! Each module uses only those before it: `check`, `colour`, `numerals` and `area`; `font`, `line_breaks` and
-//! `text`; `canvas`, `render` and `figure`; `axis`, `chart`, `legend` and `line_chart`; `colour_scale`,
-//! `colour_bar`, `overlay`, `picture`, `matrix` and `tile`; at last the functions, a module each, which have
-//! what most of them use from `prelude`.
+//! `text`; `canvas`, `render` and `figure`, which `prelude` has for all that follow; `axis`, `chart`, `legend`
+//! and `line_chart`; `colour_scale`, `colour_bar`, `matrix`, `overlay`, `picture` and `tile`; at last the
+//! functions, a module each.
 //!
 //! In cells, `plotters` is there for pictures of one's own: [`Picture::element`], [`ColourScale`] and [`bars`]
 //! give it what it draws.

@@ -1,4 +1,4 @@
-//! What every function that makes a picture uses.
+//! What modules that draw parts of pictures use.
 
 pub(super) use super::area::{Area, Point, area, half_pixels};
 pub(super) use super::canvas::{CHART_WIDTH, Canvas, GRID_WIDTH, MARGIN, PlacedImage, Stroke};

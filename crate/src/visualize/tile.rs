@@ -1,10 +1,8 @@
 //! Images and matrices in rows and columns: what the grids of them share.
 
-use super::area::{Area, Point, area, half_pixels};
-use super::canvas::{Canvas, Stroke};
-use super::colour::{AXIS, BLUE, Colour, VERMILLION};
+use super::colour::Colour;
 use super::picture::Picture;
-use super::text::{self, SMALL, Text};
+use super::prelude::*;
 
 /// The height of a line below an image.
 const CAPTION_LINE: f64 = 14.0;
