@@ -96,9 +96,8 @@ impl PlacedImage {
         let (width, height) = device_size(self.area);
         let (columns, rows) = self.pixels.dimensions();
         RgbImage::from_fn(width, height, |x, y| {
-            *self
-                .pixels
-                .get_pixel(nearest(x, width, columns), nearest(y, height, rows))
+            let (column, row) = (nearest(x, width, columns), nearest(y, height, rows));
+            *self.pixels.get_pixel(column, row)
         })
     }
 }
@@ -152,11 +151,9 @@ impl<'a> Canvas<'a> {
 
     /// What plotters draws into a part of the canvas.
     pub(super) fn chart(&mut self, area: Area, draw: impl FnOnce(&Root<'a>) -> Drawn<()>) {
-        let (corner, size) = ((area.x0, area.y0), (area.width(), area.height()));
-        let part = self
-            .area
-            .clone()
-            .shrink(device_point(corner), device_point(size));
+        let corner = device_point((area.x0, area.y0));
+        let size = device_point((area.width(), area.height()));
+        let part = self.area.clone().shrink(corner, size);
         self.note(draw(&part));
     }
 

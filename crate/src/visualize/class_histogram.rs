@@ -56,10 +56,8 @@ fn draw(title: &str, names: Vec<String>, sets: &[CountSeries]) -> Result<Figure>
             let sample = area((x, y - SAMPLE / 2.0), (SAMPLE, SAMPLE));
             canvas.rectangle(sample, series(index));
         });
-        histogram.draw(
-            canvas,
-            area((MARGIN, top + legend.height), (width, histogram.height)),
-        );
+        let area = area((MARGIN, top + legend.height), (width, histogram.height));
+        histogram.draw(canvas, area);
     })
 }
 
@@ -99,29 +97,25 @@ impl Histogram<'_> {
         let slot = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / classes;
         let lies = name + 6.0 > slot || text::width(&most, COUNT, false) > slot * FILLED / sets;
         let bar = if series.len() == 1 { 16.0 } else { 14.0 };
-        let room_for_count = text::width(&most, SMALL, false) + 8.0;
-        let (margins, height) = match lies {
-            true => (
-                [
+        let (top, right, left, height) = match lies {
+            true => {
+                let (count, name) = (text::width(&most, SMALL, false), name.min(LONGEST_NAME));
+                (
                     BELOW_LEGEND,
-                    room_for_count,
-                    BELOW,
-                    26.0 + name.min(LONGEST_NAME),
-                ],
-                BELOW_LEGEND + sets * bar / FILLED * classes,
-            ),
-            false => (
-                [ABOVE, 0.0, BELOW, 28.0 + counts.widest_label()],
-                ABOVE + PLOT_HEIGHT,
-            ),
+                    count + 8.0,
+                    name + 26.0,
+                    sets * bar / FILLED * classes,
+                )
+            }
+            false => (ABOVE, 0.0, counts.widest_label() + 28.0, PLOT_HEIGHT),
         };
         Histogram {
             names,
             series,
             counts,
-            margins,
+            margins: [top, right, BELOW, left],
             lies,
-            height: height + BELOW,
+            height: top + height + BELOW,
         }
     }
 
@@ -163,12 +157,10 @@ impl Histogram<'_> {
         for (class, name) in self.names.iter().enumerate() {
             let name = text::shortened(name, SMALL, false, LONGEST_NAME);
             let (x, y) = position(class as f64 + 0.5, 0.0);
+            let text = |at| Text::new(&name, at, SMALL).muted();
             canvas.text(match self.lies {
-                true => Text::new(&name, (x - 7.0, y), SMALL)
-                    .muted()
-                    .at_right()
-                    .middle(),
-                false => Text::new(&name, (x, y + 17.0), SMALL).muted().centred(),
+                true => text((x - 7.0, y)).at_right().middle(),
+                false => text((x, y + 17.0)).centred(),
             });
         }
     }
@@ -181,9 +173,8 @@ fn alt_text(title: &str, names: &[String], series: &[CountSeries]) -> String {
     );
     for set in series {
         let counts = names.iter().zip(&set.counts);
-        let counts: Vec<String> = counts
-            .map(|(name, &number)| format!("{name} {}", count(number)))
-            .collect();
+        let in_words = |(name, &number): (&String, &usize)| format!("{name} {}", count(number));
+        let counts: Vec<String> = counts.map(in_words).collect();
         let counts = text::listed(&counts);
         text += &said!(" {}: {counts}.", "{}: {counts}。", set.name);
     }

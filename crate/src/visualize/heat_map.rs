@@ -42,10 +42,9 @@ pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) ->
     let bar_width = ColourBar::USUAL_WIDTH.max(ColourBar::GAP + bar.width);
     let input_height = |input: &Tile| input.size.1 + input.caption_height();
     let input_height = layout.input.as_ref().map_or(0.0, input_height);
-    let size = (
-        (right + bar_width + MARGIN).max(300.0),
-        grid.height().max(bar.height + 10.0).max(input_height),
-    );
+    let whole_width = (right + bar_width + MARGIN).max(300.0);
+    let whole_height = grid.height().max(bar.height + 10.0).max(input_height);
+    let size = (whole_width, whole_height);
     let words = alt_text(title, matrices, &scale, settings);
     Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
         if let Some(input) = &layout.input {
@@ -102,9 +101,8 @@ impl Layout<'_> {
         };
         let input = settings.input.as_ref();
         let input = input.map(|picture| Tile::fitted(picture, f64::clamp(side, 112.0, 224.0)));
-        let taken = input
-            .as_ref()
-            .map_or(0.0, |input| input.width() + INPUT_GAP);
+        let taken = |input: &Tile| input.width() + INPUT_GAP;
+        let taken = input.as_ref().map_or(0.0, taken);
         let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::USUAL_WIDTH - taken + GAP;
         let wanted = (side / most_columns.max(most_rows)).clamp(0.5, 64.0);
         let fitting = (room / (wanted * most_columns + GAP)).floor().max(1.0);
@@ -130,9 +128,8 @@ fn draw_values(canvas: &mut Canvas, matrix: &Matrix, scale: &Scale, area: Area) 
     let largest = scale.low.abs().max(scale.high.abs());
     let decimals = (2.0 - largest.log10().floor()).clamp(0.0, 2.0) as usize;
     let ink = |value| text_on(scale.colour(value));
-    let numbers = matrix
-        .numbers()
-        .map(|value| (fixed(value, decimals), ink(value), false));
+    let number = |value| (fixed(value, decimals), ink(value), false);
+    let numbers = matrix.numbers().map(number);
     draw_numbers(canvas, area, matrix.columns, SMALL, numbers);
 }
 

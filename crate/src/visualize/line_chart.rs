@@ -78,12 +78,8 @@ impl Line {
 
 /// The lowest and the highest y of some lines, if they have any point.
 pub(super) fn y_range(lines: &[Line]) -> Option<(f64, f64)> {
-    range(
-        lines
-            .iter()
-            .flat_map(|line| &line.points)
-            .map(|point| point.1),
-    )
+    let points = lines.iter().flat_map(|line| &line.points);
+    range(points.map(|point| point.1))
 }
 
 /// A panel with axes.
@@ -158,17 +154,14 @@ impl<'a> LineChart<'a> {
         }
         self.draw_mark(canvas, &plot);
         self.draw_end_labels(canvas, &plot);
-        legend.draw(
-            canvas,
-            (area.x0, area.y0 + title),
-            |canvas, index, (x, y)| {
-                let line = &self.lines[index];
-                canvas.line([(x, y), (x + LEGEND_SAMPLE, y)], line.stroke(index));
-                if line.manner == Manner::Series {
-                    draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
-                }
-            },
-        );
+        let corner = (area.x0, area.y0 + title);
+        legend.draw(canvas, corner, |canvas, index, (x, y)| {
+            let line = &self.lines[index];
+            canvas.line([(x, y), (x + LEGEND_SAMPLE, y)], line.stroke(index));
+            if line.manner == Manner::Series {
+                draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
+            }
+        });
     }
 
     fn draw_lines(&self, chart: &mut Chart) -> Drawn<()> {

@@ -94,11 +94,14 @@ impl Overlay {
             centre.clamp(0.0, (number - 1) as f32)
         };
         let value = |x, y| {
+            let cell = (nearest(x, width, columns), nearest(y, height, rows));
             let (column, row) = (centre(x, width, columns), centre(y, height, rows));
-            match imageops::interpolate_bilinear(&heat, column, row) {
-                Some(value) if self.smooth => value,
-                _ => *heat.get_pixel(nearest(x, width, columns), nearest(y, height, rows)),
-            }
+            let smooth = self
+                .smooth
+                .then(|| imageops::interpolate_bilinear(&heat, column, row));
+            smooth
+                .flatten()
+                .unwrap_or_else(|| *heat.get_pixel(cell.0, cell.1))
         };
         let scale = Scale::of_shares(self.colours);
         let size = (width as usize, height as usize);
@@ -116,7 +119,7 @@ impl Overlay {
         // The first of several: `max_by` takes the last.
         let hottest = strengths
             .rev()
-            .max_by(|(_, one), (_, other)| one.total_cmp(other));
+            .max_by(|one, other| one.1.total_cmp(&other.1));
         let Some((index, _)) = hottest.filter(|(_, strength)| *strength > 0.0) else {
             return say("with an empty heat map", "空のヒートマップ").to_owned();
         };

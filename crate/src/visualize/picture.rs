@@ -112,11 +112,8 @@ impl Picture {
         ensure(matches!(channels, 1 | 3), function, || {
             format!("image {index} has {channels} channels; give 1 (grey) or 3 (red, green, blue)")
         })?;
-        let pixels = width.checked_mul(height);
-        let (expected, number) = (
-            pixels.and_then(|all| all.checked_mul(channels)),
-            self.pixels.len(),
-        );
+        let (pixels, number) = (width.checked_mul(height), self.pixels.len());
+        let expected = pixels.and_then(|pixels| pixels.checked_mul(channels));
         ensure(expected == Some(number), function, || {
             format!(
                 "image {index} has {number} values; {height} × {width} × {channels} are needed (height × width × channels)"

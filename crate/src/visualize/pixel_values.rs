@@ -22,33 +22,25 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
     let width = (2.0 * MARGIN + INDEX_WIDTH + size.0).max(260.0);
     let subtitle = text::in_one_line(&picture.caption);
     let (titles, whole) = ((title, subtitle.as_str()), (width, INDEX_HEIGHT + size.1));
-    Figure::draw(
-        FUNCTION,
-        titles,
-        whole,
-        &alt_text(title, picture),
-        |canvas, top| {
-            let cells = area((MARGIN + INDEX_WIDTH, top + INDEX_HEIGHT), size);
-            canvas.image(picture.placed(cells), Stroke::solid(AXIS, 1.0));
-            let middle = |index: usize| (index as f64 + 0.5) * CELL;
-            for column in 0..picture.width {
-                let at = (cells.x0 + middle(column), cells.y0 - 4.0);
-                canvas.text(Text::new(&column.to_string(), at, INDEX).muted().centred());
-            }
-            for row in 0..picture.height {
-                let index = Text::new(
-                    &row.to_string(),
-                    (cells.x0 - 4.0, cells.y0 + middle(row)),
-                    INDEX,
-                );
-                canvas.text(index.muted().at_right().middle());
-            }
-            let ink = |value| text_on(RGBColor(value, value, value));
-            let pixels = picture.pixels.iter();
-            let numbers = pixels.map(|&value| (value.to_string(), ink(value), false));
-            draw_numbers(canvas, cells, picture.width, NUMBER, numbers);
-        },
-    )
+    let words = alt_text(title, picture);
+    Figure::draw(FUNCTION, titles, whole, &words, |canvas, top| {
+        let cells = area((MARGIN + INDEX_WIDTH, top + INDEX_HEIGHT), size);
+        canvas.image(picture.placed(cells), Stroke::solid(AXIS, 1.0));
+        let middle = |index: usize| (index as f64 + 0.5) * CELL;
+        for column in 0..picture.width {
+            let at = (cells.x0 + middle(column), cells.y0 - 4.0);
+            canvas.text(Text::new(&column.to_string(), at, INDEX).muted().centred());
+        }
+        for row in 0..picture.height {
+            let at = (cells.x0 - 4.0, cells.y0 + middle(row));
+            let index = Text::new(&row.to_string(), at, INDEX);
+            canvas.text(index.muted().at_right().middle());
+        }
+        let ink = |value| text_on(RGBColor(value, value, value));
+        let pixels = picture.pixels.iter();
+        let numbers = pixels.map(|&value| (value.to_string(), ink(value), false));
+        draw_numbers(canvas, cells, picture.width, NUMBER, numbers);
+    })
 }
 
 fn check(picture: &Picture) -> Result<()> {
@@ -67,11 +59,8 @@ fn check(picture: &Picture) -> Result<()> {
 fn alt_text(title: &str, picture: &Picture) -> String {
     let darkest = picture.pixels.iter().min().copied().unwrap_or_default();
     let brightest = picture.pixels.iter().max().copied().unwrap_or_default();
-    let (caption, rows, columns) = (
-        text::sentence(&picture.caption),
-        picture.height,
-        picture.width,
-    );
+    let caption = text::sentence(&picture.caption);
+    let (rows, columns) = (picture.height, picture.width);
     said!(
         "{title}.{caption} The {rows} × {columns} pixels of an image as numbers on their grey, from {darkest} to {brightest}.",
         "{title}。{caption}画像の {rows} × {columns} 画素を、その濃さの上に書いた数で示した表。値は {darkest} から {brightest}。"

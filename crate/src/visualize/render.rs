@@ -54,13 +54,10 @@ pub(super) fn drawn(size: (u32, u32), draw: impl FnOnce(&mut Canvas)) -> Result<
 fn with_widths(document: &str) -> Result<(String, BTreeSet<char>)> {
     let (mut written, mut missing, mut done) = (String::new(), BTreeSet::new(), 0);
     let parsed = Document::parse(document).map_err(failed)?;
-    for node in parsed
-        .descendants()
-        .filter(|node| node.has_tag_name("text"))
-    {
-        let size = node
-            .attribute("font-size")
-            .and_then(|size| size.parse().ok());
+    let nodes = parsed.descendants();
+    for node in nodes.filter(|node| node.has_tag_name("text")) {
+        let size = node.attribute("font-size");
+        let size = size.and_then(|size| size.parse().ok());
         let bold = node.attribute("font-weight") == Some("bold");
         let content = node.text().unwrap_or_default().trim();
         let width = text::width(content, size.unwrap_or_default(), bold);
@@ -111,10 +108,8 @@ pub(super) fn png(size @ (width, height): (u32, u32), drawing: &Drawing) -> Resu
     resvg::render(&shapes, Transform::identity(), &mut page.as_mut());
     // Without the fourth channel, which is 255 on white paper.
     let pixels = page.data().chunks_exact(4);
-    let rgb = pixels
-        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
-        .collect();
-    encode_png(RgbImage::from_raw(width, height, rgb).ok_or_else(too_large)?)
+    let rgb = pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+    encode_png(RgbImage::from_raw(width, height, rgb.collect()).ok_or_else(too_large)?)
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {
@@ -123,9 +118,8 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 
 /// As grey if no pixel has a colour, which makes a grid of grey images a third smaller.
 fn encode_png(image: RgbImage) -> Result<Vec<u8>> {
-    let is_grey = image
-        .pixels()
-        .all(|Rgb([red, green, blue])| red == green && green == blue);
+    let is_grey = |Rgb([red, green, blue]): &Rgb<u8>| red == green && green == blue;
+    let is_grey = image.pixels().all(is_grey);
     let image = match is_grey {
         true => DynamicImage::from(imageops::grayscale(&image)),
         false => DynamicImage::from(image),

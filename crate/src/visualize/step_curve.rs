@@ -63,10 +63,8 @@ pub(super) fn lines(values: &[f64], name: &str, x: impl Fn(f64) -> f64) -> [Line
 
 fn points(values: &[f64], x: impl Fn(f64) -> f64) -> Vec<Point> {
     let steps = (1..).zip(values).filter(|(_, value)| value.is_finite());
-    let points: Vec<Point> = steps
-        .map(|(step, &value)| (x(f64::from(step)), value))
-        .collect();
-    thinned(&points, MOST_POINTS)
+    let points = steps.map(|(step, &value)| (x(f64::from(step)), value));
+    thinned(&points.collect::<Vec<Point>>(), MOST_POINTS)
 }
 
 #[cfg(test)]

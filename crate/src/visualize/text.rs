@@ -112,10 +112,8 @@ pub(super) fn style(size: f64, colour: Colour) -> TextStyle<'static> {
 
 /// Control characters, which neither a line of text nor XML can hold, become spaces.
 pub(super) fn printable(text: &str) -> String {
-    text.replace(
-        |sign: char| sign.is_control() || matches!(sign, '\u{FFFE}' | '\u{FFFF}'),
-        " ",
-    )
+    let is_none = |sign: char| sign.is_control() || matches!(sign, '\u{FFFE}' | '\u{FFFF}');
+    text.replace(is_none, " ")
 }
 
 /// ` text.` to follow another sentence of an alt text, or nothing if there is nothing to say.
@@ -160,10 +158,8 @@ pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
 
 /// The width of the widest of several lines.
 pub(super) fn widest<S: AsRef<str>>(lines: impl IntoIterator<Item = S>, size: f64) -> f64 {
-    let widths = lines
-        .into_iter()
-        .map(|line| width(line.as_ref(), size, false));
-    widths.fold(0.0, f64::max)
+    let width = |line: S| width(line.as_ref(), size, false);
+    lines.into_iter().map(width).fold(0.0, f64::max)
 }
 
 /// The text, shortened with an ellipsis if it is wider than `limit`.
@@ -187,9 +183,8 @@ pub(super) fn wrapped(text: &str, size: f64, bold: bool, limit: f64, most: usize
         for piece in pieces(part, fits) {
             let space = if piece.spaced { " " } else { "" };
             let is_last = lines.len() == most;
-            let longer = lines
-                .last()
-                .map(|line| format!("{line}{space}{}", piece.text));
+            let longer = |line: &String| format!("{line}{space}{}", piece.text);
+            let longer = lines.last().map(longer);
             match (lines.last_mut(), longer) {
                 (Some(line), Some(longer)) if is_last || (!starts_line && fits(&longer)) => {
                     *line = longer;
