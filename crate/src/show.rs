@@ -16,13 +16,13 @@ use crate::define::{LeNet, summary};
 use crate::error::{Error, Result};
 use crate::language::{said, say};
 use crate::load::{Dataset, batches_per_epoch};
+use crate::notebook::progress::Bar;
 use crate::notebook::show::{Representations, Show};
 use crate::predict::{Classifier, Evaluation};
 use crate::text::with_commas;
 use crate::train::{BackgroundTraining, History, StepRates, TrainingSettings};
 use crate::visualize::{
     self, CountSeries, EpochMetrics, Figure, GridSettings, LinePlotSettings, LineSeries, Picture,
-    ProgressBar,
 };
 
 /// An image tensor as a picture: bytes `[1, C, H, W]` or `[C, H, W]`, with 1 or 3 channels.
@@ -228,21 +228,6 @@ impl Show for History {
 }
 
 impl BackgroundTraining {
-    /// A bar with the share that is done and the time left, and the curves of the epochs that are
-    /// over.
-    ///
-    /// # Errors
-    /// [`Error::Picture`] if a curve cannot be drawn.
-    pub fn show_progress(&self) -> Result<Figure> {
-        let progress = self.progress();
-        let bar = ProgressBar {
-            share: progress.share,
-            text: progress.to_string(),
-        };
-        let title = say("Training in the background", "バックグラウンドでの訓練");
-        visualize::training_progress(title, &bar, &progress.history.metrics())
-    }
-
     /// Some of the validation images that the network got wrong at the end of the last epoch, those
     /// it was most sure of.
     ///
@@ -274,10 +259,22 @@ impl BackgroundTraining {
     }
 }
 
-/// How far the training is.
+/// A bar with the share that is done and the time left, and the curves of the epochs that are over.
 impl Show for BackgroundTraining {
     fn representations(&self) -> Result<Representations> {
-        self.show_progress()?.representations()
+        let progress = self.progress();
+        let bar = Bar::of(progress.share, progress.to_string());
+        let epochs = progress.history.metrics();
+        if epochs.is_empty() {
+            return Ok(bar.representations());
+        }
+        let title = say("Training in the background", "バックグラウンドでの訓練");
+        let curves = visualize::learning_curves(title, &epochs)?;
+        Ok(vec![
+            ("text/html", bar.html() + &curves.image()?),
+            curves.png_image()?,
+            ("text/plain", format!("{}\n{}", bar.text, curves.alt_text())),
+        ])
     }
 }
 
@@ -487,13 +484,15 @@ mod tests {
         assert!(figure.alt_text().contains(&title), "{}", figure.alt_text());
         let shown = figure.alt_text().matches(" %").count();
         assert_eq!(shown, wrong.len().min(3), "{}", figure.alt_text());
-        let figure = training.show_progress().unwrap();
-        let start = "Training in the background. finished, epoch 1 of 1. Learning curves over 1";
-        assert!(
-            figure.alt_text().starts_with(start),
-            "{}",
-            figure.alt_text()
-        );
+        let shown = training.representations().unwrap();
+        let kinds: Vec<&str> = shown.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, ["text/html", "image/png", "text/plain"]);
+        let html = &shown[0].1;
+        assert!(html.contains("width:100.0%"), "all is done: {html}");
+        assert!(html.contains("<img"), "and the curves: {html}");
+        let words = &shown[2].1;
+        let start = "finished, epoch 1 of 1\nTraining in the background. Learning curves over 1";
+        assert!(words.starts_with(start), "{words}");
     }
 
     #[test]

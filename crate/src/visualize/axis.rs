@@ -6,14 +6,13 @@ use plotters::coord::ranged1d::Ranged;
 use plotters::coord::types::RangedCoordf64;
 
 use super::numerals::{fixed, power_of_ten};
+use super::text::{SMALL, widest};
 
 /// How values become places on the axis, and these labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Numbers {
-    /// The value itself, with so many decimals.
-    Plain(usize),
-    /// In units of this power of ten, with so many decimals: `2.5×10⁻⁵`.
-    Scaled(i32, usize),
+    /// In units of this power of ten, with so many decimals: `2.5×10⁻⁵`, or `2.5` for the power 0.
+    Linear(i32, usize),
     /// Its decimal logarithm.
     Logarithmic,
 }
@@ -21,8 +20,10 @@ enum Numbers {
 /// An axis from a lowest to a highest place.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
-    places: Range<f64>,
-    most_labels: usize,
+    /// The ends, in places.
+    pub(super) places: Range<f64>,
+    /// How many labels plotters may choose.
+    pub(super) most_labels: usize,
     numbers: Numbers,
 }
 
@@ -44,24 +45,30 @@ impl Axis {
     /// An axis from 0 for counts, with labels at whole numbers only.
     pub(super) fn counts(most: usize, target: usize) -> Axis {
         let high = most.max(1) as f64;
-        let step = round_step(high / target as f64).max(1.0);
+        let step = whole_step(high, target);
         Axis::linear(0.0, step * (high / step).ceil(), step)
     }
 
     /// The numbers 1 to `last`, with labels at whole numbers only.
     pub(super) fn numbering(last: usize, target: usize) -> Axis {
-        let last = last as f64;
-        let step = round_step((last - 1.0).max(1.0) / target as f64).max(1.0);
-        match last > 1.0 {
-            true => Axis::linear(1.0, last, step),
-            false => Axis::linear(0.5, 1.5, 1.0),
+        match last as f64 {
+            last if last > 1.0 => Axis::linear(1.0, last, whole_step(last - 1.0, target)),
+            _ => Axis::linear(0.5, 1.5, 1.0),
         }
     }
 
     /// The numbers 0 to `last`, at least 1, with labels at whole numbers only.
     pub(super) fn whole_numbers(last: usize, target: usize) -> Axis {
         let last = last.max(1) as f64;
-        Axis::linear(0.0, last, round_step(last / target as f64).max(1.0))
+        Axis::linear(0.0, last, whole_step(last, target))
+    }
+
+    /// One unit for each of so many things, without numbers.
+    pub(super) fn places(number: usize) -> Axis {
+        Axis {
+            most_labels: 0,
+            ..Axis::whole_numbers(number, 1)
+        }
     }
 
     /// A logarithmic axis between powers of ten; both values are greater than 0.
@@ -84,40 +91,26 @@ impl Axis {
 
     fn linear(low: f64, high: f64, step: f64) -> Axis {
         let largest = low.abs().max(high.abs());
-        let exponent = largest.log10().floor() as i32;
-        let decimals = |step: f64| (-(step.log10() + 1e-9).floor()).clamp(0.0, 12.0) as usize;
-        let (unit, numbers) = match (1e-4..1e7).contains(&largest) {
-            true => (1.0, Numbers::Plain(decimals(step))),
-            false => {
-                let unit = 10f64.powi(exponent);
-                (unit, Numbers::Scaled(exponent, decimals(step / unit)))
-            }
+        let exponent = match (1e-4..1e7).contains(&largest) {
+            true => 0,
+            false => largest.log10().floor() as i32,
         };
+        let unit = 10f64.powi(exponent);
+        let decimals = (-((step / unit).log10() + 1e-9).floor()).clamp(0.0, 12.0);
         // As many as there are multiples of the step: plotters takes the finest round step that gives no
         // more.
         let multiples = (high / step + 1e-6).floor() - (low / step - 1e-6).ceil();
         Axis {
             places: low / unit..high / unit,
             most_labels: multiples.clamp(0.0, 50.0) as usize + 1,
-            numbers,
+            numbers: Numbers::Linear(exponent, decimals as usize),
         }
-    }
-
-    /// The ends, in places.
-    pub(super) fn range(&self) -> Range<f64> {
-        self.places.clone()
-    }
-
-    /// How many labels plotters may choose.
-    pub(super) fn most_labels(&self) -> usize {
-        self.most_labels
     }
 
     /// Where a value lies.
     pub(super) fn place(&self, value: f64) -> f64 {
         match self.numbers {
-            Numbers::Plain(_) => value,
-            Numbers::Scaled(exponent, _) => value / 10f64.powi(exponent),
+            Numbers::Linear(exponent, _) => value / 10f64.powi(exponent),
             Numbers::Logarithmic => value.log10(),
         }
     }
@@ -130,9 +123,9 @@ impl Axis {
     /// What stands at a place.
     pub(super) fn label(&self, place: f64) -> String {
         match self.numbers {
-            Numbers::Plain(decimals) => fixed(place, decimals),
-            Numbers::Scaled(_, _) if place.abs() < 1e-9 => "0".to_owned(),
-            Numbers::Scaled(exponent, decimals) => {
+            Numbers::Linear(0, decimals) => fixed(place, decimals),
+            Numbers::Linear(..) if place.abs() < 1e-9 => "0".to_owned(),
+            Numbers::Linear(exponent, decimals) => {
                 format!("{}×{}", fixed(place, decimals), power_of_ten(exponent))
             }
             Numbers::Logarithmic if (-4.0..=4.0).contains(&place) => {
@@ -145,23 +138,34 @@ impl Axis {
     /// The shares of the axis at which plotters puts labels, and these.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let length = self.places.end - self.places.start;
-        RangedCoordf64::from(self.range())
-            .key_points(self.most_labels)
-            .into_iter()
-            .map(|place| ((place - self.places.start) / length, self.label(place)))
-            .collect()
+        let places = RangedCoordf64::from(self.places.clone()).key_points(self.most_labels);
+        let tick = |place: f64| ((place - self.places.start) / length, self.label(place));
+        places.into_iter().map(tick).collect()
     }
+
+    /// The width of the widest label, in CSS pixels.
+    pub(super) fn widest_label(&self) -> f64 {
+        widest(self.ticks().into_iter().map(|(_, label)| label), SMALL)
+    }
+}
+
+/// The lowest and the highest value, if there is any.
+pub(super) fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
+    let ends = |(low, high): (f64, f64), (value, _)| (low.min(value), high.max(value));
+    let values = values.into_iter().map(|value| (value, value));
+    values.reduce(ends)
 }
 
 /// The next larger number of the form 1, 2 or 5 times a power of ten.
 fn round_step(least: f64) -> f64 {
     let decade = 10f64.powf(least.log10().floor());
-    let factor = least / decade;
-    let round = [1.0, 2.0, 5.0]
-        .into_iter()
-        .find(|&round| factor <= round * (1.0 + 1e-9))
-        .unwrap_or(10.0);
-    round * decade
+    let fits = |round: &f64| least / decade <= round * (1.0 + 1e-9);
+    [1.0, 2.0, 5.0].into_iter().find(fits).unwrap_or(10.0) * decade
+}
+
+/// A whole one of them, for about so many labels.
+fn whole_step(length: f64, target: usize) -> f64 {
+    round_step(length / target as f64).max(1.0)
 }
 
 /// Ends that are far enough apart to divide by their difference.
@@ -188,7 +192,7 @@ mod tests {
     fn a_round_axis_ends_at_ticks() {
         let axis = Axis::round(0.0, 0.83, 5);
         assert_eq!(labels(&axis), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(axis.range(), 0.0..1.0);
+        assert_eq!(axis.places, 0.0..1.0);
         assert_eq!(axis.share(0.25), 0.25);
     }
 
@@ -231,9 +235,9 @@ mod tests {
     #[test]
     fn equal_ends_are_spread() {
         let axis = Axis::round(3.0, 3.0, 5);
-        assert!(axis.range().contains(&3.0));
+        assert!(axis.places.contains(&3.0));
         let axis = Axis::round(0.0, 0.0, 5);
-        assert_eq!(axis.range(), 0.0..1.0);
+        assert_eq!(axis.places, 0.0..1.0);
     }
 
     #[test]

@@ -1,86 +1,115 @@
-//! Axes, mesh and labels of plotters' charts, in the style of all pictures.
+//! plotters' charts with axes, mesh and labels in the style of all pictures.
 
-use plotters::chart::ChartContext;
+use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::cartesian::Cartesian2d;
-use plotters::coord::ranged1d::{Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{LabelAreaPosition, SVGBackend};
 use plotters::style::{Color as _, TRANSPARENT};
 
+use super::area::{Area, DEVICE_SCALE, Point, device};
 use super::axis::Axis;
-use super::canvas::{DrawingResult, LABEL, SMALL, device};
+use super::canvas::{Canvas, Drawn};
 use super::colour::{AXIS, Colour, GRID, MUTED};
-use super::text;
+use super::text::{self, LABEL, SMALL};
 
-pub(super) type Chart<'a, 'b, X, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>;
-
-/// What stands at an axis.
-pub(super) struct Labels<'a, T> {
-    /// How many labels plotters may choose.
-    pub(super) most: usize,
-    pub(super) text: &'a dyn Fn(&T) -> String,
-    pub(super) title: &'a str,
-}
+pub(super) type Chart<'a, 'b> =
+    ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// The axis that has a line, and ticks; the other one's labels stand at the lines of the mesh.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Base {
     X,
     Y,
 }
 
-/// The width of an axis' widest label, in CSS pixels.
-pub(super) fn widest_label(axis: &Axis) -> f64 {
-    let labels = axis.ticks();
-    text::widest(labels.iter().map(|(_, label)| label.as_str()), SMALL)
+/// Where the values of a chart lie on a canvas.
+pub(super) struct Plot<'a> {
+    pub(super) area: Area,
+    x: &'a Axis,
+    y: &'a Axis,
 }
 
-/// Draws all but the series.
-pub(super) fn draw_axes<X, Y>(
-    chart: &mut Chart<X, Y>,
+impl Plot<'_> {
+    pub(super) fn position(&self, x: f64, y: f64) -> Point {
+        let along = self.x.share(x) * self.area.width();
+        let up = self.y.share(y) * self.area.height();
+        (self.area.x0 + along, self.area.y1 - up)
+    }
+}
+
+/// Draws a chart with the titles of both axes into `area`. The space around it is in CSS' order: empty above and
+/// at the right, for labels below and at the left.
+pub(super) fn draw_chart<'a>(
+    canvas: &mut Canvas,
+    area: Area,
+    [top, right, bottom, left]: [f64; 4],
     base: Base,
-    x: &Labels<X::ValueType>,
-    y: &Labels<Y::ValueType>,
-) -> DrawingResult
-where
-    X: Ranged + ValueFormatter<X::ValueType>,
-    Y: Ranged + ValueFormatter<Y::ValueType>,
-{
+    (x, x_title): (&'a Axis, &str),
+    (y, y_title): (&'a Axis, &str),
+    draw_series: impl FnOnce(&mut Chart) -> Drawn<()>,
+) -> Plot<'a> {
+    let mut plot = area;
+    canvas.chart(area, |root| {
+        let mut chart = ChartBuilder::on(root)
+            .margin_top(device(top))
+            .margin_right(device(right))
+            .set_label_area_size(LabelAreaPosition::Left, device(left))
+            .set_label_area_size(LabelAreaPosition::Bottom, device(bottom))
+            .build_cartesian_2d(x.places.clone(), y.places.clone())?;
+        draw_axes(&mut chart, base, (x, x_title), (y, y_title))?;
+        draw_series(&mut chart)?;
+        let (columns, rows) = chart.plotting_area().get_pixel_range();
+        let css = |pixels: i32| f64::from(pixels) / DEVICE_SCALE;
+        plot = Area::new(
+            css(columns.start),
+            css(rows.start),
+            css(columns.end),
+            css(rows.end),
+        );
+        Ok(())
+    });
+    Plot { area: plot, x, y }
+}
+
+fn draw_axes(
+    chart: &mut Chart,
+    base: Base,
+    (x, x_title): (&Axis, &str),
+    (y, y_title): (&Axis, &str),
+) -> Drawn<()> {
     let thin = |colour: Colour| colour.stroke_width(device(1.0) as u32);
-    let mut mesh = chart.configure_mesh();
-    match base {
-        Base::X => mesh.disable_x_mesh().disable_y_axis(),
-        Base::Y => mesh.disable_y_mesh().disable_x_axis(),
-    };
-    // plotters 0.3.7 multiplies until it overflows where it is to find no light lines between whole numbers.
-    mesh.max_light_lines(1)
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(thin(GRID))
-        .axis_style(thin(AXIS))
-        .set_all_tick_mark_size(device(4.0))
-        .x_labels(x.most)
-        .y_labels(y.most)
-        .x_label_formatter(x.text)
-        .y_label_formatter(y.text)
-        .label_style(text::style(SMALL, MUTED))
-        .axis_desc_style(text::style(LABEL, MUTED))
-        .x_desc(x.title)
-        .y_desc(y.title)
-        .draw()?;
-    // plotters draws an axis with its labels, or neither.
-    let mut labels = chart.configure_mesh();
-    match base {
-        Base::X => labels.disable_x_axis(),
-        Base::Y => labels.disable_y_axis(),
-    };
-    labels
-        .disable_mesh()
-        .axis_style(TRANSPARENT)
-        .set_tick_mark_size(LabelAreaPosition::Left, device(3.5))
-        .set_tick_mark_size(LabelAreaPosition::Bottom, device(4.0))
-        .x_labels(x.most)
-        .y_labels(y.most)
-        .x_label_formatter(x.text)
-        .y_label_formatter(y.text)
-        .label_style(text::style(SMALL, MUTED))
-        .draw()
+    // plotters draws an axis with its labels, or neither: the other axis is drawn again, transparent.
+    for is_base in [true, false] {
+        let (x_label, y_label) = (|place: &f64| x.label(*place), |place: &f64| y.label(*place));
+        let mut mesh = chart.configure_mesh();
+        mesh.x_labels(x.most_labels)
+            .y_labels(y.most_labels)
+            .x_label_formatter(&x_label)
+            .y_label_formatter(&y_label)
+            .label_style(text::style(SMALL, MUTED));
+        match (base, is_base) {
+            (Base::X, true) => mesh.disable_x_mesh().disable_y_axis(),
+            (Base::Y, true) => mesh.disable_y_mesh().disable_x_axis(),
+            (Base::X, false) => mesh.disable_mesh().disable_x_axis(),
+            (Base::Y, false) => mesh.disable_mesh().disable_y_axis(),
+        };
+        if is_base {
+            // plotters 0.3.7 multiplies until it overflows where it is to find no light lines between whole
+            // numbers.
+            mesh.max_light_lines(1)
+                .light_line_style(TRANSPARENT)
+                .bold_line_style(thin(GRID))
+                .axis_style(thin(AXIS))
+                .set_all_tick_mark_size(device(4.0))
+                .axis_desc_style(text::style(LABEL, MUTED))
+                .x_desc(x_title)
+                .y_desc(y_title);
+        } else {
+            mesh.axis_style(TRANSPARENT)
+                .set_tick_mark_size(LabelAreaPosition::Left, device(3.5))
+                .set_tick_mark_size(LabelAreaPosition::Bottom, device(4.0));
+        }
+        mesh.draw()?;
+    }
+    Ok(())
 }

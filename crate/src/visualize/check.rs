@@ -5,25 +5,35 @@ use crate::error::{Error, Result};
 /// The largest magnitude that is drawn: squares and differences of values stay finite below it.
 const LARGEST: f64 = 1e100;
 
-/// The error of `function` for input it cannot draw.
-pub(super) fn invalid(function: &'static str, problem: impl Into<String>) -> Error {
-    Error::Picture {
-        function,
-        problem: problem.into(),
-    }
-}
-
-/// An error unless `condition` holds; `problem` is only written then.
+/// An error of `function` for input it cannot draw, unless `condition` holds; `problem` is only written then.
 pub(super) fn ensure(
     condition: bool,
     function: &'static str,
     problem: impl FnOnce() -> String,
 ) -> Result<()> {
     if condition {
-        Ok(())
-    } else {
-        Err(invalid(function, problem()))
+        return Ok(());
     }
+    let problem = problem();
+    Err(Error::Picture { function, problem })
+}
+
+/// An error unless there is something of what is called `things`.
+pub(super) fn ensure_some<T>(function: &'static str, things: &str, given: &[T]) -> Result<()> {
+    ensure(!given.is_empty(), function, || {
+        format!("there are no {things}; give at least one")
+    })
+}
+
+/// An error for a setting that is 0.
+pub(super) fn ensure_positive(
+    function: &'static str,
+    name: &str,
+    number: Option<usize>,
+) -> Result<()> {
+    ensure(number != Some(0), function, || {
+        format!("{name} is 0; give at least 1, or None")
+    })
 }
 
 /// An error for the first value that is NaN, infinite or beyond 1e100.
@@ -32,19 +42,14 @@ pub(super) fn ensure_finite(
     what: &str,
     values: impl IntoIterator<Item = f64>,
 ) -> Result<()> {
-    match values
-        .into_iter()
-        .enumerate()
-        .find(|(_, value)| !value.is_finite() || value.abs() > LARGEST)
-    {
-        None => Ok(()),
-        Some((index, value)) => Err(invalid(
-            function,
+    let mut values = values.into_iter().enumerate();
+    values.try_for_each(|(index, value)| {
+        ensure(value.abs() <= LARGEST, function, || {
             format!(
                 "{what}: the value at index {index} is {value}; only finite numbers up to ±10¹⁰⁰ can be drawn"
-            ),
-        )),
-    }
+            )
+        })
+    })
 }
 
 /// An error unless there are `rows` × `columns` values, at least one.

@@ -1,38 +1,28 @@
 //! How many images each class has.
 
-use plotters::chart::ChartBuilder;
-use plotters::coord::ranged1d::{IntoSegmentedCoord as _, SegmentValue, SegmentedCoord};
-use plotters::coord::types::RangedCoordi32;
-use plotters::element::{EmptyElement, Rectangle};
-use plotters::prelude::LabelAreaPosition;
-use plotters::style::Color as _;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-
 use super::axis::Axis;
-use super::canvas::{
-    Area, CHART_WIDTH, Canvas, DrawingResult, Heading, MARGIN, Root, SMALL, device,
-};
-use super::chart::{Base, Labels, draw_axes, widest_label};
-use super::check::{class_names, ensure};
-use super::colour::{INK, series};
-use super::figure::Figure;
-use super::numerals::count;
-use super::text::{self, Text};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::chart::{Base, draw_chart};
+use super::check::class_names;
+use super::legend::Legend;
+use super::prelude::*;
 
 const FUNCTION: &str = "class_histogram";
 const PLOT_HEIGHT: f64 = 260.0;
-const LEGEND_HEIGHT: f64 = 24.0;
+/// The space for the counts above standing bars.
+const ABOVE: f64 = 14.0;
+/// The space above lying bars.
+const BELOW_LEGEND: f64 = 6.0;
+/// The side of a square in the legend.
+const SAMPLE: f64 = 12.0;
 const LONGEST_NAME: f64 = 260.0;
 /// The space for the names and the title below the bars.
 const BELOW: f64 = 44.0;
 /// The share of a class's slot that its bars fill together.
 const FILLED: f64 = 0.86;
+/// Between the bars of a class, which is taken from them.
+const BAR_GAP: f64 = 1.0;
 /// The font size of the counts above standing bars, which are narrow.
 const COUNT: f64 = 10.5;
-
-type Class = SegmentValue<i32>;
 
 /// The counts of one set of images, such as the training images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,34 +42,22 @@ pub fn class_histogram(
     draw(title, self::class_names(FUNCTION, class_names)?, series)
 }
 
-fn draw(title: &str, names: Vec<String>, series: &[CountSeries]) -> Result<Figure> {
-    check(&names, series)?;
-    let counts = series.iter().flat_map(|set| &set.counts);
-    let most = counts.copied().max().unwrap_or_default();
-    let alt_text = alt_text(title, &names, series);
-    let histogram = Histogram {
-        counts: Axis::counts(most, 5),
-        most: count(most),
-        names,
-        series,
-    };
-    let heading = Heading::new(title, "", CHART_WIDTH);
-    let legend = if series.len() > 1 { LEGEND_HEIGHT } else { 0.0 };
-    let top = heading.bottom() + legend;
-    let stands = histogram.can_stand();
-    let height = match stands {
-        true => 14.0 + PLOT_HEIGHT,
-        false => histogram.slot() * histogram.names.len() as f64,
-    };
-    let area = Area::new(MARGIN, top, CHART_WIDTH - 2.0 * MARGIN, height + BELOW);
-    Figure::draw(FUNCTION, CHART_WIDTH, area.bottom() + MARGIN, |canvas| {
-        canvas.heading(&heading);
-        histogram.draw_legend(canvas, heading.bottom() + 6.0);
-        canvas.chart(area, |root| match stands {
-            true => histogram.draw_standing(root),
-            false => histogram.draw_lying(root),
+fn draw(title: &str, names: Vec<String>, sets: &[CountSeries]) -> Result<Figure> {
+    check(&names, sets)?;
+    let words = alt_text(title, &names, sets);
+    let histogram = Histogram::new(names, sets);
+    let width = CHART_WIDTH - 2.0 * MARGIN;
+    // One set needs no legend.
+    let named = if sets.len() > 1 { sets } else { &[] };
+    let legend = Legend::new(named.iter().map(|set| set.name.as_str()), SAMPLE, width);
+    let size = (CHART_WIDTH, legend.height + histogram.height);
+    Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
+        legend.draw(canvas, (MARGIN, top), |canvas, index, (x, y)| {
+            let sample = area((x, y - SAMPLE / 2.0), (SAMPLE, SAMPLE));
+            canvas.rectangle(sample, series(index));
         });
-        Ok(alt_text)
+        let area = area((MARGIN, top + legend.height), (width, histogram.height));
+        histogram.draw(canvas, area);
     })
 }
 
@@ -87,194 +65,103 @@ fn check(names: &[String], series: &[CountSeries]) -> Result<()> {
     ensure(!series.is_empty(), FUNCTION, || {
         "there are no counts; give at least one series".to_owned()
     })?;
-    for set in series {
-        ensure(set.counts.len() == names.len(), FUNCTION, || {
+    series.iter().try_for_each(|CountSeries { name, counts }| {
+        let (number, classes) = (counts.len(), names.len());
+        ensure(number == classes, FUNCTION, || {
             format!(
-                "series {:?} has {} counts for {} class names; give one count per class",
-                set.name,
-                set.counts.len(),
-                names.len()
+                "series {name:?} has {number} counts for {classes} class names; give one count per class"
             )
-        })?;
-    }
-    Ok(())
+        })
+    })
 }
 
 struct Histogram<'a> {
     names: Vec<String>,
     series: &'a [CountSeries],
     counts: Axis,
-    /// The largest count.
-    most: String,
+    /// As CSS has them.
+    margins: [f64; 4],
+    /// Whether the bars lie below each other, as the names or the counts are too wide for standing ones.
+    lies: bool,
+    /// With what stands below the bars.
+    height: f64,
 }
 
 impl Histogram<'_> {
-    /// Whether the names fit below standing bars, and the counts above them.
-    fn can_stand(&self) -> bool {
-        let slot = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / self.names.len() as f64;
-        let number = text::width(&self.most, COUNT, false);
-        self.widest_name() + 6.0 <= slot && number <= slot * FILLED / self.series.len() as f64
-    }
-
-    /// The height of a class whose bars lie.
-    fn slot(&self) -> f64 {
-        let bar = if self.series.len() == 1 { 16.0 } else { 14.0 };
-        self.series.len() as f64 * bar / FILLED
-    }
-
-    fn widest_name(&self) -> f64 {
-        text::widest(self.names.iter().map(String::as_str), SMALL)
-    }
-
-    /// plotters' bars above the names of their classes.
-    fn draw_standing(&self, root: &Root) -> DrawingResult {
-        let widest = widest_label(&self.counts);
-        let mut chart = ChartBuilder::on(root)
-            .margin_top(device(14.0))
-            .set_label_area_size(LabelAreaPosition::Left, device(28.0 + widest))
-            .set_label_area_size(LabelAreaPosition::Bottom, device(BELOW))
-            .build_cartesian_2d(self.classes(), self.counts.range())?;
-        let (name, number) = (
-            |class: &Class| self.name(class, false),
-            |place: &f64| self.counts.label(*place),
-        );
-        let (classes, counts) = (self.class_labels(&name), self.count_labels(&number));
-        draw_axes(&mut chart, Base::X, &classes, &counts)?;
-        let slot = f64::from(chart.plotting_area().dim_in_pixel().0) / self.names.len() as f64;
-        let style = text::style(COUNT, INK).pos(Pos::new(HPos::Center, VPos::Bottom));
-        for (index, set) in self.series.iter().enumerate() {
-            let (before, after) = self.margins(index, slot);
-            chart.draw_series(set.counts.iter().enumerate().map(|(class, &count)| {
-                let [from, to] = self.ends(class, false);
-                let count = self.counts.place(count as f64);
-                let mut bar = Rectangle::new([(from, 0.0), (to, count)], series(index).filled());
-                bar.set_margin(0, 0, before as u32, after as u32);
-                bar
-            }))?;
-            chart.draw_series(set.counts.iter().enumerate().map(|(class, &number)| {
-                let at = (
-                    SegmentValue::CenterOf(class as i32),
-                    self.counts.place(number as f64),
-                );
-                let shift = ((before - after) / 2, -device(3.0));
-                EmptyElement::at(at)
-                    + plotters::element::Text::new(count(number), shift, style.clone())
-            }))?;
-        }
-        Ok(())
-    }
-
-    /// plotters' bars beside the names of their classes.
-    fn draw_lying(&self, root: &Root) -> DrawingResult {
-        let name_width = self.widest_name().min(LONGEST_NAME);
-        let room_for_count = text::width(&self.most, SMALL, false) + 8.0;
-        let mut chart = ChartBuilder::on(root)
-            .margin_right(device(room_for_count))
-            .set_label_area_size(LabelAreaPosition::Left, device(26.0 + name_width))
-            .set_label_area_size(LabelAreaPosition::Bottom, device(BELOW))
-            .build_cartesian_2d(self.counts.range(), self.classes())?;
-        let (name, number) = (
-            |class: &Class| self.name(class, true),
-            |place: &f64| self.counts.label(*place),
-        );
-        let (classes, counts) = (self.class_labels(&name), self.count_labels(&number));
-        draw_axes(&mut chart, Base::Y, &counts, &classes)?;
-        let slot = f64::from(chart.plotting_area().dim_in_pixel().1) / self.names.len() as f64;
-        let style = text::style(SMALL, INK).pos(Pos::new(HPos::Left, VPos::Center));
-        for (index, set) in self.series.iter().enumerate() {
-            let (above, below) = self.margins(index, slot);
-            chart.draw_series(set.counts.iter().enumerate().map(|(class, &count)| {
-                let [from, to] = self.ends(class, true);
-                let count = self.counts.place(count as f64);
-                let mut bar = Rectangle::new([(0.0, from), (count, to)], series(index).filled());
-                bar.set_margin(above as u32, below as u32, 0, 0);
-                bar
-            }))?;
-            chart.draw_series(set.counts.iter().enumerate().map(|(class, &number)| {
-                let row = self.place(class, true) as i32;
-                let at = (
-                    self.counts.place(number as f64),
-                    SegmentValue::CenterOf(row),
-                );
-                let shift = (device(5.0), (above - below) / 2);
-                EmptyElement::at(at)
-                    + plotters::element::Text::new(count(number), shift, style.clone())
-            }))?;
-        }
-        Ok(())
-    }
-
-    /// One segment for each class.
-    fn classes(&self) -> SegmentedCoord<RangedCoordi32> {
-        (0..self.names.len() as i32 - 1).into_segmented()
-    }
-
-    /// Which segment a class has; plotters counts upwards, so lying ones are turned.
-    fn place(&self, class: usize, turned: bool) -> usize {
-        match turned {
-            true => self.names.len() - 1 - class,
-            false => class,
-        }
-    }
-
-    /// Where a class's segment begins and ends.
-    fn ends(&self, class: usize, turned: bool) -> [Class; 2] {
-        let place = self.place(class, turned);
-        let end = match place + 1 == self.names.len() {
-            true => SegmentValue::Last,
-            false => SegmentValue::Exact(place as i32 + 1),
+    fn new(names: Vec<String>, series: &[CountSeries]) -> Histogram<'_> {
+        let most = series.iter().flat_map(|set| &set.counts).copied().max();
+        let most = most.unwrap_or_default();
+        let (counts, most) = (Axis::counts(most, 5), count(most));
+        let name = text::widest(&names, SMALL);
+        let (classes, sets) = (names.len() as f64, series.len() as f64);
+        let slot = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / classes;
+        let lies = name + 6.0 > slot || text::width(&most, COUNT, false) > slot * FILLED / sets;
+        let bar = if series.len() == 1 { 16.0 } else { 14.0 };
+        let (top, right, left, height) = match lies {
+            true => {
+                let (count, name) = (text::width(&most, SMALL, false), name.min(LONGEST_NAME));
+                (
+                    BELOW_LEGEND,
+                    count + 8.0,
+                    name + 26.0,
+                    sets * bar / FILLED * classes,
+                )
+            }
+            false => (ABOVE, 0.0, counts.widest_label() + 28.0, PLOT_HEIGHT),
         };
-        [SegmentValue::Exact(place as i32), end]
+        Histogram {
+            names,
+            series,
+            counts,
+            margins: [top, right, BELOW, left],
+            lies,
+            height: top + height + BELOW,
+        }
     }
 
-    fn name(&self, class: &Class, turned: bool) -> String {
-        let (SegmentValue::Exact(place) | SegmentValue::CenterOf(place)) = class else {
-            return String::new();
+    fn draw(&self, canvas: &mut Canvas, area: Area) {
+        let names = Axis::places(self.names.len());
+        let class = (&names, say("class", "クラス"));
+        let number = (&self.counts, say("number of images", "画像の枚数"));
+        let (base, x, y) = match self.lies {
+            true => (Base::Y, number, class),
+            false => (Base::X, class, number),
         };
-        let mut names = self.names.iter();
-        let name = match turned {
-            true => names.nth_back(*place as usize),
-            false => names.nth(*place as usize),
+        let plot = draw_chart(canvas, area, self.margins, base, x, y, |_| Ok(()));
+        // The y axis counts upwards, so lying bars are turned.
+        let position = |class: f64, count: f64| match self.lies {
+            true => plot.position(count, self.names.len() as f64 - class),
+            false => plot.position(class, count),
         };
-        text::shortened(name.map_or("", String::as_str), SMALL, false, LONGEST_NAME)
-    }
-
-    /// What of a slot lies before and after the bar of a series.
-    fn margins(&self, index: usize, slot: f64) -> (i32, i32) {
-        let bar = slot * FILLED / self.series.len() as f64;
-        let before = slot * (1.0 - FILLED) / 2.0 + index as f64 * bar;
-        let gap = f64::from(device(1.0));
-        (
-            before.round() as i32,
-            (slot - before - bar + gap).round() as i32,
-        )
-    }
-
-    fn class_labels<'l>(&self, text: &'l dyn Fn(&Class) -> String) -> Labels<'l, Class> {
-        Labels {
-            most: self.names.len(),
-            text,
-            title: say("class", "クラス"),
-        }
-    }
-
-    fn count_labels<'l>(&self, text: &'l dyn Fn(&f64) -> String) -> Labels<'l, f64> {
-        Labels {
-            most: self.counts.most_labels(),
-            text,
-            title: say("number of images", "画像の枚数"),
-        }
-    }
-
-    fn draw_legend(&self, canvas: &mut Canvas, y: f64) {
-        if self.series.len() == 1 {
-            return;
-        }
-        let mut x = MARGIN;
+        let bar = FILLED / self.series.len() as f64;
         for (index, set) in self.series.iter().enumerate() {
-            canvas.rectangle(Area::new(x, y - 6.0, 12.0, 12.0), series(index));
-            canvas.text(Text::new(&set.name, (x + 18.0, y), SMALL).middle());
-            x += 18.0 + text::width(&set.name, SMALL, false) + 20.0;
+            for (class, &number) in set.counts.iter().enumerate() {
+                let from = class as f64 + (1.0 - FILLED) / 2.0 + index as f64 * bar;
+                let (start, end) = (position(from, 0.0), position(from + bar, number as f64));
+                let mut rectangle = Area::from_points(start, end);
+                let (label, centre) = (count(number), rectangle.center());
+                match self.lies {
+                    true => {
+                        rectangle.y1 -= BAR_GAP;
+                        let at = (end.0 + 5.0, centre.y);
+                        canvas.text(Text::new(&label, at, SMALL).middle());
+                    }
+                    false => {
+                        rectangle.x1 -= BAR_GAP;
+                        canvas.text(Text::new(&label, (centre.x, end.1 - 4.0), COUNT).centred());
+                    }
+                }
+                canvas.rectangle(rectangle, series(index));
+            }
+        }
+        for (class, name) in self.names.iter().enumerate() {
+            let name = text::shortened(name, SMALL, false, LONGEST_NAME);
+            let (x, y) = position(class as f64 + 0.5, 0.0);
+            let text = |at| Text::new(&name, at, SMALL).muted();
+            canvas.text(match self.lies {
+                true => text((x - 7.0, y)).at_right().middle(),
+                false => text((x, y + 17.0)).centred(),
+            });
         }
     }
 }
@@ -285,13 +172,11 @@ fn alt_text(title: &str, names: &[String], series: &[CountSeries]) -> String {
         "{title}。クラスごとの画像の枚数の棒グラフ。"
     );
     for set in series {
-        let counts: Vec<String> = names
-            .iter()
-            .zip(&set.counts)
-            .map(|(name, &number)| format!("{name} {}", count(number)))
-            .collect();
-        let counts = counts.join(say(", ", "、"));
-        text.push_str(&said!(" {}: {counts}.", "{}: {counts}。", set.name));
+        let counts = names.iter().zip(&set.counts);
+        let in_words = |(name, &number): (&String, &usize)| format!("{name} {}", count(number));
+        let counts: Vec<String> = counts.map(in_words).collect();
+        let counts = text::listed(&counts);
+        text += &said!(" {}: {counts}.", "{}: {counts}。", set.name);
     }
     text
 }

@@ -1,5 +1,6 @@
 //! Colours that people with a colour vision deficiency can tell apart.
 
+use oklab::Oklab;
 use plotters::style::RGBColor;
 
 /// A colour of the sRGB space.
@@ -14,7 +15,7 @@ pub(super) const AXIS: Colour = RGBColor(0x9A, 0x9A, 0x9A);
 /// Grid lines.
 pub(super) const GRID: Colour = RGBColor(0xE6, 0xE6, 0xE6);
 /// The background of every picture.
-pub(super) const PAPER: Colour = RGBColor(0xFF, 0xFF, 0xFF);
+const PAPER: Colour = RGBColor(0xFF, 0xFF, 0xFF);
 
 const BLACK: Colour = RGBColor(0x00, 0x00, 0x00);
 
@@ -47,17 +48,14 @@ pub(super) fn darkened(colour: Colour) -> Colour {
     RGBColor(dark(colour.0), dark(colour.1), dark(colour.2))
 }
 
-/// A colour in Oklab, where equal steps look equally large: lightness, green–red, blue–yellow.
-type Oklab = [f64; 3];
-
-const WHITE: Oklab = [1.0, 0.0, 0.0];
-const DARK_BLUE: Oklab = [0.38, -0.03, -0.13];
-const DEEP_BLUE: Oklab = [0.48, -0.04, -0.13];
-const DEEP_ORANGE: Oklab = [0.48, 0.09, 0.098];
+// In Oklab, equal steps look equally large: lightness, green–red, blue–yellow.
+const DARK_BLUE: [f32; 3] = [0.38, -0.03, -0.13];
+const DEEP_BLUE: [f32; 3] = [0.48, -0.04, -0.13];
+const DEEP_ORANGE: [f32; 3] = [0.48, 0.09, 0.098];
 
 /// White at 0 to dark blue at 1; a straight line in Oklab, so that equal steps look equal.
 pub(super) fn sequential(fraction: f64) -> Colour {
-    blend(WHITE, DARK_BLUE, fraction)
+    away_from_white(DARK_BLUE, fraction)
 }
 
 /// Orange at −1, white at 0, blue at +1, equally dark at both ends.
@@ -67,7 +65,20 @@ pub(super) fn diverging(fraction: f64) -> Colour {
     } else {
         DEEP_BLUE
     };
-    blend(WHITE, end, fraction.abs())
+    away_from_white(end, fraction.abs())
+}
+
+fn away_from_white([l, a, b]: [f32; 3], fraction: f64) -> Colour {
+    let share = fraction.clamp(0.0, 1.0) as f32;
+    let (l, a, b) = (1.0 + (l - 1.0) * share, a * share, b * share);
+    let colour = Oklab { l, a, b }.to_srgb();
+    RGBColor(colour.r, colour.g, colour.b)
+}
+
+/// Dark violet at 0, over blue and green, to yellow at 1: one of the 256 colours of matplotlib's default.
+pub(super) fn viridis(fraction: f64) -> Colour {
+    let colour = colorous::VIRIDIS.eval_continuous(fraction);
+    RGBColor(colour.r, colour.g, colour.b)
 }
 
 /// `under` with `over` on top, which covers the share `opacity` in [0, 1] of it.
@@ -76,63 +87,25 @@ pub(super) fn mixed(under: Colour, over: Colour, opacity: f64) -> Colour {
         let (under, over) = (f64::from(under), f64::from(over));
         (under + (over - under) * opacity).round() as u8
     };
-    RGBColor(
-        mix(under.0, over.0),
-        mix(under.1, over.1),
-        mix(under.2, over.2),
-    )
-}
-
-/// Black at 0 to white at 1, as the image itself has it.
-pub(super) fn grey(fraction: f64) -> Colour {
-    let level = (fraction.clamp(0.0, 1.0) * 255.0).round() as u8;
-    RGBColor(level, level, level)
+    let (red, green) = (mix(under.0, over.0), mix(under.1, over.1));
+    RGBColor(red, green, mix(under.2, over.2))
 }
 
 /// Black or white, whichever is easier to read on `background`.
 pub(super) fn text_on(background: Colour) -> Colour {
-    let luminance = luminance(background);
-    let contrast_of_white = 1.05 / (luminance + 0.05);
-    let contrast_of_black = (luminance + 0.05) / 0.05;
-    if contrast_of_white > contrast_of_black {
-        PAPER
-    } else {
+    // Where both have the same contrast.
+    const MIDDLE: f64 = 0.179_129;
+    if luminance(background) > MIDDLE {
         BLACK
+    } else {
+        PAPER
     }
 }
 
 /// The relative luminance of WCAG 2, in [0, 1].
-pub(super) fn luminance(colour: Colour) -> f64 {
-    0.2126 * to_linear(colour.0) + 0.7152 * to_linear(colour.1) + 0.0722 * to_linear(colour.2)
-}
-
-fn blend(from: Oklab, to: Oklab, fraction: f64) -> Colour {
-    let fraction = fraction.clamp(0.0, 1.0);
-    let mix = |channel: usize| from[channel] + (to[channel] - from[channel]) * fraction;
-    from_oklab([mix(0), mix(1), mix(2)])
-}
-
-/// Oklab to sRGB with the matrices of Björn Ottosson, "A perceptual color space for image processing".
-fn from_oklab([lightness, a, b]: Oklab) -> Colour {
-    let long = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
-    let medium = (lightness - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
-    let short = (lightness - 0.089_484_177_5 * a - 1.291_485_548_0 * b).powi(3);
-    RGBColor(
-        to_byte(4.076_741_662_1 * long - 3.307_711_591_3 * medium + 0.230_969_929_2 * short),
-        to_byte(-1.268_438_004_6 * long + 2.609_757_401_1 * medium - 0.341_319_396_5 * short),
-        to_byte(-0.004_196_086_3 * long - 0.703_418_614_7 * medium + 1.707_614_701_0 * short),
-    )
-}
-
-/// A linear intensity to an sRGB byte.
-fn to_byte(linear: f64) -> u8 {
-    let linear = linear.clamp(0.0, 1.0);
-    let encoded = if linear <= 0.003_130_8 {
-        12.92 * linear
-    } else {
-        1.055 * linear.powf(1.0 / 2.4) - 0.055
-    };
-    (encoded * 255.0).round() as u8
+fn luminance(colour: Colour) -> f64 {
+    let linear = [colour.0, colour.1, colour.2].map(to_linear);
+    0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 }
 
 /// An sRGB byte to a linear intensity.
@@ -175,7 +148,7 @@ mod tests {
     #[test]
     fn text_contrasts_with_its_background() {
         assert_eq!(text_on(PAPER), BLACK);
-        assert_eq!(text_on(grey(0.0)), PAPER);
+        assert_eq!(text_on(BLACK), PAPER);
         for step in 0..=100 {
             let background = sequential(f64::from(step) / 100.0);
             let (one, other) = (luminance(background), luminance(text_on(background)));
@@ -209,8 +182,8 @@ mod tests {
         matrix.map(|row| row.iter().zip(vector).map(|(one, other)| one * other).sum())
     }
 
-    /// The way back of [`from_oklab`], by the same author.
-    fn to_oklab(linear: [f64; 3]) -> Oklab {
+    /// By the author of Oklab.
+    fn to_oklab(linear: [f64; 3]) -> [f64; 3] {
         let cones = [
             [0.4122214708, 0.5363325363, 0.0514459929],
             [0.2119034982, 0.6806995451, 0.1073969566],
@@ -258,5 +231,34 @@ mod tests {
         assert!(least_distance(BLUE, VERMILLION) > 0.2, "right and wrong");
         assert!(least_distance(BLUE, GRID) > 0.2, "done and not done");
         assert!(least_distance(diverging(-1.0), diverging(1.0)) > 0.15);
+    }
+
+    #[test]
+    fn viridis_has_the_colours_of_matplotlib() {
+        let known = [
+            (0, [68, 1, 84]),
+            (64, [59, 82, 139]),
+            (127, [33, 144, 141]),
+            (128, [33, 145, 140]),
+            (191, [92, 200, 99]),
+            (255, [253, 231, 37]),
+        ];
+        for (index, expected) in known {
+            let colour = viridis(f64::from(index) / 255.0);
+            for (found, expected) in [colour.0, colour.1, colour.2].into_iter().zip(expected) {
+                assert!(
+                    found.abs_diff(expected) <= 1,
+                    "{colour:?} at {index} of 255"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn viridis_only_grows_lighter() {
+        let levels: Vec<f64> = (0..=100)
+            .map(|step| luminance(viridis(f64::from(step) / 100.0)))
+            .collect();
+        assert!(levels.windows(2).all(|pair| pair[1] > pair[0]));
     }
 }

@@ -1,9 +1,9 @@
 //! From values to colours.
 
-use super::axis::Axis;
-use super::colour::{Colour, diverging, sequential};
-use super::colour_bar::ColourBar;
-use super::viridis::viridis;
+use super::axis::range;
+use super::colour::{Colour, diverging, sequential, viridis};
+use super::numerals::significant;
+use crate::language::said;
 use plotters::style::RGBColor;
 use plotters::style::colors::colormaps::ColorMap;
 
@@ -43,15 +43,13 @@ impl ColorMap<RGBColor, f64> for ColourScale {
 pub(super) struct Scale {
     pub(super) low: f64,
     pub(super) high: f64,
-    colours: ColourScale,
+    pub(super) colours: ColourScale,
 }
 
 impl Scale {
     /// From the smallest to the largest value; with zero in the middle if the colours diverge.
     pub(super) fn of(values: impl Iterator<Item = f64>, colours: ColourScale) -> Scale {
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
+        let (low, high) = range(values).unwrap_or_default();
         let largest = low.abs().max(high.abs());
         // All values equal: any difference will do that can be divided by.
         let (low, high) = match colours {
@@ -65,26 +63,22 @@ impl Scale {
 
     /// Shares of a largest value: [−1, 1] if the colours diverge, else [0, 1].
     pub(super) fn of_shares(colours: ColourScale) -> Scale {
-        let low = if colours == ColourScale::Diverging {
-            -1.0
-        } else {
-            0.0
-        };
-        Scale {
-            low,
-            high: 1.0,
-            colours,
-        }
+        let diverges = colours == ColourScale::Diverging;
+        let (low, high) = (if diverges { -1.0 } else { 0.0 }, 1.0);
+        Scale { low, high, colours }
     }
 
     pub(super) fn colour(&self, value: f64) -> Colour {
         self.colours.at((value - self.low) / (self.high - self.low))
     }
 
-    /// The legend of this scale.
-    pub(super) fn bar(&self, title: &str, height: f64) -> ColourBar {
-        let axis = Axis::exact(self.low, self.high, 5);
-        ColourBar::new(self.colours, axis.ticks(), title, height)
+    /// The start of a sentence about `values`.
+    pub(super) fn in_words(&self, values: &str) -> String {
+        let (low, high) = (significant(self.low, 3), significant(self.high, 3));
+        said!(
+            " Colours show {values} from {low} to {high}",
+            "色が示す値: {values}、{low} から {high}"
+        )
     }
 }
 

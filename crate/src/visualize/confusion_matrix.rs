@@ -1,15 +1,11 @@
 //! Which classes are taken for which.
 
-use super::canvas::{Area, Canvas, Heading, LABEL, MARGIN, PlacedImage, SMALL, Stroke};
-use super::check::{class_names, ensure};
-use super::colour::{AXIS, GRID, INK, MUTED, sequential, text_on};
+use super::check::class_names;
+use super::colour::sequential;
 use super::colour_bar::ColourBar;
 use super::colour_scale::ColourScale;
-use super::figure::Figure;
-use super::numerals::{count, percent};
-use super::text::{self, Align, Text};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::tile::draw_numbers;
 
 const FUNCTION: &str = "confusion_matrix";
 const LARGEST_CELL: f64 = 52.0;
@@ -37,70 +33,57 @@ pub fn confusion_matrix(
 fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure> {
     check(&names, counts)?;
     let accuracy = accuracy(counts);
-    let side = matrix_side(counts);
-    let name_width = text::widest(names.iter().map(String::as_str), SMALL).min(LONGEST_NAME);
-    let slanted = names_above_height(&names, side, name_width);
+    let classes = names.len() as f64;
+    // As large as the cells need, within the width of a notebook.
+    let cell = (LARGEST_MATRIX / classes).floor().clamp(3.0, LARGEST_CELL);
+    let side = (cell * classes).max(SMALLEST_MATRIX);
+    let name_width = text::widest(&names, SMALL).min(LONGEST_NAME);
+    let above = 22.0 + names_above_height(name_width, side / classes);
     let left = MARGIN + 26.0 + name_width;
-    let width = left + side + BAR_WIDTH + MARGIN;
-    let heading = Heading::new(title, &accuracy, width);
-    let matrix = Area::new(left, heading.bottom() + 22.0 + slanted, side, side);
-    Figure::draw(FUNCTION, width, matrix.bottom() + MARGIN + 4.0, |canvas| {
-        canvas.heading(&heading);
+    let size = (left + side + BAR_WIDTH + MARGIN, above + side + 4.0);
+    let words = alt_text(title, &accuracy, &names, counts);
+    Figure::draw(FUNCTION, (title, &accuracy), size, &words, |canvas, top| {
+        let matrix = area((left, top + above), (side, side));
         draw_cells(canvas, matrix, counts);
-        draw_names(canvas, matrix, &names, heading.bottom());
+        draw_names(canvas, matrix, &names, top);
         let ticks = [0.0, 0.05, 0.25, 0.5, 1.0].map(|share| (position(share), percent(share, 0)));
-        let bar = ColourBar::new(
-            ColourScale::Sequential,
-            ticks.to_vec(),
-            say(
-                "share of true class (√ scale)",
-                "正解クラス内の割合 (√ 目盛)",
-            ),
-            side.min(320.0),
+        let title = say(
+            "share of true class (√ scale)",
+            "正解クラス内の割合 (√ 目盛)",
         );
-        bar.draw(canvas, (matrix.right() + ColourBar::GAP, matrix.y));
-        Ok(alt_text(title, &accuracy, &names, counts))
+        let colours = ColourScale::Sequential;
+        let bar = ColourBar::new(colours, ticks.to_vec(), title, side.min(320.0));
+        bar.draw(canvas, (matrix.x1 + ColourBar::GAP, matrix.y0));
     })
 }
 
 fn check(names: &[String], counts: &[Vec<usize>]) -> Result<()> {
-    let classes = names.len();
-    ensure(counts.len() == classes, FUNCTION, || {
+    let (classes, rows) = (names.len(), counts.len());
+    ensure(rows == classes, FUNCTION, || {
         format!(
-            "there are {} rows of counts for {classes} class names; give one row per true class",
-            counts.len()
+            "there are {rows} rows of counts for {classes} class names; give one row per true class"
         )
     })?;
     for (row, name) in counts.iter().zip(names) {
-        ensure(row.len() == classes, FUNCTION, || {
+        let columns = row.len();
+        ensure(columns == classes, FUNCTION, || {
             format!(
-                "the row of class {name:?} has {} counts; give {classes}, one per predicted class",
-                row.len()
+                "the row of class {name:?} has {columns} counts; give {classes}, one per predicted class"
             )
         })?;
     }
-    let total = counts
-        .iter()
-        .flatten()
-        .try_fold(0usize, |sum, &number| sum.checked_add(number));
+    let mut counts = counts.iter().flatten();
+    let total = counts.try_fold(0usize, |sum, &number| sum.checked_add(number));
     ensure(total.is_some(), FUNCTION, || {
         "the sum of the counts is too large".to_owned()
     })
 }
 
-/// The matrix is as large as its cells need, within the width of a notebook.
-fn matrix_side(counts: &[Vec<usize>]) -> f64 {
-    let classes = counts.len() as f64;
-    let cell = (LARGEST_MATRIX / classes).floor().clamp(3.0, LARGEST_CELL);
-    (cell * classes).max(SMALLEST_MATRIX)
-}
-
 /// Names stand above their columns, upright if they are wider than the columns.
-fn names_above_height(names: &[String], side: f64, name_width: f64) -> f64 {
-    if name_width + 6.0 <= side / names.len() as f64 {
-        NAME_HEIGHT + 6.0
-    } else {
-        name_width + 8.0
+fn names_above_height(name_width: f64, cell: f64) -> f64 {
+    match name_width + 6.0 <= cell {
+        true => NAME_HEIGHT + 6.0,
+        false => name_width + 8.0,
     }
 }
 
@@ -111,76 +94,62 @@ fn position(share: f64) -> f64 {
 
 fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
     let classes = counts.len();
-    let cell = matrix.width / classes as f64;
-    let mut rgb = Vec::with_capacity(classes * classes * 3);
-    for (row, numbers) in counts.iter().enumerate() {
-        let total: usize = numbers.iter().sum();
-        for (column, &number) in numbers.iter().enumerate() {
-            let colour = sequential(position(number as f64 / total.max(1) as f64));
-            rgb.extend([colour.0, colour.1, colour.2]);
-            let label = count(number);
-            let size = SMALL.min(cell * 0.4);
-            if size < 7.0 || text::width(&label, size, false) > cell - 2.0 {
-                continue;
-            }
-            let at = (
-                matrix.x + (column as f64 + 0.5) * cell,
-                matrix.y + (row as f64 + 0.5) * cell,
-            );
+    let cell = matrix.width() / classes as f64;
+    let totals: Vec<usize> = counts.iter().map(|row| row.iter().sum()).collect();
+    let colour = |column: usize, row: usize| {
+        let share = counts[row][column] as f64 / totals[row].max(1) as f64;
+        sequential(position(share))
+    };
+    let colours = PlacedImage::new(matrix, (classes, classes), colour);
+    let size = SMALL.min(cell * 0.4);
+    if size >= 7.0 {
+        let cells = (0..classes * classes).map(|index| (index / classes, index % classes));
+        let numbers = cells.map(|(row, column)| {
             // Zeros are most of the cells and say least.
-            let ink = if number == 0 { AXIS } else { text_on(colour) };
-            let label = Text::new(&label, at, size).colour(ink).bold(row == column);
-            canvas.text(label.align(Align::Centre).middle());
-        }
+            let ink = match counts[row][column] {
+                0 => AXIS,
+                _ => text_on(colour(column, row)),
+            };
+            (count(counts[row][column]), ink, row == column)
+        });
+        draw_numbers(canvas, matrix, classes, size, numbers);
     }
-    canvas.image(PlacedImage {
-        area: matrix,
-        columns: classes,
-        rows: classes,
-        rgb,
-    });
     if cell >= 12.0 {
         for index in 1..classes {
             let offset = index as f64 * cell;
             let line = Stroke::solid(GRID, 1.0);
-            let (x, y) = (matrix.x + offset, matrix.y + offset);
-            canvas.line(vec![(x, matrix.y), (x, matrix.bottom())], line);
-            canvas.line(vec![(matrix.x, y), (matrix.right(), y)], line);
+            let (x, y) = (matrix.x0 + offset, matrix.y0 + offset);
+            canvas.line([(x, matrix.y0), (x, matrix.y1)], line);
+            canvas.line([(matrix.x0, y), (matrix.x1, y)], line);
         }
     }
-    canvas.border(matrix, Stroke::solid(AXIS, 1.0));
+    canvas.image(colours, Stroke::solid(AXIS, 1.0));
 }
 
 fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
-    let cell = matrix.width / names.len() as f64;
+    let cell = matrix.width() / names.len() as f64;
     // Of very many classes only so many are named that the names do not overlap.
     let step = (NAME_HEIGHT / cell).ceil().max(1.0) as usize;
-    let widest = text::widest(names.iter().map(String::as_str), SMALL);
+    let widest = text::widest(names, SMALL);
     for (index, name) in names.iter().enumerate().step_by(step) {
         let name = text::shortened(name, SMALL, false, LONGEST_NAME);
         let offset = (index as f64 + 0.5) * cell;
-        let beside = Text::new(&name, (matrix.x - 7.0, matrix.y + offset), SMALL);
-        canvas.text(beside.colour(INK).align(Align::Right).middle());
-        let above = Text::new(&name, (matrix.x + offset, matrix.y - 7.0), SMALL);
-        canvas.text(if widest + 6.0 <= cell {
-            above.align(Align::Centre)
-        } else {
-            above.upward().middle()
+        let beside = Text::new(&name, (matrix.x0 - 7.0, matrix.y0 + offset), SMALL);
+        canvas.text(beside.at_right().middle());
+        let above = Text::new(&name, (matrix.x0 + offset, matrix.y0 - 7.0), SMALL);
+        canvas.text(match widest + 6.0 <= cell {
+            true => above.centred(),
+            false => above.upward().middle(),
         });
     }
-    let above = (matrix.centre().0, top + 12.0);
-    canvas.text(
-        Text::new(say("predicted class", "予測クラス"), above, LABEL)
-            .colour(MUTED)
-            .align(Align::Centre),
+    let (above, beside) = (
+        say("predicted class", "予測クラス"),
+        say("true class", "正解クラス"),
     );
-    let beside = (MARGIN + 11.0, matrix.centre().1);
-    canvas.text(
-        Text::new(say("true class", "正解クラス"), beside, LABEL)
-            .colour(MUTED)
-            .align(Align::Centre)
-            .upward(),
-    );
+    let above = Text::new(above, (matrix.center().x, top + 12.0), LABEL);
+    canvas.text(above.muted().centred());
+    let beside = Text::new(beside, (MARGIN + 11.0, matrix.center().y), LABEL);
+    canvas.text(beside.muted().centred().upward());
 }
 
 fn accuracy(counts: &[Vec<usize>]) -> String {
@@ -198,38 +167,31 @@ fn accuracy(counts: &[Vec<usize>]) -> String {
 }
 
 fn alt_text(title: &str, accuracy: &str, names: &[String], counts: &[Vec<usize>]) -> String {
-    let mut confusions: Vec<(usize, &str, &str)> = Vec::new();
-    for (row, truth) in counts.iter().zip(names) {
-        for (&number, prediction) in row.iter().zip(names) {
-            if number > 0 && !std::ptr::eq(truth, prediction) {
-                confusions.push((number, truth, prediction));
-            }
-        }
-    }
-    confusions.sort_by_key(|&(number, ..)| std::cmp::Reverse(number));
-    let most: Vec<String> = confusions
-        .iter()
-        .take(5)
-        .map(|&(number, truth, prediction)| {
-            said!(
-                "{truth} taken for {prediction} {} times",
-                "「{truth}」を「{prediction}」と予測 ({} 枚)",
-                count(number)
-            )
-        })
-        .collect();
-    let most = if most.is_empty() {
-        String::new()
-    } else {
-        let most = most.join(say(", ", "、"));
+    let classes = names.len();
+    let cells = (0..classes * classes).map(|index| (index / classes, index % classes));
+    let is_confused = |&(truth, prediction): &(usize, usize)| {
+        truth != prediction && counts[truth][prediction] > 0
+    };
+    let mut confusions: Vec<(usize, usize)> = cells.filter(is_confused).collect();
+    confusions.sort_by_key(|&(truth, prediction)| std::cmp::Reverse(counts[truth][prediction]));
+    let in_words = |&(truth, prediction): &(usize, usize)| {
+        let number = count(counts[truth][prediction]);
+        let (truth, prediction) = (&names[truth], &names[prediction]);
         said!(
-            " Most frequent confusions: {most}.",
-            "多い取り違え: {most}。"
+            "{truth} taken for {prediction} {number} times",
+            "「{truth}」を「{prediction}」と予測 ({number} 枚)"
         )
     };
+    let most: Vec<String> = confusions.iter().take(5).map(in_words).collect();
+    let most = match text::listed(&most) {
+        none if none.is_empty() => none,
+        most => said!(
+            " Most frequent confusions: {most}.",
+            "多い取り違え: {most}。"
+        ),
+    };
     said!(
-        "{title}. Confusion matrix of {} classes, {accuracy}.{most}",
-        "{title}。{} クラスの混同行列、{accuracy}。{most}",
-        names.len()
+        "{title}. Confusion matrix of {classes} classes, {accuracy}.{most}",
+        "{title}。{classes} クラスの混同行列、{accuracy}。{most}"
     )
 }

@@ -1,10 +1,10 @@
 //! A finished picture: shown in a cell, or saved.
 
-use super::canvas::{Canvas, MARGIN, SMALL};
+use super::area::device;
+use super::canvas::{Canvas, MARGIN};
 use super::check::ensure;
-use super::colour::MUTED;
 use super::render::{self, Drawing};
-use super::text::{Text, printable};
+use super::text::{LABEL, SMALL, TITLE, Text, printable, wrapped};
 use crate::error::{Error, Result};
 use crate::language::said;
 use crate::notebook::show::{Representations, Show, blocks};
@@ -16,28 +16,43 @@ const LONGEST_SIDE: f64 = 16_000.0;
 /// 16 million CSS pixels are 64 million device pixels: 256 MB while they are drawn.
 const LARGEST_AREA: f64 = 16e6;
 /// The height of a line below the picture, in CSS pixels.
-const NOTE: f64 = 20.0;
+const NOTE: u32 = 20;
 
 /// A finished picture.
 ///
 /// As the last expression of a cell it shows itself, and anywhere else by [`Show::show`];
 /// [`Figure::save`] writes it to a file.
 pub struct Figure {
+    width: u32,
+    height: u32,
     drawing: Drawing,
     alt_text: String,
 }
 
 impl Figure {
-    /// A picture of this size in CSS pixels; `draw` gives back what it shows, in words.
+    /// A picture with a title, a line below it, and what `draw` draws below that, from the y that it gets on.
     ///
-    /// An error if it would be larger than a browser shows.
+    /// The width is that of the whole picture, the height that of the part that `draw` draws; `alt_text` is what
+    /// the picture shows, in words. An error if it would be larger than a browser shows.
     pub(super) fn draw(
         function: &'static str,
-        width: f64,
-        height: f64,
-        draw: impl FnOnce(&mut Canvas) -> Result<String>,
+        (title, subtitle): (&str, &str),
+        (width, height): (f64, f64),
+        alt_text: &str,
+        draw: impl FnOnce(&mut Canvas, f64),
     ) -> Result<Figure> {
-        let (width, height) = (width.ceil(), height.ceil());
+        let limit = (width - 2.0 * MARGIN).max(40.0);
+        let (mut heading, mut bottom) = (Vec::new(), MARGIN);
+        for line in wrapped(title, TITLE, true, limit, 4) {
+            bottom += TITLE + 4.0;
+            heading.push(Text::new(&line, (MARGIN, bottom - 6.0), TITLE).bold(true));
+        }
+        for line in wrapped(subtitle, LABEL, false, limit, 4) {
+            bottom += LABEL + 5.0;
+            heading.push(Text::new(&line, (MARGIN, bottom - 6.0), LABEL).muted());
+        }
+        let top = bottom + if heading.is_empty() { 0.0 } else { 8.0 };
+        let (width, height) = (width.ceil(), (top + height + MARGIN).ceil());
         let fits =
             width <= LONGEST_SIDE && height <= LONGEST_SIDE && width * height <= LARGEST_AREA;
         ensure(fits, function, || {
@@ -45,25 +60,52 @@ impl Figure {
                 "the picture would be {width:.0} × {height:.0} pixels large; show fewer or smaller parts"
             )
         })?;
-        let mut alt_text = String::new();
-        let drawing = Drawing::new(width, height, |canvas| {
-            alt_text = draw(canvas)?;
-            Ok(())
+        let (width, height) = (width as u32, height as u32);
+        let mut figure = Figure {
+            width,
+            height,
+            drawing: Drawing::default(),
+            alt_text: printable(alt_text),
+        };
+        figure.drawing = render::drawn(figure.device_size(), |canvas| {
+            heading.into_iter().for_each(|line| canvas.text(line));
+            draw(canvas, top);
         })?;
-        Ok(Figure {
-            drawing: with_note(drawing)?,
-            alt_text: printable(&alt_text),
-        })
+        figure.note_missing_letters()?;
+        Ok(figure)
+    }
+
+    /// Adds a line that names the characters for which the font has no letter, if there are any.
+    fn note_missing_letters(&mut self) -> Result<()> {
+        const MOST: usize = 6;
+        let missing = &self.drawing.without_letters;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let code = |sign: &char| format!("U+{:04X}", u32::from(*sign));
+        let codes: Vec<String> = missing.iter().take(MOST).map(code).collect();
+        let more = if missing.len() > MOST { " …" } else { "" };
+        let codes = codes.join(", ") + more;
+        let line = said!(
+            "The picture's font has no letter for {codes}.",
+            "この図のフォントには {codes} の文字がありません。"
+        );
+        self.height += NOTE;
+        let at = (MARGIN, f64::from(self.height) - MARGIN);
+        let line = Text::new(&line, at, SMALL).muted();
+        let note = render::drawn(self.device_size(), |canvas| canvas.text(line))?;
+        self.drawing.shapes += &note.shapes;
+        Ok(())
     }
 
     /// The width at which a notebook shows the picture, in CSS pixels.
     pub fn width(&self) -> u32 {
-        self.drawing.width as u32
+        self.width
     }
 
     /// The height at which a notebook shows the picture, in CSS pixels.
     pub fn height(&self) -> u32 {
-        self.drawing.height as u32
+        self.height
     }
 
     /// What the picture shows, in words, for those who cannot see it.
@@ -73,12 +115,28 @@ impl Figure {
 
     /// The picture as a PNG file, with two pixels to each CSS pixel in both directions.
     pub fn png(&self) -> Result<Vec<u8>> {
-        self.drawing.png()
+        render::png(self.device_size(), &self.drawing)
     }
 
     /// The picture as an SVG document that needs no other file.
     pub fn svg(&self) -> Result<String> {
-        self.drawing.svg(&self.alt_text)
+        let size @ (width, height) = self.device_size();
+        let mut content = format!(
+            "<title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n",
+            escape(&self.alt_text)
+        );
+        for image in &self.drawing.images {
+            content += &render::svg_image(image)?;
+        }
+        content += &self.drawing.shapes;
+        let (width, height) = (self.width, self.height);
+        let shown = format!("width=\"{width}\" height=\"{height}\" role=\"img\"");
+        Ok(render::document(size, &shown, &content))
+    }
+
+    fn device_size(&self) -> (u32, u32) {
+        let device = |css: u32| device(f64::from(css)) as u32;
+        (device(self.width), device(self.height))
     }
 
     /// Writes the picture to `path`, whose name ends in `.png` or `.svg`; missing folders are created.
@@ -87,31 +145,27 @@ impl Figure {
     }
 
     fn save_to(&self, path: &Path) -> Result<()> {
-        let ending = path
-            .extension()
-            .and_then(|ending| ending.to_str())
-            .map(str::to_ascii_lowercase);
-        let bytes = match ending.as_deref() {
-            Some("png") => self.png()?,
-            Some("svg") => self.svg()?.into_bytes(),
-            _ => {
-                return Err(Error::PictureFormat {
-                    path: path.to_owned(),
-                });
+        let has_ending = |ending| {
+            path.extension()
+                .is_some_and(|own| own.eq_ignore_ascii_case(ending))
+        };
+        let bytes = match (has_ending("png"), has_ending("svg")) {
+            (true, _) => self.png()?,
+            (_, true) => self.svg()?.into_bytes(),
+            _ => return Err(Error::PictureFormat { path: path.into() }),
+        };
+        let failed = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Io {
+                action,
+                path,
+                source,
             }
         };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| Error::Io {
-                action: "create the folder",
-                path: folder.to_owned(),
-                source,
-            })?;
+            std::fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
         }
-        std::fs::write(path, bytes).map_err(|source| Error::Io {
-            action: "write",
-            path: path.to_owned(),
-            source,
-        })
+        std::fs::write(path, bytes).map_err(failed("write", path))
     }
 
     /// The picture as an HTML image, as notebooks show it: an SVG, which is sharp at any size and made in a
@@ -137,33 +191,6 @@ impl Figure {
     }
 }
 
-/// The picture with a line that names the characters for which the font has no letter, if there are any.
-fn with_note(mut drawing: Drawing) -> Result<Drawing> {
-    const MOST: usize = 6;
-    let missing = &drawing.without_letters;
-    if missing.is_empty() {
-        return Ok(drawing);
-    }
-    let codes: Vec<String> = missing
-        .iter()
-        .take(MOST)
-        .map(|sign| format!("U+{:04X}", u32::from(*sign)))
-        .collect();
-    let more = if missing.len() > MOST { " …" } else { "" };
-    let codes = codes.join(", ") + more;
-    let line = said!(
-        "The picture's font has no letter for {codes}.",
-        "この図のフォントには {codes} の文字がありません。"
-    );
-    let height = drawing.height + NOTE;
-    let note = Drawing::new(drawing.width, height, |canvas| {
-        canvas.text(Text::new(&line, (MARGIN, height - MARGIN), SMALL).colour(MUTED));
-        Ok(())
-    })?;
-    drawing.add_below(note);
-    Ok(drawing)
-}
-
 /// The picture as HTML and as a PNG file, and what it shows in words.
 impl Show for Figure {
     fn representations(&self) -> Result<Representations> {
@@ -177,12 +204,7 @@ impl Show for Figure {
 
 impl std::fmt::Debug for Figure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "Figure({} × {}: {})",
-            self.width(),
-            self.height(),
-            self.alt_text
-        )
+        let (width, height) = (self.width(), self.height());
+        write!(formatter, "Figure({width} × {height}: {})", self.alt_text)
     }
 }

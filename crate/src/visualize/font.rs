@@ -8,19 +8,16 @@ use std::sync::OnceLock;
 use ab_glyph::{Font as _, FontRef, GlyphId};
 use plotters::style::{FontStyle, register_font};
 
-use super::text;
+/// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
+const FAMILIES: &str = "Lato, Carlito, Arial, sans-serif";
+/// For text that Lato cannot write: the Japanese fonts of the usual systems follow.
+pub(super) const JAPANESE_FAMILIES: &str = "Lato, Carlito, Arial, Noto Sans JP, Hiragino Sans, Yu Gothic, \
+                               Meiryo, Noto Sans CJK JP, sans-serif";
 
 /// The names by which plotters' examples ask for a font.
+#[rustfmt::skip]
 const NAMES: [&str; 9] = [
-    "sans-serif",
-    "serif",
-    "monospace",
-    "Arial",
-    "Calibri",
-    "Helvetica",
-    "Times New Roman",
-    "Courier New",
-    "Lato",
+    "sans-serif", "serif", "monospace", "Arial", "Calibri", "Helvetica", "Times New Roman", "Courier New", "Lato",
 ];
 
 /// The family's name in the files.
@@ -44,11 +41,20 @@ pub(super) fn font(bold: bool) -> Option<&'static FontRef<'static>> {
 
 /// The characters of a text that the font does not have; its glyph for them is an empty box.
 pub(super) fn missing(text: &str, bold: bool) -> Vec<char> {
-    let is_missing = |sign: &char| font(bold).is_some_and(|font| is_box(font.glyph_id(*sign)));
+    let is_missing =
+        |sign: &char| font(bold).is_some_and(|font| font.glyph_id(*sign) == GlyphId(0));
     let mut missing: Vec<char> = text.chars().filter(is_missing).collect();
     missing.sort_unstable();
     missing.dedup();
     missing
+}
+
+/// The families that an SVG names for a text.
+pub(super) fn families(text: &str) -> &'static str {
+    match text.chars().any(is_japanese) {
+        true => JAPANESE_FAMILIES,
+        false => FAMILIES,
+    }
 }
 
 /// Whether a character needs the Japanese half of the font.
@@ -58,20 +64,12 @@ pub(super) fn is_japanese(sign: char) -> bool {
     sign >= FIRST
 }
 
-/// The glyph that stands for characters a font does not have.
-fn is_box(glyph: GlyphId) -> bool {
-    glyph.0 == 0
-}
-
 // SAFETY: this runs while the crate is loaded, when the standard library is ready. It writes into
 // plotters' table of fonts, which has a lock.
 #[ctor::ctor(unsafe)]
 fn register() {
     for (bold, style) in [(false, FontStyle::Normal), (true, FontStyle::Bold)] {
-        for name in NAMES
-            .into_iter()
-            .chain([text::FAMILY, text::JAPANESE_FAMILY])
-        {
+        for name in (NAMES.into_iter()).chain([FAMILIES, JAPANESE_FAMILIES]) {
             // Without it, plotters says itself that there is no font.
             let _ = register_font(name, style, file(bold));
         }

@@ -1,19 +1,10 @@
 //! The kernels of a convolution.
 
-use super::canvas::{
-    Area, Canvas, GRID_WIDTH, Heading, LABEL, MARGIN, Point, SMALL, Stroke, half_pixels,
-};
-use super::check::{ensure, invalid};
-use super::colour::{AXIS, GRID, MUTED};
 use super::colour_bar::ColourBar;
 use super::colour_scale::{ColourScale, Scale};
-use super::figure::Figure;
-use super::image_grid::balanced;
 use super::matrix::Matrix;
-use super::numerals::{counted, significant};
-use super::text::{self, Align, Text};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::tile::{Grid, balanced};
 
 const FUNCTION: &str = "kernel_grid";
 const GROUP_GAP: f64 = 30.0;
@@ -64,41 +55,29 @@ pub fn kernel_grid(
     settings: &KernelGridSettings,
 ) -> Result<Figure> {
     check(groups, settings)?;
-    let scale = Scale::of(
-        matrices(groups).flat_map(Matrix::numbers),
-        ColourScale::Diverging,
-    );
+    let kernels = groups.iter().flat_map(|group| &group.filters).flatten();
+    let scale = Scale::of(kernels.flat_map(Matrix::numbers), ColourScale::Diverging);
     let layout = Layout::new(groups, settings);
-    let bar = scale.bar(
-        &settings.value_title,
-        layout.height.clamp(110.0, 320.0) - 8.0,
-    );
-    let blocks = groups.len() as f64 * (layout.width + GROUP_GAP) - GROUP_GAP;
-    let bar_left = MARGIN + blocks + ColourBar::GAP;
-    let width = (bar_left + bar.width() + MARGIN).max(300.0);
-    let heading = Heading::new(title, &settings.subtitle, width);
-    let kernels = heading.bottom() + layout.top;
-    let height = kernels + layout.height.max(bar.height()) + MARGIN;
-    Figure::draw(FUNCTION, width, height, |canvas| {
-        canvas.heading(&heading);
+    let bar_height = layout.grid.height().clamp(110.0, 320.0) - 8.0;
+    let bar = ColourBar::of(&scale, &settings.value_title, bar_height);
+    let pitch = layout.width + GROUP_GAP;
+    let bar_left = MARGIN + groups.len() as f64 * pitch - GROUP_GAP + ColourBar::GAP;
+    let width = (bar_left + bar.width + MARGIN).max(300.0);
+    let height = layout.top + layout.grid.height().max(bar.height);
+    let titles = (title, settings.subtitle.as_str());
+    let words = alt_text(title, groups, &scale, settings);
+    Figure::draw(FUNCTION, titles, (width, height), &words, |canvas, top| {
         for (index, group) in groups.iter().enumerate() {
-            let left = MARGIN + index as f64 * (layout.width + GROUP_GAP);
-            layout.draw_names(canvas, group, (left, heading.bottom()));
-            layout.draw_kernels(canvas, group, &scale, (left + layout.left, kernels));
+            let corner = (MARGIN + index as f64 * pitch, top);
+            layout.draw_names(canvas, group, corner);
+            layout.draw_kernels(canvas, group, &scale, corner);
         }
-        bar.draw(canvas, (bar_left, kernels));
-        Ok(alt_text(title, groups, &scale, settings))
+        bar.draw(canvas, (bar_left, top + layout.top));
     })
 }
 
-fn matrices(groups: &[KernelGroup]) -> impl Iterator<Item = &Matrix> {
-    groups.iter().flat_map(|group| &group.filters).flatten()
-}
-
 fn check(groups: &[KernelGroup], settings: &KernelGridSettings) -> Result<()> {
-    ensure(!groups.is_empty(), FUNCTION, || {
-        "there are no groups; give at least one".to_owned()
-    })?;
+    ensure_some(FUNCTION, "groups", groups)?;
     for group in groups {
         let name = format!("group {:?}", group.name);
         ensure(!group.filters.is_empty(), FUNCTION, || {
@@ -129,30 +108,24 @@ fn check_size(name: &str, filter: &[Matrix], first: &[Matrix]) -> Result<()> {
             "{name} has {channels} channels, the first filter has {expected}; all must have as many"
         )
     })?;
-    let (rows, columns) = (first[0].rows, first[0].columns);
-    let odd = filter
-        .iter()
-        .find(|matrix| (matrix.rows, matrix.columns) != (rows, columns));
-    match odd {
-        None => Ok(()),
-        Some(matrix) => Err(invalid(
-            FUNCTION,
+    let size = |matrix: &Matrix| (matrix.rows, matrix.columns);
+    filter.iter().map(size).try_for_each(|(rows, columns)| {
+        let expected = size(&first[0]);
+        ensure((rows, columns) == expected, FUNCTION, || {
             format!(
-                "{name} has a matrix of {} × {}, the first filter one of {rows} × {columns}; all must have one size",
-                matrix.rows, matrix.columns
-            ),
-        )),
-    }
+                "{name} has a matrix of {rows} × {columns}, the first filter one of {} × {}; all must have one size",
+                expected.0, expected.1
+            )
+        })
+    })
 }
 
 /// One block of kernels; all groups have equal ones.
 struct Layout {
-    /// The kernels of a row.
-    columns: usize,
-    /// Names of the columns; none for filters of one channel.
+    grid: Grid,
+    /// Names of the columns; none for filters of one channel, which stand in a block.
     channels: Vec<String>,
     kernel: (f64, f64),
-    pitch: (f64, f64),
     /// The space left of the kernels for the numbers of the filters.
     left: f64,
     /// The space above the kernels for the name of the group and the channels.
@@ -160,8 +133,6 @@ struct Layout {
     /// The lines of each group's name take this much of `top`.
     name: f64,
     width: f64,
-    /// The height of the kernels, with the numbers below them.
-    height: f64,
 }
 
 impl Layout {
@@ -170,54 +141,58 @@ impl Layout {
         let most = groups.iter().map(|group| group.filters.len()).max();
         let filters = most.unwrap_or(1);
         let in_block = first.len() == 1;
-        let (columns, rows) = if in_block {
-            let columns = balanced((filters as f64).sqrt().ceil() as usize, filters);
-            (columns, filters.div_ceil(columns))
-        } else {
-            (first.len(), filters)
+        let (columns, rows) = match in_block {
+            true => {
+                let columns = balanced((filters as f64).sqrt().ceil() as usize, filters);
+                (columns, filters.div_ceil(columns))
+            }
+            false => (first.len(), filters),
         };
-        let channels = channel_names(first.len(), settings);
-        let left = if in_block {
-            0.0
-        } else {
-            AXIS_TITLE + text::width(&(filters - 1).to_string(), SMALL, false) + 6.0
+        let (left, below, above) = match in_block {
+            true => (0.0, LINE, 0.0),
+            false => {
+                let numbers = text::width(&(filters - 1).to_string(), SMALL, false) + 6.0;
+                (AXIS_TITLE + numbers, 0.0, 2.0 * LINE)
+            }
         };
-        let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::USUAL_WIDTH;
-        let room = (room + GROUP_GAP) / groups.len() as f64 - GROUP_GAP - left;
-        let widest = room / columns as f64;
-        let below = if in_block { LINE } else { 0.0 };
+        let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::USUAL_WIDTH + GROUP_GAP;
+        let widest = (room / groups.len() as f64 - GROUP_GAP - left) / columns as f64;
         let tallest = (TALLEST / rows as f64 - below).clamp(SMALLEST_KERNEL, LARGEST_KERNEL);
         let gap = half_pixels(0.12 * widest.min(tallest)).clamp(1.0, 8.0);
         let side = (widest - gap).min(tallest);
         let cell = half_pixels(side / first[0].columns.max(first[0].rows) as f64);
         let cell = cell.max(SMALLEST_CELL);
         let kernel = (first[0].columns as f64 * cell, first[0].rows as f64 * cell);
-        let named = if settings.channel_names.is_empty() {
-            0.0
-        } else {
-            text::widest(channels.iter().map(String::as_str), SMALL) + 8.0
+        let named = match settings.channel_names.is_empty() {
+            true => 0.0,
+            false => text::widest(&settings.channel_names, SMALL) + 8.0,
         };
-        let pitch = ((kernel.0 + gap).max(named), kernel.1 + gap + below);
-        let width = left + columns as f64 * pitch.0 - gap;
-        let lines = |group: &KernelGroup| name_lines(group, width).len();
-        let name = groups.iter().map(lines).max().unwrap_or(0) as f64 * (LINE + 1.0);
-        let name = if name > 0.0 { name + 3.0 } else { name };
+        let tile = (kernel.0.max(named - gap), kernel.1 + below);
+        let grid = Grid::new(filters * first.len(), columns, tile, gap);
+        let width = left + grid.width();
+        let lines = groups.iter().map(|group| name_lines(group, width).len());
+        let name = match lines.max() {
+            None | Some(0) => 0.0,
+            Some(lines) => lines as f64 * (LINE + 1.0) + 3.0,
+        };
         Layout {
-            columns,
-            channels: if in_block { Vec::new() } else { channels },
+            grid,
+            channels: match (in_block, settings.channel_names.as_slice()) {
+                (true, _) => Vec::new(),
+                (false, []) => (0..columns).map(|channel| channel.to_string()).collect(),
+                (false, names) => names.to_vec(),
+            },
             kernel,
-            pitch,
             left,
-            top: name + if in_block { 0.0 } else { 2.0 * LINE },
+            top: name + above,
             name,
             width,
-            height: rows as f64 * pitch.1 - gap,
         }
     }
 
     /// The name of the group and what rows and columns are.
     fn draw_names(&self, canvas: &mut Canvas, group: &KernelGroup, (left, top): Point) {
-        let x = left + self.left;
+        let (x, above) = (left + self.left, top + self.name);
         for (index, line) in name_lines(group, self.width).iter().enumerate() {
             let baseline = top + 13.0 + index as f64 * (LINE + 1.0);
             canvas.text(Text::new(line, (x, baseline), LABEL).bold(true));
@@ -225,48 +200,34 @@ impl Layout {
         if self.channels.is_empty() {
             return;
         }
-        let columns = self.columns as f64 * self.pitch.0;
-        let above = (x, top + self.name + 11.0);
         let title = say("input channel", "入力チャネル");
-        canvas.text(Text::new(title, above, SMALL).colour(MUTED));
-        let widest = text::widest(self.channels.iter().map(String::as_str), SMALL);
-        let step = ((widest + 6.0) / self.pitch.0).ceil().max(1.0) as usize;
-        for (column, channel) in self.channels.iter().enumerate().step_by(step) {
-            let channel = text::shortened(channel, SMALL, false, columns);
-            let centre = x + column as f64 * self.pitch.0 + self.kernel.0 / 2.0;
-            let at = (centre, top + self.name + LINE + 10.0);
-            canvas.text(Text::new(&channel, at, SMALL).align(Align::Centre));
+        canvas.text(Text::new(title, (x, above + 11.0), SMALL).muted());
+        // Of narrow columns only so many are named that the names do not overlap.
+        let pitch = self.grid.pitch.0;
+        let step = ((text::widest(&self.channels, SMALL) + 6.0) / pitch).ceil() as usize;
+        for (column, channel) in self.channels.iter().enumerate().step_by(step.max(1)) {
+            let channel = text::shortened(channel, SMALL, false, self.grid.width());
+            let centre = x + column as f64 * pitch + self.kernel.0 / 2.0;
+            canvas.text(Text::new(&channel, (centre, above + LINE + 10.0), SMALL).centred());
         }
         let beside = (left + 11.0, top + self.top);
-        canvas.text(
-            Text::new(say("filter", "フィルタ"), beside, SMALL)
-                .colour(MUTED)
-                .align(Align::Right)
-                .upward(),
-        );
+        let title = Text::new(say("filter", "フィルタ"), beside, SMALL);
+        canvas.text(title.muted().at_right().upward());
     }
 
     fn draw_kernels(&self, canvas: &mut Canvas, group: &KernelGroup, scale: &Scale, corner: Point) {
-        let in_block = self.channels.is_empty();
-        let step = (LINE / self.pitch.1).ceil() as usize;
-        let per_filter = if in_block { 1 } else { self.columns };
+        let corner = (corner.0 + self.left, corner.1 + self.top);
+        let step = (LINE / self.grid.pitch.1).ceil() as usize;
         for (index, matrix) in group.filters.iter().flatten().enumerate() {
-            let (row, column) = (index / self.columns, index % self.columns);
-            let area = Area::new(
-                corner.0 + column as f64 * self.pitch.0,
-                corner.1 + row as f64 * self.pitch.1,
-                self.kernel.0,
-                self.kernel.1,
-            );
-            canvas.image(matrix.placed(area, scale));
-            canvas.border(area, self.border());
-            let filter = index / per_filter;
-            if in_block {
-                let at = (area.centre().0, area.bottom() + 13.0);
-                canvas.text(Text::new(&self.filter_name(filter), at, SMALL).align(Align::Centre));
-            } else if column == 0 && filter.is_multiple_of(step) {
-                let number = Text::new(&filter.to_string(), (area.x - 6.0, area.centre().1), SMALL);
-                canvas.text(number.align(Align::Right).middle());
+            let area = area(self.grid.place(index, corner), self.kernel);
+            canvas.image(matrix.placed(area, scale), self.border());
+            let (row, column) = (index / self.grid.columns, index % self.grid.columns);
+            if self.channels.is_empty() {
+                let at = (area.center().x, area.y1 + 13.0);
+                canvas.text(Text::new(&self.filter_name(index), at, SMALL).centred());
+            } else if column == 0 && row.is_multiple_of(step) {
+                let number = Text::new(&row.to_string(), (area.x0 - 6.0, area.center().y), SMALL);
+                canvas.text(number.at_right().middle());
             }
         }
     }
@@ -283,28 +244,15 @@ impl Layout {
     /// "filter 3", or only its number below small kernels.
     fn filter_name(&self, filter: usize) -> String {
         let name = said!("filter {filter}", "フィルタ {filter}");
-        if text::width(&name, SMALL, false) <= self.pitch.0 - 4.0 {
-            name
-        } else {
-            filter.to_string()
+        match text::width(&name, SMALL, false) <= self.grid.pitch.0 - 4.0 {
+            true => name,
+            false => filter.to_string(),
         }
     }
 }
 
 fn name_lines(group: &KernelGroup, width: f64) -> Vec<String> {
-    if group.name.trim().is_empty() {
-        Vec::new()
-    } else {
-        text::wrapped(&group.name, LABEL, true, width, 2)
-    }
-}
-
-fn channel_names(channels: usize, settings: &KernelGridSettings) -> Vec<String> {
-    if settings.channel_names.is_empty() {
-        (0..channels).map(|channel| channel.to_string()).collect()
-    } else {
-        settings.channel_names.clone()
-    }
+    text::wrapped(&group.name, LABEL, true, width, 2)
 }
 
 fn alt_text(
@@ -314,38 +262,27 @@ fn alt_text(
     settings: &KernelGridSettings,
 ) -> String {
     let first = &groups[0].filters[0];
-    let number = counted(first.len(), ["channel", "channels"], ["", "チャネル"]);
+    let number = counted(first.len(), "channel", ["", "チャネル"]);
     let channels = match settings.channel_names.as_slice() {
         [] => number,
-        names => format!("{number} ({})", names.join(say(", ", "、"))),
+        names => format!("{number} ({})", text::listed(names)),
     };
-    let groups: Vec<String> = groups
-        .iter()
-        .map(|group| {
-            let number = group.filters.len();
-            let filters = counted(number, ["filter", "filters"], ["フィルタ", "枚"]);
-            let name = text::in_one_line(&group.name);
-            if name.is_empty() {
-                filters
-            } else {
-                format!("{name}: {filters}")
-            }
-        })
-        .collect();
+    let in_words = |group: &KernelGroup| {
+        let filters = counted(group.filters.len(), "filter", ["フィルタ", "枚"]);
+        match text::in_one_line(&group.name) {
+            none if none.is_empty() => filters,
+            name => format!("{name}: {filters}"),
+        }
+    };
+    let groups: Vec<String> = groups.iter().map(in_words).collect();
+    let values = text::or(&settings.value_title, say("weights", "重み"));
     said!(
-        "{title}.{} Kernels of a convolution, {} × {} weights for {channels}. {}. \
-         Colours show {} from {} to {}, the same in all groups.",
-        "{title}。{}畳み込みのカーネル、{} × {} の重み、{channels}。{}。\
-         色が示す値: {}、{} から {}、すべてのグループに共通。",
+        "{title}.{} Kernels of a convolution, {} × {} weights for {channels}. {}.{}, the same in all groups.",
+        "{title}。{}畳み込みのカーネル、{} × {} の重み、{channels}。{}。{}、すべてのグループに共通。",
         text::sentence(&settings.subtitle),
         first[0].rows,
         first[0].columns,
         groups.join("; "),
-        match settings.value_title.as_str() {
-            "" => say("weights", "重み"),
-            title => title,
-        },
-        significant(scale.low, 3),
-        significant(scale.high, 3),
+        scale.in_words(values),
     )
 }

@@ -1,14 +1,12 @@
 //! Where a line of text may end.
 //!
-//! Latin text breaks at spaces. Japanese has none: it breaks between any two characters, except
-//! where a line would then start with a closing sign or end with an opening one (行頭禁則, 行末禁則
-//! of JIS X 4051). Words in katakana stay whole where they fit into a line.
+//! Latin text breaks at spaces. Japanese has none: it breaks where Unicode's rules (UAX 14) allow it, which
+//! is between any two characters, except where a line would then start with a closing sign or end with an
+//! opening one. Words in katakana stay whole where they fit into a line.
 
-/// Signs that stand at no line's start: closing brackets, punctuation, small kana, repetition marks.
-const NOT_AT_START: &str = "、。，．・：；！？）］｝〕〉》」』】〟ー～〜…‥’”％゛゜ヽヾゝゞ々\
-    ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.:;!?)]}%";
-/// Signs that stand at no line's end: opening brackets.
-const NOT_AT_END: &str = "（［｛〔〈《「『【〝‘“([{";
+use unicode_linebreak::linebreaks;
+
+use super::font::is_japanese;
 
 /// A piece of text that no line break divides.
 #[derive(Debug, PartialEq)]
@@ -24,12 +22,11 @@ pub(super) fn pieces(text: &str, fits: impl Fn(&str) -> bool) -> Vec<Piece<'_>> 
     for word in text.split_whitespace() {
         let mut spaced = true;
         for whole in split(word, |before, after| {
-            may_break(before, after) && !(is_katakana(before) && is_katakana(after))
+            !(is_katakana(before) && is_katakana(after))
         }) {
-            let parts = if fits(whole) {
-                vec![whole]
-            } else {
-                split(whole, may_break)
+            let parts = match fits(whole) {
+                true => vec![whole],
+                false => split(whole, |_, _| true),
             };
             for text in parts {
                 pieces.push(Piece { text, spaced });
@@ -40,41 +37,27 @@ pub(super) fn pieces(text: &str, fits: impl Fn(&str) -> bool) -> Vec<Piece<'_>> 
     pieces
 }
 
+/// The parts of a word, divided beside Japanese characters where that may be.
 fn split(word: &str, may_break: impl Fn(char, char) -> bool) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for (place, before, after) in neighbours(word) {
-        if may_break(before, after) {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    for (place, _) in linebreaks(word) {
+        let (before, after) = word.split_at(place);
+        let is_place = match (before.chars().next_back(), after.chars().next()) {
+            (Some(one), Some(next)) => {
+                (is_japanese(one) || is_japanese(next)) && may_break(one, next)
+            }
+            _ => true,
+        };
+        if is_place {
             parts.push(&word[start..place]);
             start = place;
         }
     }
-    parts.push(&word[start..]);
     parts
-}
-
-/// Every place between two characters, with the characters.
-fn neighbours(word: &str) -> impl Iterator<Item = (usize, char, char)> + '_ {
-    word.char_indices()
-        .skip(1)
-        .zip(word.chars())
-        .map(|((place, after), before)| (place, before, after))
-}
-
-fn may_break(before: char, after: char) -> bool {
-    (is_wide(before) || is_wide(after))
-        && !NOT_AT_END.contains(before)
-        && !NOT_AT_START.contains(after)
 }
 
 fn is_katakana(sign: char) -> bool {
     matches!(sign, 'ァ'..='ヺ' | 'ー')
-}
-
-/// Kana, kanji, their punctuation and full-width forms.
-fn is_wide(sign: char) -> bool {
-    matches!(sign, '\u{2E80}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{FF00}'..='\u{FFEF}'
-        | '\u{20000}'..='\u{3FFFF}')
 }
 
 #[cfg(test)]

@@ -3,23 +3,15 @@
 //! plotters draws axes, mesh and lines. Its legend is a box on the lines and its series have no labels at
 //! their ends, so these are drawn here.
 
-use plotters::chart::ChartBuilder;
-use plotters::coord::types::RangedCoordf64;
+use super::axis::{Axis, range};
+use super::canvas::Drawn;
+use super::chart::{Base, Chart, Plot, draw_chart};
+use super::colour::{MUTED, darkened};
+use super::legend::Legend;
+use super::prelude::*;
 use plotters::element::DashedPathElement;
-use plotters::prelude::{AreaSeries, LabelAreaPosition};
-use plotters::series::LineSeries;
+use plotters::series::{AreaSeries, LineSeries};
 use plotters::style::Color as _;
-
-use super::axis::Axis;
-use super::canvas::{
-    Area, CHART_WIDTH, Canvas, DrawingResult, Heading, MARGIN, Point, SMALL, Stroke, device,
-};
-use super::chart::{Base, Chart, Labels, draw_axes, widest_label};
-use super::colour::{Colour, INK, MUTED, PALE, VERMILLION, darkened, series};
-use super::figure::Figure;
-use super::steps::thinned;
-use super::text::{self, Align, Text};
-use crate::error::Result;
 
 /// More markers than this would hide the line.
 const MOST_MARKERS: usize = 40;
@@ -30,15 +22,12 @@ const MOST_CLIMB: f64 = 15.0;
 const MOST_POINTS: usize = 1_000;
 /// The opacity of an area below a line: grid lines and other areas show through.
 const SHADE: f64 = 0.13;
-const LEGEND_ROW: f64 = 20.0;
+const TITLE_ROW: f64 = 22.0;
 const LEGEND_SAMPLE: f64 = 30.0;
-const LEGEND_GAP: f64 = 18.0;
 
 /// The four marks and dashes that tell lines apart without colour.
 const DASHES: [Option<(f64, f64)>; 4] =
     [None, Some((7.0, 4.0)), Some((2.5, 3.0)), Some((11.0, 4.0))];
-
-type LinearChart<'a, 'b> = Chart<'a, 'b, RangedCoordf64, RangedCoordf64>;
 
 /// How a line is drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,13 +49,46 @@ pub(super) struct Line {
     pub(super) end_label: Option<String>,
 }
 
+impl Line {
+    pub(super) fn new(manner: Manner, name: &str, points: Vec<Point>) -> Line {
+        Line {
+            manner,
+            name: name.to_owned(),
+            points,
+            end_label: None,
+        }
+    }
+
+    fn has_markers(&self) -> bool {
+        self.manner == Manner::Series && self.points.len() <= MOST_MARKERS
+    }
+
+    /// Its stroke, if it is the line with this index.
+    fn stroke(&self, index: usize) -> Stroke {
+        match self.manner {
+            Manner::Series => Stroke {
+                dash: DASHES[index % DASHES.len()],
+                ..Stroke::solid(series(index), 2.0)
+            },
+            Manner::Raw => Stroke::solid(PALE, 1.0),
+            Manner::Smoothed => Stroke::solid(MUTED, 1.5),
+        }
+    }
+}
+
+/// The lowest and the highest y of some lines, if they have any point.
+pub(super) fn y_range(lines: &[Line]) -> Option<(f64, f64)> {
+    let points = lines.iter().flat_map(|line| &line.points);
+    range(points.map(|point| point.1))
+}
+
 /// A panel with axes.
-pub(super) struct LineChart {
-    pub(super) title: String,
+pub(super) struct LineChart<'a> {
+    pub(super) title: &'a str,
     pub(super) x: Axis,
     pub(super) y: Axis,
-    pub(super) x_title: String,
-    pub(super) y_title: String,
+    pub(super) x_title: &'a str,
+    pub(super) y_title: &'a str,
     pub(super) lines: Vec<Line>,
     /// Whether the area between each line and y = 0 is shaded.
     pub(super) shaded: bool,
@@ -74,245 +96,152 @@ pub(super) struct LineChart {
     pub(super) mark: Option<(f64, String)>,
 }
 
-impl LineChart {
+impl<'a> LineChart<'a> {
+    /// Lines on axes with these titles.
+    pub(super) fn new(
+        (x, x_title): (Axis, &'a str),
+        (y, y_title): (Axis, &'a str),
+        lines: Vec<Line>,
+    ) -> LineChart<'a> {
+        LineChart {
+            title: "",
+            x,
+            y,
+            x_title,
+            y_title,
+            lines,
+            shaded: false,
+            mark: None,
+        }
+    }
+
     /// A picture of this chart alone; `height` is that of the panel without its legend.
     pub(super) fn figure(
         &self,
         function: &'static str,
         title: &str,
         height: f64,
-        alt_text: String,
+        alt_text: &str,
     ) -> Result<Figure> {
-        let heading = Heading::new(title, "", CHART_WIDTH);
         let width = CHART_WIDTH - 2.0 * MARGIN;
-        let height = height + self.legend_height(width);
-        let area = Area::new(MARGIN, heading.bottom(), width, height);
-        Figure::draw(function, CHART_WIDTH, area.bottom() + MARGIN, |canvas| {
-            canvas.heading(&heading);
-            self.draw(canvas, area);
-            Ok(alt_text)
+        let height = height + self.legend(width).height;
+        let (titles, size) = ((title, ""), (CHART_WIDTH, height));
+        Figure::draw(function, titles, size, alt_text, |canvas, top| {
+            self.draw(canvas, area((MARGIN, top), (width, height)));
         })
     }
 
     /// Draws the panel into `area`, legend included.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Area) {
-        if !self.title.is_empty() {
-            canvas.text(Text::new(&self.title, (area.x, area.y + 13.0), 13.5).bold(true));
-        }
-        let mut plot = area;
-        canvas.chart(area, |root| {
-            let mut chart = ChartBuilder::on(root)
-                .margin_top(device(self.top(area.width)))
-                .margin_right(device(self.room_for_end_labels()))
-                .set_label_area_size(LabelAreaPosition::Left, device(self.room_for_y_labels()))
-                .set_label_area_size(LabelAreaPosition::Bottom, device(42.0))
-                .build_cartesian_2d(self.x.range(), self.y.range())?;
-            self.draw_axes(&mut chart)?;
-            self.draw_lines(&mut chart)?;
-            let (columns, rows) = chart.plotting_area().get_pixel_range();
-            plot = Area::of_device(columns, rows);
-            Ok(())
-        });
-        for (index, line) in self.lines.iter().enumerate() {
-            if line.manner == Manner::Series && line.points.len() <= MOST_MARKERS {
-                for &(x, y) in &line.points {
-                    draw_marker(canvas, self.position((x, y), plot), index);
-                }
-            }
-        }
-        self.draw_mark(canvas, plot);
-        self.draw_end_labels(canvas, plot);
-        self.draw_legend(canvas, area);
-    }
-
-    fn draw_axes(&self, chart: &mut LinearChart) -> DrawingResult {
-        let (x, y) = (
-            |place: &f64| self.x.label(*place),
-            |place: &f64| self.y.label(*place),
-        );
-        draw_axes(
-            chart,
-            Base::X,
-            &Labels {
-                most: self.x.most_labels(),
-                text: &x,
-                title: &self.x_title,
-            },
-            &Labels {
-                most: self.y.most_labels(),
-                text: &y,
-                title: &self.y_title,
-            },
-        )
-    }
-
-    fn draw_lines(&self, chart: &mut LinearChart) -> DrawingResult {
-        for manner in [Manner::Raw, Manner::Smoothed, Manner::Series] {
-            for (index, line) in self.lines.iter().enumerate() {
-                if line.manner == manner {
-                    self.draw_line(chart, line, index)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn draw_line(&self, chart: &mut LinearChart, line: &Line, index: usize) -> DrawingResult {
-        let points = thinned(&line.points, MOST_POINTS);
-        let places: Vec<Point> = points
-            .iter()
-            .map(|&(x, y)| (self.x.place(x), self.y.place(y)))
-            .collect();
-        if self.shaded {
-            let shade = series(index).mix(SHADE);
-            chart.draw_series(AreaSeries::new(places.clone(), 0.0, shade))?;
-        }
-        if places.len() < 2 {
-            return Ok(());
-        }
-        let mut stroke = stroke(index, line.manner);
-        let climb: f64 = points
-            .windows(2)
-            .map(|pair| (self.y.share(pair[1].1) - self.y.share(pair[0].1)).abs())
-            .sum();
-        if climb > MOST_CLIMB && line.manner == Manner::Series {
-            (stroke.dash, stroke.width) = (None, 1.0);
-        }
-        let style = stroke.style();
-        match stroke.dash {
-            None => chart.draw_series(LineSeries::new(places, style))?,
-            Some(dash) => {
-                let (dash, gap) = stroke.device_dash(dash);
-                let line = DashedPathElement::new(places, dash, gap, style);
-                chart.draw_series([line])?
-            }
+        canvas.text(Text::new(self.title, (area.x0, area.y0 + 13.0), 13.5).bold(true));
+        let title = if self.title.is_empty() {
+            0.0
+        } else {
+            TITLE_ROW
         };
+        let legend = self.legend(area.width());
+        let (top, left) = (title + legend.height + 8.0, 26.0 + self.y.widest_label());
+        let margins = [top, self.room_for_end_labels(), 42.0, left];
+        let (x, y) = ((&self.x, self.x_title), (&self.y, self.y_title));
+        let plot = draw_chart(canvas, area, margins, Base::X, x, y, |chart| {
+            self.draw_lines(chart)
+        });
+        let lines = self.lines.iter().enumerate();
+        for (index, line) in lines.filter(|(_, line)| line.has_markers()) {
+            for &(x, y) in &line.points {
+                draw_marker(canvas, plot.position(x, y), index);
+            }
+        }
+        self.draw_mark(canvas, &plot);
+        self.draw_end_labels(canvas, &plot);
+        let corner = (area.x0, area.y0 + title);
+        legend.draw(canvas, corner, |canvas, index, (x, y)| {
+            let line = &self.lines[index];
+            canvas.line([(x, y), (x + LEGEND_SAMPLE, y)], line.stroke(index));
+            if line.manner == Manner::Series {
+                draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
+            }
+        });
+    }
+
+    fn draw_lines(&self, chart: &mut Chart) -> Drawn<()> {
+        for manner in [Manner::Raw, Manner::Smoothed, Manner::Series] {
+            let lines = self.lines.iter().enumerate();
+            for (index, line) in lines.filter(|(_, line)| line.manner == manner) {
+                let points = thinned(&line.points, MOST_POINTS);
+                let place = |&(x, y): &Point| (self.x.place(x), self.y.place(y));
+                let places: Vec<Point> = points.iter().map(place).collect();
+                if self.shaded {
+                    let shade = series(index).mix(SHADE);
+                    chart.draw_series(AreaSeries::new(places.clone(), 0.0, shade))?;
+                }
+                let mut stroke = line.stroke(index);
+                let height = |point: &Point| self.y.share(point.1);
+                let climbs = points
+                    .windows(2)
+                    .map(|ends| (height(&ends[1]) - height(&ends[0])).abs());
+                if climbs.sum::<f64>() > MOST_CLIMB && manner == Manner::Series {
+                    stroke = Stroke::solid(stroke.colour, 1.0);
+                }
+                let style = stroke.style();
+                match stroke.dash.map(|dash| stroke.device_dash(dash)) {
+                    _ if places.len() < 2 => continue,
+                    None => chart.draw_series(LineSeries::new(places, style))?,
+                    Some((dash, gap)) => {
+                        chart.draw_series([DashedPathElement::new(places, dash, gap, style)])?
+                    }
+                };
+            }
+        }
         Ok(())
-    }
-
-    /// The height of title and legend.
-    fn top(&self, width: f64) -> f64 {
-        let title = if self.title.is_empty() { 0.0 } else { 22.0 };
-        title + self.legend_height(width) + 8.0
-    }
-
-    /// The height of the legend in a panel of this width.
-    pub(super) fn legend_height(&self, width: f64) -> f64 {
-        let rows = self.legend_rows(width).last().map_or(0, |(row, _)| row + 1);
-        rows as f64 * LEGEND_ROW
-    }
-
-    fn room_for_y_labels(&self) -> f64 {
-        26.0 + widest_label(&self.y)
     }
 
     /// At the right, and for half of the last label of the x axis.
     fn room_for_end_labels(&self) -> f64 {
-        let labels = self
-            .lines
-            .iter()
-            .filter_map(|line| line.end_label.as_deref());
+        let labels = self.lines.iter().filter_map(|line| line.end_label.as_ref());
         let last = self.x.ticks().pop();
         let half = last.map_or(0.0, |(_, label)| text::width(&label, SMALL, false) / 2.0);
         (text::widest(labels, SMALL) + 10.0).max(half + 2.0)
     }
 
-    /// In CSS pixels.
-    fn position(&self, (x, y): Point, plot: Area) -> Point {
-        let along = self.x.share(x) * plot.width;
-        (
-            plot.x + along,
-            plot.bottom() - self.y.share(y) * plot.height,
-        )
-    }
-
-    fn draw_mark(&self, canvas: &mut Canvas, plot: Area) {
+    fn draw_mark(&self, canvas: &mut Canvas, plot: &Plot) {
         let Some((x, words)) = &self.mark else {
             return;
         };
-        let x = plot.x + self.x.share(*x) * plot.width;
-        let stroke = Stroke {
-            dash: Some((4.0, 3.0)),
-            ..Stroke::solid(VERMILLION, 1.5)
-        };
-        canvas.line(vec![(x, plot.y), (x, plot.bottom())], stroke);
+        let (x, plot) = (plot.position(*x, 0.0).0, plot.area);
+        let stroke = Stroke::solid(VERMILLION, 1.5).dashed(4.0, 3.0);
+        canvas.line([(x, plot.y0), (x, plot.y1)], stroke);
+        let words = |x| Text::new(words, (x, plot.center().y), SMALL);
         // Where there is more room.
-        let (at, align) = match x > plot.centre().0 {
-            true => (x - 6.0, Align::Right),
-            false => (x + 6.0, Align::Left),
+        let words = match x > plot.center().x {
+            true => words(x - 6.0).at_right(),
+            false => words(x + 6.0),
         };
-        canvas.text(
-            Text::new(words, (at, plot.centre().1), SMALL)
-                .colour(darkened(VERMILLION))
-                .bold(true)
-                .align(align)
-                .middle(),
-        );
+        canvas.text(words.colour(darkened(VERMILLION)).bold(true).middle());
     }
 
-    fn draw_end_labels(&self, canvas: &mut Canvas, plot: Area) {
-        let mut labels: Vec<(f64, f64, &str, Colour)> = Vec::new();
-        for (index, line) in self.lines.iter().enumerate() {
-            let end = line.points.last().map(|&point| self.position(point, plot));
-            if let (Some((x, y)), Some(label)) = (end, line.end_label.as_deref()) {
-                let colour = match line.manner {
-                    Manner::Series => darkened(series(index)),
-                    Manner::Raw | Manner::Smoothed => MUTED,
-                };
-                labels.push((x, y, label, colour));
-            }
-        }
-        labels.sort_by(|one, other| one.1.total_cmp(&other.1));
-        let heights: Vec<f64> = labels.iter().map(|label| label.1).collect();
-        let heights = apart(&heights, plot.bottom());
-        for ((x, _, label, colour), y) in labels.into_iter().zip(heights) {
-            canvas.text(
-                Text::new(label, (x + 8.0, y), SMALL)
-                    .colour(colour)
-                    .bold(true)
-                    .middle(),
-            );
+    fn draw_end_labels(&self, canvas: &mut Canvas, plot: &Plot) {
+        let labels = self.lines.iter().enumerate().filter_map(|(index, line)| {
+            let colour = match line.manner {
+                Manner::Series => darkened(series(index)),
+                Manner::Raw | Manner::Smoothed => MUTED,
+            };
+            let &(x, y) = line.points.last()?;
+            Some((plot.position(x, y), line.end_label.as_ref()?, colour))
+        });
+        let mut labels: Vec<_> = labels.collect();
+        labels.sort_by(|((_, one), ..), ((_, other), ..)| one.total_cmp(other));
+        let heights: Vec<f64> = labels.iter().map(|((_, y), ..)| *y).collect();
+        let heights = apart(&heights, plot.area.y1);
+        for (((x, _), label, colour), y) in labels.into_iter().zip(heights) {
+            let label = Text::new(label, (x + 8.0, y), SMALL).colour(colour);
+            canvas.text(label.bold(true).middle());
         }
     }
 
-    /// The row and the x offset of each entry of the legend.
-    fn legend_rows(&self, width: f64) -> Vec<(usize, f64)> {
-        let (mut row, mut x) = (0, 0.0);
-        let mut places = Vec::with_capacity(self.lines.len());
-        for line in self.lines.iter().filter(|line| !line.name.is_empty()) {
-            let entry = LEGEND_SAMPLE + 6.0 + text::width(&line.name, SMALL, false);
-            if x > 0.0 && x + entry > width {
-                (row, x) = (row + 1, 0.0);
-            }
-            places.push((row, x));
-            x += entry + LEGEND_GAP;
-        }
-        places
-    }
-
-    fn draw_legend(&self, canvas: &mut Canvas, area: Area) {
-        let top = area.y + if self.title.is_empty() { 0.0 } else { 22.0 };
-        let named = self
-            .lines
-            .iter()
-            .enumerate()
-            .filter(|(_, line)| !line.name.is_empty());
-        for ((index, line), (row, x)) in named.zip(self.legend_rows(area.width)) {
-            let y = top + row as f64 * LEGEND_ROW + LEGEND_ROW / 2.0;
-            let x = area.x + x;
-            let sample = vec![(x, y), (x + LEGEND_SAMPLE, y)];
-            canvas.line(sample, stroke(index, line.manner));
-            if line.manner == Manner::Series {
-                draw_marker(canvas, (x + LEGEND_SAMPLE / 2.0, y), index);
-            }
-            let limit = area.width - LEGEND_SAMPLE - 6.0;
-            let name = text::shortened(&line.name, SMALL, false, limit);
-            canvas.text(
-                Text::new(&name, (x + LEGEND_SAMPLE + 6.0, y), SMALL)
-                    .colour(INK)
-                    .middle(),
-            );
-        }
+    fn legend(&self, width: f64) -> Legend<'_> {
+        let names = self.lines.iter().map(|line| line.name.as_str());
+        Legend::new(names, LEGEND_SAMPLE, width)
     }
 }
 
@@ -332,31 +261,35 @@ fn apart(heights: &[f64], lowest: f64) -> Vec<f64> {
     placed
 }
 
-fn stroke(index: usize, manner: Manner) -> Stroke {
-    match manner {
-        Manner::Series => Stroke {
-            colour: series(index),
-            width: 2.0,
-            dash: DASHES[index % DASHES.len()],
-        },
-        Manner::Raw => Stroke::solid(PALE, 1.0),
-        Manner::Smoothed => Stroke::solid(MUTED, 1.5),
+/// All points, or the lowest and the highest of groups, which look the same in a picture.
+pub(super) fn thinned(points: &[Point], most: usize) -> Vec<Point> {
+    if points.len() <= most {
+        return points.to_vec();
     }
+    let group = (2 * points.len()).div_ceil(most);
+    points.chunks(group).flat_map(extremes).collect()
+}
+
+/// The lowest and the highest of some points, in their order.
+fn extremes(points: &[Point]) -> Vec<Point> {
+    let by_value = |one: &&Point, other: &&Point| one.1.total_cmp(&other.1);
+    let lowest = points.iter().min_by(by_value);
+    let highest = points.iter().max_by(by_value);
+    let mut found: Vec<Point> = lowest.into_iter().chain(highest).copied().collect();
+    found.sort_by(|one, other| one.0.total_cmp(&other.0));
+    found.dedup();
+    found
 }
 
 fn draw_marker(canvas: &mut Canvas, (x, y): Point, index: usize) {
     let colour = series(index);
+    let triangle = [(x, y - 5.0), (x + 5.0, y + 4.0), (x - 5.0, y + 4.0)];
+    let rhombus = [(x, y - 5.5), (x + 5.0, y), (x, y + 5.5), (x - 5.0, y)];
     match index % 4 {
         0 => canvas.disc((x, y), 4.0, colour),
-        1 => canvas.rectangle(Area::new(x - 3.5, y - 3.5, 7.0, 7.0), colour),
-        2 => canvas.polygon(
-            vec![(x, y - 5.0), (x + 5.0, y + 4.0), (x - 5.0, y + 4.0)],
-            colour,
-        ),
-        _ => canvas.polygon(
-            vec![(x, y - 5.5), (x + 5.0, y), (x, y + 5.5), (x - 5.0, y)],
-            colour,
-        ),
+        1 => canvas.rectangle(area((x - 3.5, y - 3.5), (7.0, 7.0)), colour),
+        2 => canvas.polygon(triangle, colour),
+        _ => canvas.polygon(rhombus, colour),
     }
 }
 

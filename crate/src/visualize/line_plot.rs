@@ -1,13 +1,8 @@
 //! Lines through points, for anything that depends on a number.
 
-use super::axis::Axis;
-use super::canvas::Point;
-use super::check::{ensure, ensure_finite, invalid};
-use super::figure::Figure;
-use super::line_chart::{Line, LineChart, Manner};
-use super::numerals::{counted, significant};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::axis::{Axis, range};
+use super::line_chart::{Line, LineChart, Manner, y_range};
+use super::prelude::*;
 
 const FUNCTION: &str = "line_plot";
 const PANEL_HEIGHT: f64 = 330.0;
@@ -47,97 +42,68 @@ pub fn line_plot(
     settings: &LinePlotSettings,
 ) -> Result<Figure> {
     check(series, settings)?;
-    let (x_low, x_high) = range(series, |point| point.0);
-    let chart = LineChart {
-        title: String::new(),
-        x: match settings.counted_x {
-            true => Axis::numbering(x_high.max(1.0) as usize, 8),
-            false => Axis::exact(x_low, x_high, 8),
-        },
-        y: y_axis(series, settings),
-        x_title: settings.x_title.clone(),
-        y_title: settings.y_title.clone(),
-        lines: series.iter().map(line).collect(),
-        shaded: settings.shaded,
-        mark: None,
+    let line = |line: &LineSeries| Line::new(Manner::Series, &line.name, line.points.clone());
+    let lines: Vec<Line> = series.iter().map(line).collect();
+    let points = series.iter().flat_map(|line| &line.points);
+    let (x_low, x_high) = range(points.map(|point| point.0)).unwrap_or_default();
+    let (low, high) = y_range(&lines).unwrap_or_default();
+    let words = alt_text(title, &lines, settings);
+    let x = match settings.counted_x {
+        true => Axis::numbering(x_high.max(1.0) as usize, 8),
+        false => Axis::exact(x_low, x_high, 8),
     };
-    chart.figure(
-        FUNCTION,
-        title,
-        PANEL_HEIGHT,
-        alt_text(title, series, settings),
-    )
-}
-
-fn y_axis(series: &[LineSeries], settings: &LinePlotSettings) -> Axis {
-    let (low, high) = range(series, |point| point.1);
-    match settings.y_range {
+    let y = match settings.y_range {
         Some((low, high)) => Axis::exact(low, high, 6),
         None if settings.logarithmic_y => Axis::logarithmic(low, high),
         None if settings.shaded => Axis::round(low.min(0.0), high.max(0.0), 6),
         None => Axis::round(low, high, 6),
-    }
+    };
+    let (x, y) = (
+        (x, settings.x_title.as_str()),
+        (y, settings.y_title.as_str()),
+    );
+    let mut chart = LineChart::new(x, y, lines);
+    chart.shaded = settings.shaded;
+    chart.figure(FUNCTION, title, PANEL_HEIGHT, &words)
 }
 
 fn check(series: &[LineSeries], settings: &LinePlotSettings) -> Result<()> {
-    ensure(!series.is_empty(), FUNCTION, || {
-        "there are no series; give at least one".to_owned()
-    })?;
+    ensure_some(FUNCTION, "series", series)?;
     check_y_axis(settings)?;
     for line in series {
         let name = format!("series {:?}", line.name);
         ensure(!line.points.is_empty(), FUNCTION, || {
             format!("{name} has no points; give at least one")
         })?;
-        let numbers = |axis: fn(&Point) -> f64| line.points.iter().map(axis);
-        ensure_finite(FUNCTION, &format!("{name}, x"), numbers(|point| point.0))?;
-        ensure_finite(FUNCTION, &format!("{name}, y"), numbers(|point| point.1))?;
-        let lowest = numbers(|point| point.1).fold(f64::INFINITY, f64::min);
-        ensure(
-            !settings.logarithmic_y || lowest >= 1e-100,
-            FUNCTION,
-            || {
+        let (x, y): (Vec<f64>, Vec<f64>) = line.points.iter().copied().unzip();
+        ensure_finite(FUNCTION, &format!("{name}, x"), x)?;
+        ensure_finite(FUNCTION, &format!("{name}, y"), y.iter().copied())?;
+        for y in y {
+            ensure(!settings.logarithmic_y || y >= 1e-100, FUNCTION, || {
+                format!("{name} has y = {y}; a logarithmic scale shows only values greater than 0")
+            })?;
+            let (low, high) = settings.y_range.unwrap_or((y, y));
+            ensure((low..=high).contains(&y), FUNCTION, || {
                 format!(
-                    "{name} has y = {lowest}; a logarithmic scale shows only values greater than 0"
+                    "{name} has y = {y}, outside y_range ({low}, {high}); give a larger range, or None"
                 )
-            },
-        )?;
-        check_inside(&name, line, settings)?;
+            })?;
+        }
     }
     Ok(())
 }
 
-/// An error for a point above or below the axis.
-fn check_inside(name: &str, line: &LineSeries, settings: &LinePlotSettings) -> Result<()> {
-    let Some((low, high)) = settings.y_range else {
-        return Ok(());
-    };
-    match (line.points.iter()).find(|(_, y)| !(low..=high).contains(y)) {
-        None => Ok(()),
-        Some((_, y)) => Err(invalid(
-            FUNCTION,
-            format!(
-                "{name} has y = {y}, outside y_range ({low}, {high}); give a larger range, or None"
-            ),
-        )),
-    }
-}
-
 fn check_y_axis(settings: &LinePlotSettings) -> Result<()> {
     if let Some((low, high)) = settings.y_range {
+        let range = format!("y_range is ({low}, {high})");
         ensure_finite(FUNCTION, "y_range", [low, high])?;
         ensure(low < high, FUNCTION, || {
-            format!("y_range is ({low}, {high}); the first number must be less than the second")
+            format!("{range}; the first number must be less than the second")
         })?;
-        ensure(
-            !settings.shaded || (low..=high).contains(&0.0),
-            FUNCTION,
-            || {
-                format!(
-                    "y_range is ({low}, {high}); shaded areas end at y = 0, which must lie in it"
-                )
-            },
-        )?;
+        let contains_zero = (low..=high).contains(&0.0);
+        ensure(!settings.shaded || contains_zero, FUNCTION, || {
+            format!("{range}; shaded areas end at y = 0, which must lie in it")
+        })?;
     }
     let needs_linear = settings.shaded || settings.y_range.is_some();
     ensure(!(settings.logarithmic_y && needs_linear), FUNCTION, || {
@@ -146,24 +112,7 @@ fn check_y_axis(settings: &LinePlotSettings) -> Result<()> {
     })
 }
 
-fn line(series: &LineSeries) -> Line {
-    Line {
-        manner: Manner::Series,
-        name: series.name.clone(),
-        points: series.points.clone(),
-        end_label: None,
-    }
-}
-
-fn range(series: &[LineSeries], value: impl Fn(&Point) -> f64) -> (f64, f64) {
-    let values = || series.iter().flat_map(|line| &line.points).map(&value);
-    (
-        values().fold(f64::INFINITY, f64::min),
-        values().fold(f64::NEG_INFINITY, f64::max),
-    )
-}
-
-fn alt_text(title: &str, series: &[LineSeries], settings: &LinePlotSettings) -> String {
+fn alt_text(title: &str, lines: &[Line], settings: &LinePlotSettings) -> String {
     let mut text = said!(
         "{title}. Line plot of {y} against {x}{scale}{shade}.",
         "{title}。折れ線グラフ (横軸: {x}、縦軸: {y}{scale}{shade})。",
@@ -181,19 +130,16 @@ fn alt_text(title: &str, series: &[LineSeries], settings: &LinePlotSettings) -> 
             false => "",
         },
     );
-    for line in series {
-        let (low, high) = range(std::slice::from_ref(line), |point| point.1);
-        text.push_str(&said!(
-            " {}: {}, between {} and {}.",
-            "{}: {}、{} から {}。",
-            match line.name.as_str() {
-                "" => say("Line", "線"),
-                name => name,
-            },
-            counted(line.points.len(), ["point", "points"], ["", "点"]),
+    for line in lines {
+        let (low, high) = y_range(std::slice::from_ref(line)).unwrap_or_default();
+        let name = text::or(&line.name, say("Line", "線"));
+        text += &said!(
+            " {name}: {}, between {} and {}.",
+            "{name}: {}、{} から {}。",
+            counted(line.points.len(), "point", ["", "点"]),
             significant(low, 3),
             significant(high, 3),
-        ));
+        );
     }
     text
 }

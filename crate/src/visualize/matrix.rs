@@ -1,6 +1,7 @@
 //! Values in rows and columns.
 
-use super::canvas::{Area, PlacedImage};
+use super::area::Area;
+use super::canvas::PlacedImage;
 use super::check::{ensure_finite, ensure_size};
 use super::colour_scale::Scale;
 use crate::error::Result;
@@ -31,7 +32,8 @@ impl Matrix {
 
     /// The coloured cells at `area`.
     pub(super) fn placed(&self, area: Area, scale: &Scale) -> PlacedImage {
-        let colours = self.numbers().map(|value| scale.colour(value));
-        PlacedImage::of_colours(area, self.columns, self.rows, colours)
+        PlacedImage::new(area, (self.columns, self.rows), |column, row| {
+            scale.colour(f64::from(self.values[row * self.columns + column]))
+        })
     }
 }

@@ -5,18 +5,25 @@
 //! drawn is an error of the function, so that a figure that exists can also be shown.
 //!
 //! Inside, pictures are drawn on a `Canvas`, which is plotters' drawing area for an SVG, measured in CSS
-//! pixels. What is on it:
+//! pixels. What other crates do, and what is done here:
 //!
-//! - charts (`line_chart`, `class_histogram`) are plotters' charts; legend and labels at the ends of lines
-//!   are ours, for plotters' legend is a box on the lines
+//! - charts are plotters' (`chart`), as are all shapes and texts; legend and labels at the ends of lines are
+//!   ours, for plotters' legend is a box on the lines, and so are the round numbers at which axes end
 //! - images and matrices are one `<image>` each, which the viewer enlarges: plotters 0.3.7 writes bitmaps pixel
 //!   by pixel, and 300 × 300 cells as rectangles would be 9 MB
-//! - captions are broken into lines here, for plotters breaks none
+//! - where a line may be broken is unicode-linebreak's; the lines are ours, for plotters breaks none
+//! - colours are colorous' (viridis) and oklab's (those through white); heat maps between their values image's
 //! - a PNG is drawn by resvg from the same SVG
+//!
+//! Each module uses only those before it: `check`, `colour`, `numerals` and `area`; `font`, `line_breaks` and
+//! `text`; `canvas`, `render` and `figure`, which `prelude` has for all that follow; `axis`, `chart`, `legend`
+//! and `line_chart`; `colour_scale`, `colour_bar`, `matrix`, `overlay`, `picture` and `tile`; at last the
+//! functions, a module each.
 //!
 //! In cells, `plotters` is there for pictures of one's own: [`Picture::element`], [`ColourScale`] and [`bars`]
 //! give it what it draws.
 
+mod area;
 mod axis;
 mod bars;
 mod canvas;
@@ -33,6 +40,7 @@ mod heat_map;
 mod image_grid;
 mod kernel_grid;
 mod learning_curves;
+mod legend;
 mod line_breaks;
 mod line_chart;
 mod line_plot;
@@ -42,12 +50,12 @@ mod overlay;
 mod picture;
 mod pixel_values;
 mod prediction_bars;
+mod prelude;
 mod render;
 mod shared_generics;
 mod step_curve;
-mod steps;
 mod text;
-mod viridis;
+mod tile;
 
 #[doc(hidden)]
 pub use shared_generics::shared_generics;
@@ -60,9 +68,7 @@ pub use figure::Figure;
 pub use heat_map::{HeatMapSettings, heat_map};
 pub use image_grid::{GridSettings, image_grid};
 pub use kernel_grid::{KernelGridSettings, KernelGroup, kernel_grid};
-pub use learning_curves::{
-    EpochMetrics, ProgressBar, StepLosses, learning_curves, training_curves, training_progress,
-};
+pub use learning_curves::{EpochMetrics, StepLosses, learning_curves, training_curves};
 pub use line_plot::{LinePlotSettings, LineSeries, line_plot};
 pub use matrix::Matrix;
 pub use overlay::Overlay;

@@ -5,13 +5,12 @@ pub(super) use crate::text::with_commas as count;
 
 /// A number of things, with the noun in the singular for exactly one: `1 image`, `2,000 images`;
 /// in Japanese with the counter behind the number: `画像 2,000 枚`.
-pub(super) fn counted(value: usize, english: [&str; 2], japanese: [&str; 2]) -> String {
-    let number = count(value);
+pub(super) fn counted(value: usize, english: &str, japanese: [&str; 2]) -> String {
+    let (number, plural) = (count(value), if value == 1 { "" } else { "s" });
     match Language::current() {
-        Language::English => format!("{number} {}", english[usize::from(value != 1)]),
-        Language::Japanese => format!("{} {number} {}", japanese[0], japanese[1])
-            .trim_start()
-            .to_owned(),
+        Language::English => format!("{number} {english}{plural}"),
+        Language::Japanese if japanese[0].is_empty() => format!("{number} {}", japanese[1]),
+        Language::Japanese => format!("{} {number} {}", japanese[0], japanese[1]),
     }
 }
 
@@ -27,11 +26,8 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
     let sign = if value < 0.0 && !is_zero { "−" } else { "" };
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
-    if fraction.is_empty() {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{fraction}")
-    }
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{point}{fraction}")
 }
 
 /// A number with about `digits` significant digits, for annotations: `0.253`, `12.4`, `3.10×10⁻⁵`.
@@ -41,12 +37,8 @@ pub(super) fn significant(value: f64, digits: usize) -> String {
     }
     let exponent = value.abs().log10().floor() as i32;
     if !(-4..6).contains(&exponent) {
-        let mantissa = value / 10f64.powi(exponent);
-        return format!(
-            "{}×{}",
-            fixed(mantissa, digits.saturating_sub(1)),
-            power_of_ten(exponent)
-        );
+        let mantissa = fixed(value / 10f64.powi(exponent), digits.saturating_sub(1));
+        return format!("{mantissa}×{}", power_of_ten(exponent));
     }
     fixed(value, (digits as i32 - 1 - exponent).clamp(0, 12) as usize)
 }
@@ -59,10 +51,10 @@ pub(super) fn power_of_ten(exponent: i32) -> String {
         '1' => '¹',
         '2' => '²',
         '3' => '³',
-        digit => digit
-            .to_digit(10)
-            .and_then(|value| char::from_u32(0x2070 + value))
-            .unwrap_or(digit),
+        // Those stand elsewhere in Unicode; the others are '⁰' and on.
+        digit => {
+            char::from_u32(u32::from(digit) - u32::from('0') + u32::from('⁰')).unwrap_or(digit)
+        }
     });
     format!("10{}", raised.collect::<String>())
 }

@@ -1,11 +1,13 @@
 //! Heat maps over images.
 
 use super::canvas::{PlacedImage, nearest};
-use super::check::{ensure, ensure_size, invalid};
+use super::check::{ensure, ensure_size};
 use super::colour::mixed;
 use super::colour_scale::{ColourScale, Scale};
 use crate::error::Result;
 use crate::language::{said, say};
+use image::{ImageBuffer, Luma, imageops};
+use plotters::style::RGBColor;
 
 /// A heat map over a picture, such as what Grad-CAM gives.
 ///
@@ -59,135 +61,81 @@ impl Default for Overlay {
 impl Overlay {
     /// An error unless the numbers fit together; `index` is that of the picture.
     pub(super) fn check(&self, function: &'static str, index: usize) -> Result<()> {
-        let name = format!("the overlay of image {index}");
-        ensure_size(
-            function,
-            &name,
-            (self.rows, self.columns),
-            self.values.len(),
-        )?;
-        ensure((0.0..=1.0).contains(&self.opacity), function, || {
-            format!(
-                "{name} has the opacity {}; give a number in [0, 1]",
-                self.opacity
-            )
+        let (name, number) = (format!("the overlay of image {index}"), self.values.len());
+        ensure_size(function, &name, (self.rows, self.columns), number)?;
+        let opacity = self.opacity;
+        ensure((0.0..=1.0).contains(&opacity), function, || {
+            format!("{name} has the opacity {opacity}; give a number in [0, 1]")
         })?;
         let scale = Scale::of_shares(self.colours);
-        let range = scale.low..=scale.high;
-        let odd = (self.values.iter().enumerate())
-            .find(|(_, value)| !range.contains(&f64::from(**value)));
-        let Some((place, value)) = odd else {
-            return Ok(());
-        };
         let low = if scale.low < 0.0 { "−1" } else { "0" };
-        Err(invalid(
-            function,
-            format!(
-                "{name} has the value {value} at index {place}; divide by the largest magnitude to get values in [{low}, 1]"
-            ),
-        ))
+        (self.values.iter().enumerate()).try_for_each(|(place, value)| {
+            let fits = (scale.low..=scale.high).contains(&f64::from(*value));
+            ensure(fits, function, || {
+                format!(
+                    "{name} has the value {value} at index {place}; divide by the largest magnitude to get values in [{low}, 1]"
+                )
+            })
+        })
     }
 
     /// The image with this heat map over it, in device pixels.
-    pub(super) fn over(&self, image: &PlacedImage) -> PlacedImage {
-        let (width, height) = image.area.device_size();
-        let scale = Scale::of_shares(self.colours);
-        let columns = self.samples(width, self.columns);
-        let rows = self.samples(height, self.rows);
-        let colours = (0..height).flat_map(|y| {
-            let (row, columns, scale) = (&rows[y], &columns, &scale);
-            (0..width).map(move |x| {
-                let heat = scale.colour(self.value(row, &columns[x]));
-                let below = image.colour(
-                    nearest(x, width, image.columns),
-                    nearest(y, height, image.rows),
-                );
-                mixed(below, heat, self.opacity)
-            })
+    pub(super) fn over(&self, image: PlacedImage) -> PlacedImage {
+        let below = image.enlarged();
+        let (width, height) = below.dimensions();
+        let (columns, rows) = (self.columns as u32, self.rows as u32);
+        let heat = ImageBuffer::from_fn(columns, rows, |column, row| {
+            Luma([self.values[row as usize * self.columns + column as usize]])
         });
-        PlacedImage::of_colours(image.area, width, height, colours)
+        // Pixels and values both lie in the middle of their intervals; outside the outermost values nothing
+        // changes any more.
+        let centre = |place: u32, length: u32, number: u32| {
+            let centre = (place as f32 + 0.5) * number as f32 / length as f32 - 0.5;
+            centre.clamp(0.0, (number - 1) as f32)
+        };
+        let value = |x, y| {
+            let cell = (nearest(x, width, columns), nearest(y, height, rows));
+            let (column, row) = (centre(x, width, columns), centre(y, height, rows));
+            let smooth = self
+                .smooth
+                .then(|| imageops::interpolate_bilinear(&heat, column, row));
+            smooth
+                .flatten()
+                .unwrap_or_else(|| *heat.get_pixel(cell.0, cell.1))
+        };
+        let scale = Scale::of_shares(self.colours);
+        let size = (width as usize, height as usize);
+        PlacedImage::new(image.area, size, |x, y| {
+            let (x, y) = (x as u32, y as u32);
+            let (Luma([heat]), [red, green, blue]) = (value(x, y), below.get_pixel(x, y).0);
+            let heat = scale.colour(f64::from(heat));
+            mixed(RGBColor(red, green, blue), heat, self.opacity)
+        })
     }
 
     /// Where it is hottest, for those who cannot see it.
     pub(super) fn in_words(&self) -> String {
-        let strength = |index: usize| self.values[index].abs();
-        let hottest = (0..self.values.len()).max_by(|&one, &other| {
-            strength(one)
-                .total_cmp(&strength(other))
-                .then(other.cmp(&one))
-        });
-        let Some(index) = hottest.filter(|&index| strength(index) > 0.0) else {
+        let strengths = self.values.iter().map(|value| value.abs()).enumerate();
+        // The first of several: `max_by` takes the last.
+        let hottest = strengths
+            .rev()
+            .max_by(|one, other| one.1.total_cmp(&other.1));
+        let Some((index, _)) = hottest.filter(|(_, strength)| *strength > 0.0) else {
             return say("with an empty heat map", "空のヒートマップ").to_owned();
         };
         let third = |place: usize, number: usize| 3 * (2 * place + 1) / (2 * number);
         let row = third(index / self.columns, self.rows);
         let column = third(index % self.columns, self.columns);
-        let place = [
-            ["左上", "上", "右上"],
-            ["左", "中央", "右"],
-            ["左下", "下", "右下"],
-        ][row][column];
+        let places = [
+            "左上", "上", "右上", "左", "中央", "右", "左下", "下", "右下",
+        ];
+        let place = places[3 * row + column];
         let row = ["at the top", "in the middle", "at the bottom"][row];
-        let column = ["on the left", "", "on the right"][column];
+        let column = [" on the left", "", " on the right"][column];
         said!(
-            "with a heat map, strongest {row} {column}",
+            "with a heat map, strongest {row}{column}",
             "ヒートマップの最大は{place}"
         )
-        .trim_end()
-        .to_owned()
-    }
-
-    /// For each of `length` device pixels, between which of `number` values it lies.
-    fn samples(&self, length: usize, number: usize) -> Vec<Sample> {
-        (0..length)
-            .map(|place| {
-                if self.smooth {
-                    Sample::between(place, length, number)
-                } else {
-                    Sample::exactly(nearest(place, length, number))
-                }
-            })
-            .collect()
-    }
-
-    fn value(&self, row: &Sample, column: &Sample) -> f64 {
-        let value = |row: usize, column: usize| f64::from(self.values[row * self.columns + column]);
-        let along = |row: usize| column.mixed(value(row, column.first), value(row, column.second));
-        row.mixed(along(row.first), along(row.second))
-    }
-}
-
-/// Two neighbouring values and the weight of the second one.
-struct Sample {
-    first: usize,
-    second: usize,
-    weight: f64,
-}
-
-impl Sample {
-    fn exactly(index: usize) -> Sample {
-        Sample {
-            first: index,
-            second: index,
-            weight: 0.0,
-        }
-    }
-
-    /// Pixels and values both lie in the middle of their intervals; outside the outermost values
-    /// nothing changes any more.
-    fn between(place: usize, length: usize, number: usize) -> Sample {
-        let centre = (place as f64 + 0.5) * number as f64 / length as f64 - 0.5;
-        let centre = centre.max(0.0);
-        let first = (centre as usize).min(number - 1);
-        Sample {
-            first,
-            second: (first + 1).min(number - 1),
-            weight: centre - first as f64,
-        }
-    }
-
-    fn mixed(&self, first: f64, second: f64) -> f64 {
-        first + (second - first) * self.weight
     }
 }
 

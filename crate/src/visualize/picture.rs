@@ -1,12 +1,12 @@
 //! One image as it comes from the data set or from a file.
 
-use super::canvas::{Area, DEVICE_SCALE, PlacedImage};
-use super::check::{ensure, invalid};
+use super::area::{Area, DEVICE_SCALE, area};
+use super::canvas::{PlacedImage, failed};
+use super::check::ensure;
 use super::overlay::Overlay;
 use crate::error::Result;
 use plotters::element::BitMapElement;
-
-const ELEMENT: &str = "element";
+use plotters::style::RGBColor;
 
 /// A grey or colour image with what is to be said about it.
 ///
@@ -55,27 +55,21 @@ impl Picture {
     }
 
     /// The same image with this caption; `\n` starts another line.
-    pub fn captioned(self, caption: impl Into<String>) -> Picture {
-        Picture {
-            caption: caption.into(),
-            ..self
-        }
+    pub fn captioned(mut self, caption: impl Into<String>) -> Picture {
+        self.caption = caption.into();
+        self
     }
 
     /// The same image, marked as right or wrong.
-    pub fn marked(self, right: bool) -> Picture {
-        Picture {
-            mark: Some(right),
-            ..self
-        }
+    pub fn marked(mut self, right: bool) -> Picture {
+        self.mark = Some(right);
+        self
     }
 
     /// The same image with a heat map over it.
-    pub fn overlaid(self, overlay: Overlay) -> Picture {
-        Picture {
-            overlay: Some(overlay),
-            ..self
-        }
+    pub fn overlaid(mut self, overlay: Overlay) -> Picture {
+        self.overlay = Some(overlay);
+        self
     }
 
     /// The image as plotters draws one, with its heat map if it has one: `root.draw(&picture.element((x, y), 3)?)`.
@@ -87,24 +81,16 @@ impl Picture {
     /// [`Error::Picture`](crate::Error::Picture) if the numbers of the picture do not fit together, or
     /// `scale` is not in [1, 64].
     pub fn element<C>(&self, at: C, scale: u32) -> Result<BitMapElement<'static, C>> {
-        let (size, rgb) = self.enlarged(scale)?;
-        BitMapElement::with_owned_buffer(at, size, rgb)
-            .ok_or_else(|| invalid(ELEMENT, "the image is too large".to_owned()))
-    }
-
-    /// Columns and rows, and three bytes for each pixel, row by row.
-    fn enlarged(&self, scale: u32) -> Result<((u32, u32), Vec<u8>)> {
-        ensure((1..=64).contains(&scale), ELEMENT, || {
+        const FUNCTION: &str = "element";
+        ensure((1..=64).contains(&scale), FUNCTION, || {
             format!("scale is {scale}; give a number in [1, 64]")
         })?;
-        self.check(ELEMENT, 0)?;
+        self.check(FUNCTION, 0)?;
         let side = |pixels: usize| pixels as f64 * f64::from(scale) / DEVICE_SCALE;
-        let area = Area::new(0.0, 0.0, side(self.width), side(self.height));
-        let (image, (columns, rows)) = (self.placed(area), area.device_size());
-        let rgb = image
-            .device_pixels()
-            .flat_map(|colour| [colour.0, colour.1, colour.2]);
-        Ok(((columns as u32, rows as u32), rgb.collect()))
+        let area = area((0.0, 0.0), (side(self.width), side(self.height)));
+        let pixels = self.placed(area).enlarged();
+        BitMapElement::with_owned_buffer(at, pixels.dimensions(), pixels.into_raw())
+            .ok_or_else(|| failed("the image is too large"))
     }
 
     /// An error if there is an overlay, for functions that show no colour bar for it.
@@ -117,29 +103,20 @@ impl Picture {
 
     /// An error unless the numbers fit together; `index` counts from 0.
     pub(super) fn check(&self, function: &'static str, index: usize) -> Result<()> {
-        ensure(self.width > 0 && self.height > 0, function, || {
+        let (width, height, channels) = (self.width, self.height, self.channels);
+        ensure(width > 0 && height > 0, function, || {
             format!(
-                "image {index} is {} × {} pixels large; width and height must be at least 1",
-                self.width, self.height
+                "image {index} is {width} × {height} pixels large; width and height must be at least 1"
             )
         })?;
-        ensure(matches!(self.channels, 1 | 3), function, || {
-            format!(
-                "image {index} has {} channels; give 1 (grey) or 3 (red, green, blue)",
-                self.channels
-            )
+        ensure(matches!(channels, 1 | 3), function, || {
+            format!("image {index} has {channels} channels; give 1 (grey) or 3 (red, green, blue)")
         })?;
-        let expected = self
-            .width
-            .checked_mul(self.height)
-            .and_then(|pixels| pixels.checked_mul(self.channels));
-        ensure(expected == Some(self.pixels.len()), function, || {
+        let (pixels, number) = (width.checked_mul(height), self.pixels.len());
+        let expected = pixels.and_then(|pixels| pixels.checked_mul(channels));
+        ensure(expected == Some(number), function, || {
             format!(
-                "image {index} has {} values; {} × {} × {} are needed (height × width × channels)",
-                self.pixels.len(),
-                self.height,
-                self.width,
-                self.channels
+                "image {index} has {number} values; {height} × {width} × {channels} are needed (height × width × channels)"
             )
         })?;
         (self.overlay.iter()).try_for_each(|overlay| overlay.check(function, index))
@@ -147,19 +124,13 @@ impl Picture {
 
     /// The image at `area`, with three channels, below its overlay.
     pub(super) fn placed(&self, area: Area) -> PlacedImage {
-        let rgb = if self.channels == 1 {
-            self.pixels.iter().flat_map(|&level| [level; 3]).collect()
-        } else {
-            self.pixels.clone()
-        };
-        let image = PlacedImage {
-            area,
-            columns: self.width,
-            rows: self.height,
-            rgb,
-        };
+        let image = PlacedImage::new(area, (self.width, self.height), |column, row| {
+            let pixel = &self.pixels[self.channels * (row * self.width + column)..];
+            let last = self.channels - 1;
+            RGBColor(pixel[0], pixel[last.min(1)], pixel[last])
+        });
         match &self.overlay {
-            Some(overlay) => overlay.over(&image),
+            Some(overlay) => overlay.over(image),
             None => image,
         }
     }

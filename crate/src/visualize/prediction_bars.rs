@@ -1,15 +1,9 @@
 //! Images with the probabilities that the network gives to the classes.
 
-use super::canvas::{Area, CHART_WIDTH, Canvas, Heading, LABEL, MARGIN, SMALL, Stroke};
-use super::check::{class_names, ensure, invalid};
-use super::colour::{AXIS, BLUE, GRID, MUTED, PALE, VERMILLION};
-use super::figure::Figure;
-use super::image_grid::{draw_mark, draw_picture};
-use super::numerals::percent;
+use super::check::class_names;
 use super::picture::Picture;
-use super::text::{self, Align, Text};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::prelude::*;
+use super::tile::{Tile, draw_mark};
 
 const FUNCTION: &str = "prediction_bars";
 const IMAGE_SIDE: f64 = 112.0;
@@ -18,6 +12,10 @@ const ROW_GAP: f64 = 22.0;
 const LONGEST_NAME: f64 = 230.0;
 /// Right of the bars: the percentage and "true class".
 const ANNOTATION: f64 = 130.0;
+/// Below the bars: the numbers and the title of the axis.
+const AXIS_HEIGHT: f64 = 44.0;
+/// The shares at which the axis has a line and a number.
+const TICKS: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 /// Classes shown per image unless more are asked for.
 const USUAL_CLASSES: usize = 10;
 
@@ -54,74 +52,62 @@ fn draw(
 ) -> Result<Figure> {
     check(names, predictions, classes_shown)?;
     let shown = classes_shown.unwrap_or(USUAL_CLASSES).min(names.len());
-    let rows: Vec<Row> = predictions
-        .iter()
-        .map(|prediction| Row::new(prediction, shown, names))
-        .collect();
-    let heading = Heading::new(title, "", CHART_WIDTH);
-    let heights = rows.iter().map(|row| row.height + ROW_GAP).sum::<f64>() - ROW_GAP;
-    Figure::draw(
-        FUNCTION,
-        CHART_WIDTH,
-        heading.bottom() + heights + 44.0 + MARGIN,
-        |canvas| {
-            canvas.heading(&heading);
-            let label_width = rows.iter().map(|row| row.label_width).fold(0.0, f64::max);
-            let left = MARGIN + IMAGE_SIDE + 34.0 + label_width;
-            let width = CHART_WIDTH - MARGIN - ANNOTATION - left;
-            let mut top = heading.bottom();
-            for row in &rows {
-                row.draw(canvas, names, top, (left, width));
-                top += row.height + ROW_GAP;
-            }
-            draw_axis(canvas, top - ROW_GAP, (left, width));
-            Ok(alt_text(title, names, &rows))
-        },
-    )
+    let row = |prediction| Row::new(prediction, shown, names);
+    let rows: Vec<Row> = predictions.iter().map(row).collect();
+    let heights: f64 = rows.iter().map(|row| row.height + ROW_GAP).sum();
+    let size = (CHART_WIDTH, heights - ROW_GAP + AXIS_HEIGHT);
+    let words = alt_text(title, names, &rows);
+    Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, mut top| {
+        let label_width = rows.iter().map(|row| row.label_width).fold(0.0, f64::max);
+        let left = MARGIN + IMAGE_SIDE + 34.0 + label_width;
+        let width = CHART_WIDTH - MARGIN - ANNOTATION - left;
+        for row in &rows {
+            let image = (MARGIN + 2.0 + IMAGE_SIDE / 2.0, top + 2.0 + row.tile.size.1);
+            row.tile.draw(canvas, image);
+            row.draw_bars(canvas, names, area((left, top), (width, row.height)));
+            top += row.height + ROW_GAP;
+        }
+        let bottom = top - ROW_GAP;
+        for share in TICKS {
+            let at = (left + share * width, bottom + 15.0);
+            canvas.text(Text::new(&percent(share, 0), at, SMALL).muted().centred());
+        }
+        let title = say("predicted probability", "予測確率");
+        let title = Text::new(title, (left + width / 2.0, bottom + 36.0), LABEL);
+        canvas.text(title.muted().centred());
+    })
 }
 
 fn check(names: &[String], predictions: &[Prediction], classes_shown: Option<usize>) -> Result<()> {
-    ensure(!predictions.is_empty(), FUNCTION, || {
-        "there are no predictions; give at least one".to_owned()
-    })?;
-    ensure(classes_shown != Some(0), FUNCTION, || {
-        "classes_shown is 0; give at least 1, or None".to_owned()
-    })?;
+    ensure_some(FUNCTION, "predictions", predictions)?;
+    ensure_positive(FUNCTION, "classes_shown", classes_shown)?;
     for (index, prediction) in predictions.iter().enumerate() {
         prediction.picture.check_plain(FUNCTION, index)?;
         let probabilities = &prediction.probabilities;
-        ensure(probabilities.len() == names.len(), FUNCTION, || {
+        let (number, classes) = (probabilities.len(), names.len());
+        ensure(number == classes, FUNCTION, || {
             format!(
-                "prediction {index} has {} probabilities for {} class names; give one per class",
-                probabilities.len(),
-                names.len()
+                "prediction {index} has {number} probabilities for {classes} class names; give one per class"
             )
         })?;
-        if let Some(odd) = probabilities
-            .iter()
-            .find(|value| !(0.0..=1.0).contains(*value))
-        {
-            return Err(invalid(
-                FUNCTION,
+        probabilities.iter().try_for_each(|value| {
+            ensure((0.0..=1.0).contains(value), FUNCTION, || {
                 format!(
-                    "prediction {index} has the probability {odd}; apply softmax to get values in [0, 1]"
-                ),
-            ));
-        }
+                    "prediction {index} has the probability {value}; apply softmax to get values in [0, 1]"
+                )
+            })
+        })?;
         let sum: f64 = probabilities.iter().sum();
         ensure((sum - 1.0).abs() < 0.01, FUNCTION, || {
             format!(
                 "the probabilities of prediction {index} add up to {sum:.3}; apply softmax to get 1"
             )
         })?;
-        if let Some(class) = prediction.true_class {
-            ensure(class < names.len(), FUNCTION, || {
-                format!(
-                    "the true class of prediction {index} is {class}; the last class is {}",
-                    names.len() - 1
-                )
-            })?;
-        }
+        let class = prediction.true_class.unwrap_or_default();
+        ensure(class < classes, FUNCTION, || {
+            let last = classes - 1;
+            format!("the true class of prediction {index} is {class}; the last class is {last}")
+        })?;
     }
     Ok(())
 }
@@ -131,7 +117,8 @@ struct Row<'a> {
     prediction: &'a Prediction,
     /// Classes from the most to the least probable.
     classes: Vec<usize>,
-    caption: Vec<String>,
+    /// The image; its border says whether the most probable class is the true one, if that is known.
+    tile: Tile<'a>,
     label_width: f64,
     height: f64,
 }
@@ -141,121 +128,66 @@ impl<'a> Row<'a> {
         let mut classes: Vec<usize> = (0..names.len()).collect();
         let probability = |class: usize| prediction.probabilities[class];
         classes.sort_by(|&one, &other| probability(other).total_cmp(&probability(one)));
-        let cut: Vec<usize> = classes.split_off(shown);
-        classes.extend(
-            cut.into_iter()
-                .filter(|&class| prediction.true_class == Some(class)),
-        );
-        let caption = if prediction.picture.caption.trim().is_empty() {
-            Vec::new()
-        } else {
-            text::wrapped(&prediction.picture.caption, SMALL, false, IMAGE_SIDE, 3)
-        };
-        let widths = classes
-            .iter()
-            .map(|&class| text::width(&names[class], SMALL, true));
+        let cut = classes.split_off(shown);
+        let truth = prediction.true_class;
+        classes.extend(truth.filter(|class| cut.contains(class)));
+        let mut tile = Tile::fitted(&prediction.picture, IMAGE_SIDE);
+        tile.is_right = truth.map(|class| class == classes[0]);
+        let width = |&class: &usize| text::width(&names[class], SMALL, true);
+        let widest = classes.iter().map(width).fold(0.0, f64::max);
+        let image = IMAGE_SIDE + tile.caption_height();
         Row {
-            label_width: widths.fold(0.0, f64::max).min(LONGEST_NAME),
-            height: (IMAGE_SIDE + 16.0 * caption.len() as f64).max(BAR * classes.len() as f64),
+            label_width: widest.min(LONGEST_NAME),
+            height: image.max(BAR * classes.len() as f64),
             prediction,
             classes,
-            caption,
+            tile,
         }
     }
 
-    fn is_right(&self) -> Option<bool> {
-        let predicted = self.classes.first().copied();
-        self.prediction
-            .true_class
-            .map(|class| Some(class) == predicted)
-    }
-
-    fn draw(&self, canvas: &mut Canvas, names: &[String], top: f64, (left, width): (f64, f64)) {
-        self.draw_image(canvas, top);
-        let bars = Area::new(left, top, width, self.height);
-        for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-            let x = left + share * width;
+    fn draw_bars(&self, canvas: &mut Canvas, names: &[String], bars: Area) {
+        for share in TICKS {
+            let x = bars.x0 + share * bars.width();
             let colour = if share == 0.0 { AXIS } else { GRID };
-            canvas.line(
-                vec![(x, top), (x, bars.bottom())],
-                Stroke::solid(colour, 1.0),
-            );
+            canvas.line([(x, bars.y0), (x, bars.y1)], Stroke::solid(colour, 1.0));
         }
-        let start = top + (self.height - BAR * self.classes.len() as f64) / 2.0;
+        let mut top = bars.center().y - BAR * self.classes.len() as f64 / 2.0;
         for (index, &class) in self.classes.iter().enumerate() {
-            let slot = Area::new(left, start + index as f64 * BAR, width, BAR);
-            self.draw_bar(canvas, slot, class, index == 0, &names[class]);
-        }
-    }
-
-    fn draw_image(&self, canvas: &mut Canvas, top: f64) {
-        let picture = Picture {
-            mark: self.is_right(),
-            ..self.prediction.picture.clone()
-        };
-        let (columns, rows) = (picture.width as f64, picture.height as f64);
-        let scale = IMAGE_SIDE / columns.max(rows);
-        let scale = if scale >= 1.0 { scale.floor() } else { scale };
-        let (width, height) = ((columns * scale).max(0.5), (rows * scale).max(0.5));
-        let left = MARGIN + 2.0 + (IMAGE_SIDE - width) / 2.0;
-        draw_picture(canvas, &picture, Area::new(left, top + 2.0, width, height));
-        for (index, line) in self.caption.iter().enumerate() {
-            let at = (
-                MARGIN + 2.0 + IMAGE_SIDE / 2.0,
-                top + height + 20.0 + 15.0 * index as f64,
-            );
-            canvas.text(Text::new(line, at, SMALL).align(Align::Centre));
+            let bar = area((bars.x0, top), (bars.width(), BAR));
+            self.draw_bar(canvas, bar, class, index == 0, &names[class]);
+            top += BAR;
         }
     }
 
     fn draw_bar(&self, canvas: &mut Canvas, slot: Area, class: usize, predicted: bool, name: &str) {
         let probability = self.prediction.probabilities[class];
-        let middle = slot.centre().1;
-        let colour = match (predicted, self.is_right()) {
+        let middle = slot.center().y;
+        let colour = match (predicted, self.tile.is_right) {
             (true, Some(false)) => VERMILLION,
             (true, _) => BLUE,
             (false, _) => PALE,
         };
-        let length = probability * slot.width;
-        canvas.rectangle(Area::new(slot.x, slot.y + 2.0, length, BAR - 4.0), colour);
+        let length = probability * slot.width();
+        canvas.rectangle(area((slot.x0, slot.y0 + 2.0), (length, BAR - 4.0)), colour);
         let name = text::shortened(name, SMALL, predicted, LONGEST_NAME);
-        let label = Text::new(&name, (slot.x - 7.0, middle), SMALL);
-        canvas.text(label.bold(predicted).align(Align::Right).middle());
-        let number = percent(probability, 1);
-        let x = slot.x + length + 5.0;
-        canvas.text(
-            Text::new(&number, (x, middle), SMALL)
-                .bold(predicted)
-                .middle(),
-        );
-        let mut x = x + text::width(&number, SMALL, predicted) + 16.0;
-        if let (true, Some(right)) = (predicted, self.is_right()) {
+        let name = Text::new(&name, (slot.x0 - 7.0, middle), SMALL);
+        canvas.text(name.bold(predicted).at_right().middle());
+        let (number, mut x) = (percent(probability, 1), slot.x0 + length + 5.0);
+        let label = Text::new(&number, (x, middle), SMALL);
+        canvas.text(label.bold(predicted).middle());
+        x += text::width(&number, SMALL, predicted) + 16.0;
+        if let (true, Some(right)) = (predicted, self.tile.is_right) {
             draw_mark(canvas, right, (x, middle));
             x += 9.0;
         }
         if self.prediction.true_class == Some(class) {
-            let note = if predicted {
-                say("true class", "正解クラス")
-            } else {
-                say("← true class", "← 正解クラス")
+            let note = match predicted {
+                true => say("true class", "正解クラス"),
+                false => say("← true class", "← 正解クラス"),
             };
             canvas.text(Text::new(note, (x, middle), SMALL).middle());
         }
     }
-}
-
-fn draw_axis(canvas: &mut Canvas, bottom: f64, (left, width): (f64, f64)) {
-    for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-        let at = (left + share * width, bottom + 15.0);
-        let label = Text::new(&percent(share, 0), at, SMALL);
-        canvas.text(label.colour(MUTED).align(Align::Centre));
-    }
-    let title = Text::new(
-        say("predicted probability", "予測確率"),
-        (left + width / 2.0, bottom + 36.0),
-        LABEL,
-    );
-    canvas.text(title.colour(MUTED).align(Align::Centre));
 }
 
 fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
@@ -263,38 +195,29 @@ fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
         "{title}. Images with the probabilities of their classes.",
         "{title}。画像とクラスの確率。"
     );
-    for (index, row) in rows.iter().enumerate() {
-        let named: Vec<String> = row
-            .classes
-            .iter()
-            .take(3)
-            .map(|&class| {
-                format!(
-                    "{} {}",
-                    names[class],
-                    percent(row.prediction.probabilities[class], 1)
-                )
-            })
-            .collect();
-        let truth = match (row.prediction.true_class, row.is_right()) {
-            (Some(class), Some(true)) => said!(
-                "; true class {} (right)",
-                "。正解クラス: {} (正解)",
-                names[class]
-            ),
-            (Some(class), _) => said!(
-                "; true class {} (wrong)",
-                "。正解クラス: {} (不正解)",
-                names[class]
-            ),
-            (None, _) => String::new(),
+    for (number, row) in (1..).zip(rows) {
+        let in_words = |&class: &usize| {
+            let probability = percent(row.prediction.probabilities[class], 1);
+            format!("{} {probability}", names[class])
         };
-        text.push_str(&said!(
-            " Image {}: {}{truth}.",
-            "画像 {}: {}{truth}。",
-            index + 1,
-            named.join(say(", ", "、"))
-        ));
+        let named: Vec<String> = row.classes.iter().take(3).map(in_words).collect();
+        let mark = match row.tile.is_right {
+            Some(true) => say("right", "正解"),
+            _ => say("wrong", "不正解"),
+        };
+        let truth = row.prediction.true_class.map(|class| {
+            let name = &names[class];
+            said!(
+                "; true class {name} ({mark})",
+                "。正解クラス: {name} ({mark})"
+            )
+        });
+        text += &said!(
+            " Image {number}: {}{}.",
+            "画像 {number}: {}{}。",
+            text::listed(&named),
+            truth.unwrap_or_default()
+        );
     }
     text
 }

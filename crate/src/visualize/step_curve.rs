@@ -1,62 +1,70 @@
-//! One value, step by step: as it is, and smoothed.
+//! A value that is measured at every step, such as the loss: as it is, and smoothed.
 
 use super::axis::Axis;
-use super::check::ensure;
-use super::figure::Figure;
-use super::line_chart::{Line, LineChart, Manner};
-use super::numerals::{counted, significant};
-use super::steps::{line, smoothed};
-use crate::error::Result;
-use crate::language::{said, say};
+use super::line_chart::{Line, LineChart, Manner, thinned, y_range};
+use super::prelude::*;
 
 const FUNCTION: &str = "step_curve";
 const PANEL_HEIGHT: f64 = 230.0;
 
+/// The weight of what was before in the running mean, as fastai has it.
+const BETA: f64 = 0.98;
+
+/// A drawing has no more points than this of either line.
+const MOST_POINTS: usize = 300;
+
 /// The values of a quantity at steps 1, 2, 3 …, and their running mean. Values that are not finite are
 /// left out; at least one must be finite.
 pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
-    let raw = line(values, 1.0);
-    ensure(!raw.is_empty(), FUNCTION, || {
+    let running = smoothed(values);
+    let last = running.iter().rev().find(|mean| mean.is_finite());
+    ensure(last.is_some(), FUNCTION, || {
         "there is no finite value; push one".to_owned()
     })?;
-    let running = smoothed(values);
-    let finite = running.iter().rev().find(|mean| mean.is_finite());
-    let last = finite.copied().unwrap_or_default();
-    let (low, high) = raw
-        .iter()
-        .fold((0.0, f64::NEG_INFINITY), |(low, high), point| {
-            (point.1.min(low), point.1.max(high))
-        });
-    let chart = LineChart {
-        title: String::new(),
-        x: Axis::whole_numbers(values.len(), 8),
-        y: Axis::round(low, high.max(low), 5),
-        x_title: say("step", "ステップ").to_owned(),
-        y_title: quantity.to_owned(),
-        lines: vec![
-            Line {
-                manner: Manner::Raw,
-                name: String::new(),
-                points: raw,
-                end_label: None,
-            },
-            Line {
-                manner: Manner::Smoothed,
-                name: say("smoothed", "平滑化").to_owned(),
-                points: line(&running, 1.0),
-                end_label: Some(significant(last, 3)),
-            },
-        ],
-        shaded: false,
-        mark: None,
-    };
-    let steps = counted(values.len(), ["step", "steps"], ["", "ステップ"]);
-    let last = significant(last, 3);
+    let last = significant(last.copied().unwrap_or_default(), 3);
+    let mut lines = lines(values, say("smoothed", "平滑化"), |step| step);
+    lines[1].end_label = Some(last.clone());
+    let (low, high) = y_range(&lines[..1]).unwrap_or_default();
+    let x = Axis::whole_numbers(values.len(), 8);
+    let y = Axis::round(low.min(0.0), high.max(low.min(0.0)), 5);
+    let x = (x, say("step", "ステップ"));
+    let chart = LineChart::new(x, (y, quantity), lines.into());
+    let steps = counted(values.len(), "step", ["", "ステップ"]);
     let words = said!(
         "{quantity} over {steps}, at last {last}, smoothed.",
         "{quantity} ({steps})。最後の値は {last} (平滑化)。"
     );
-    chart.figure(FUNCTION, quantity, PANEL_HEIGHT, words)
+    chart.figure(FUNCTION, quantity, PANEL_HEIGHT, &words)
+}
+
+/// The exponentially weighted running mean m ← β m + (1 − β) v with β = 0.98, divided by 1 − βᵗ so that
+/// it does not begin at zero (Kingma, Ba, arXiv 1412.6980, section 3). Values that are not finite are
+/// passed over, and have no mean.
+pub(super) fn smoothed(values: &[f64]) -> Vec<f64> {
+    let (mut mean, mut weight) = (0.0, 0.0);
+    let running = values.iter().map(|&value| {
+        if !value.is_finite() {
+            return f64::NAN;
+        }
+        mean = BETA * mean + (1.0 - BETA) * value;
+        weight = BETA * weight + (1.0 - BETA);
+        mean / weight
+    });
+    running.collect()
+}
+
+/// The values, faint, and their running mean with this name; `x` says where a step lies.
+pub(super) fn lines(values: &[f64], name: &str, x: impl Fn(f64) -> f64) -> [Line; 2] {
+    [
+        Line::new(Manner::Raw, "", points(values, &x)),
+        Line::new(Manner::Smoothed, name, points(&smoothed(values), &x)),
+    ]
+}
+
+fn points(values: &[f64], x: impl Fn(f64) -> f64) -> Vec<Point> {
+    let steps = (1..).zip(values).filter(|(_, value)| value.is_finite());
+    let points = steps.map(|(step, &value)| (x(f64::from(step)), value));
+    thinned(&points.collect::<Vec<Point>>(), MOST_POINTS)
 }
 
 #[cfg(test)]
@@ -86,5 +94,35 @@ mod tests {
             .collect();
         let image = step_curve("loss", &values).unwrap().image().unwrap();
         assert!(image.len() < 60_000, "{} bytes", image.len());
+    }
+
+    #[test]
+    fn a_running_mean_begins_with_the_first_value() {
+        assert_eq!(smoothed(&[]), [0.0; 0]);
+        let mean = smoothed(&[2.0, 4.0, f64::NAN, 4.0]);
+        assert!((mean[0] - 2.0).abs() < 1e-12);
+        // (0.98 × 0.02 × 2 + 0.02 × 4) / (1 − 0.98²)
+        assert!((mean[1] - 0.1192 / 0.0396).abs() < 1e-12, "{mean:?}");
+        assert!(mean[2].is_nan());
+        // (0.98 × 0.1192 + 0.02 × 4) / (1 − 0.98³)
+        assert!((mean[3] - 0.196_816 / 0.058_808).abs() < 1e-12, "{mean:?}");
+    }
+
+    #[test]
+    fn steps_are_shares_of_x() {
+        assert_eq!(
+            points(&[5.0, f64::INFINITY, 7.0], |step| step / 2.0),
+            [(0.5, 5.0), (1.5, 7.0)]
+        );
+    }
+
+    #[test]
+    fn a_long_line_keeps_its_extremes() {
+        let mut values = vec![1.0; 10_000];
+        (values[1234], values[8765]) = (-3.0, 9.0);
+        let line = points(&values, |step| step / 1000.0);
+        assert!(line.len() <= MOST_POINTS, "{}", line.len());
+        assert!(line.contains(&(1.235, -3.0)) && line.contains(&(8.766, 9.0)));
+        assert!(line.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }
 }

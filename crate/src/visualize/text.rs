@@ -1,19 +1,18 @@
 //! Text in the fonts of the crate: its width and its lines.
 
-use super::canvas::DEVICE_SCALE;
-use super::colour::{Colour, INK};
-use super::font::{font, is_japanese};
+use super::area::{DEVICE_SCALE, Point};
+use super::colour::{Colour, INK, MUTED};
+use super::font::{JAPANESE_FAMILIES, families, font};
 use super::line_breaks::pieces;
 use crate::language::{said, say};
 use ab_glyph::Font as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform, IntoFont as _, TextStyle};
 
-/// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
-pub(super) const FAMILY: &str = "Lato, Carlito, Arial, sans-serif";
-/// For text that Lato cannot write: the Japanese fonts of the usual systems follow.
-pub(super) const JAPANESE_FAMILY: &str = "Lato, Carlito, Arial, Noto Sans JP, Hiragino Sans, Yu Gothic, \
-                               Meiryo, Noto Sans CJK JP, sans-serif";
+/// Font sizes.
+pub(super) const TITLE: f64 = 16.0;
+pub(super) const LABEL: f64 = 12.5;
+pub(super) const SMALL: f64 = 11.5;
 
 /// plotters shrinks the font size by this factor before it writes it into an SVG.
 const PLOTTERS_FONT_FACTOR: f64 = 1.24;
@@ -23,149 +22,121 @@ const PLOTTERS_TOP_TO_BASELINE: f64 = 0.76;
 /// The height of a capital letter, as a share of the font size.
 const CAP_HEIGHT: f64 = 0.72;
 
-/// Where a text stands relative to its point.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Align {
-    Left,
-    Centre,
-    Right,
-}
-
-/// One line of text; `at` is on its baseline, unless it is [`Text::middle`].
-#[derive(Clone)]
+/// One line of text, from its point to the right; the point is on the baseline.
 pub(super) struct Text {
     pub(super) content: String,
-    pub(super) at: (f64, f64),
-    pub(super) size: f64,
-    pub(super) colour: Colour,
-    pub(super) bold: bool,
-    pub(super) align: Align,
-    pub(super) upward: bool,
+    at: Point,
+    size: f64,
+    colour: Colour,
+    bold: bool,
+    horizontal: HPos,
+    upward: bool,
     middle: bool,
 }
 
 impl Text {
-    pub(super) fn new(content: &str, at: (f64, f64), size: f64) -> Text {
+    pub(super) fn new(content: &str, at: Point, size: f64) -> Text {
         Text {
             content: printable(content),
             at,
             size,
             colour: INK,
             bold: false,
-            align: Align::Left,
+            horizontal: HPos::Left,
             upward: false,
             middle: false,
         }
     }
 
-    pub(super) fn colour(self, colour: Colour) -> Text {
-        Text { colour, ..self }
+    pub(super) fn colour(mut self, colour: Colour) -> Text {
+        self.colour = colour;
+        self
     }
 
-    pub(super) fn bold(self, bold: bool) -> Text {
-        Text { bold, ..self }
+    pub(super) fn muted(self) -> Text {
+        self.colour(MUTED)
     }
 
-    pub(super) fn align(self, align: Align) -> Text {
-        Text { align, ..self }
+    pub(super) fn bold(mut self, bold: bool) -> Text {
+        self.bold = bold;
+        self
+    }
+
+    pub(super) fn centred(mut self) -> Text {
+        self.horizontal = HPos::Center;
+        self
+    }
+
+    /// It ends at its point.
+    pub(super) fn at_right(mut self) -> Text {
+        self.horizontal = HPos::Right;
+        self
     }
 
     /// The point is at half the height of the capital letters.
-    pub(super) fn middle(self) -> Text {
-        Text {
-            middle: true,
-            ..self
-        }
+    pub(super) fn middle(mut self) -> Text {
+        self.middle = true;
+        self
     }
 
     /// Read from bottom to top.
-    pub(super) fn upward(self) -> Text {
-        Text {
-            upward: true,
-            ..self
-        }
-    }
-
-    /// The families of fonts that an SVG names.
-    pub(super) fn family(&self) -> &'static str {
-        if self.content.chars().any(is_japanese) {
-            JAPANESE_FAMILY
-        } else {
-            FAMILY
-        }
+    pub(super) fn upward(mut self) -> Text {
+        self.upward = true;
+        self
     }
 
     /// As plotters draws it, and where.
-    pub(super) fn style(&self) -> (TextStyle<'static>, (f64, f64)) {
-        let lift = self.size * PLOTTERS_TOP_TO_BASELINE;
-        let (x, y) = self.baseline();
-        let (top, transform) = if self.upward {
-            ((x - lift, y), FontTransform::Rotate270)
-        } else {
-            ((x, y - lift), FontTransform::None)
+    pub(super) fn style(&self) -> (TextStyle<'static>, Point) {
+        let drop = if self.middle { CAP_HEIGHT / 2.0 } else { 0.0 };
+        let down = self.size * drop - self.size * PLOTTERS_TOP_TO_BASELINE;
+        let (top, transform) = match self.upward {
+            true => ((self.at.0 + down, self.at.1), FontTransform::Rotate270),
+            false => ((self.at.0, self.at.1 + down), FontTransform::None),
         };
-        let horizontal = match self.align {
-            Align::Left => HPos::Left,
-            Align::Centre => HPos::Center,
-            Align::Right => HPos::Right,
-        };
-        let weight = if self.bold {
-            FontStyle::Bold
-        } else {
-            FontStyle::Normal
+        let weight = match self.bold {
+            true => FontStyle::Bold,
+            false => FontStyle::Normal,
         };
         let size = self.size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR;
-        let font = (self.family(), size).into_font();
-        let style = font.style(weight).transform(transform).color(&self.colour);
-        (style.pos(Pos::new(horizontal, VPos::Top)), top)
-    }
-
-    /// The point on the baseline.
-    pub(super) fn baseline(&self) -> (f64, f64) {
-        let drop = if self.middle {
-            self.size * CAP_HEIGHT / 2.0
-        } else {
-            0.0
-        };
-        if self.upward {
-            (self.at.0 + drop, self.at.1)
-        } else {
-            (self.at.0, self.at.1 + drop)
-        }
+        let font = (families(&self.content), size).into_font().style(weight);
+        let style = font.transform(transform).color(&self.colour);
+        (style.pos(Pos::new(self.horizontal, VPos::Top)), top)
     }
 }
 
 /// The style of a chart's texts; the font of this machine's reader decides about Japanese.
 pub(super) fn style(size: f64, colour: Colour) -> TextStyle<'static> {
     let size = size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR;
-    (JAPANESE_FAMILY, size).into_font().color(&colour)
+    (JAPANESE_FAMILIES, size).into_font().color(&colour)
 }
 
 /// Control characters, which neither a line of text nor XML can hold, become spaces.
 pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|sign| {
-            if sign.is_control() || matches!(sign, '\u{FFFE}' | '\u{FFFF}') {
-                ' '
-            } else {
-                sign
-            }
-        })
-        .collect()
+    let is_none = |sign: char| sign.is_control() || matches!(sign, '\u{FFFE}' | '\u{FFFF}');
+    text.replace(is_none, " ")
 }
 
 /// ` text.` to follow another sentence of an alt text, or nothing if there is nothing to say.
 pub(super) fn sentence(text: &str) -> String {
-    let text = in_one_line(text.trim().trim_end_matches(['.', '。']));
-    if text.is_empty() {
-        return text;
+    match in_one_line(text.trim().trim_end_matches(['.', '。'])) {
+        text if text.is_empty() => text,
+        text => said!(" {text}.", "{text}。"),
     }
-    said!(" {text}.", "{text}。")
 }
 
 /// Several lines as one, for an alt text.
 pub(super) fn in_one_line(text: &str) -> String {
     text.trim().replace('\n', say(", ", "、"))
+}
+
+/// The text, or another one if it is empty.
+pub(super) fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    if text.is_empty() { otherwise } else { text }
+}
+
+/// The same parts one after the other.
+pub(super) fn listed(parts: &[String]) -> String {
+    parts.join(say(", ", "、"))
 }
 
 /// The width of one line in the unit of `size`.
@@ -176,24 +147,19 @@ pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
     // In units of the font, as CSS counts: `size` is that of the em square.
     let unit = size / f64::from(font.units_per_em().unwrap_or(2000.0));
     let mut previous = None;
-    let units: f32 = text
-        .chars()
-        .map(|sign| {
-            let glyph = font.glyph_id(sign);
-            let before = previous.replace(glyph);
-            let kern = before.map_or(0.0, |before| font.kern_unscaled(before, glyph));
-            kern + font.h_advance_unscaled(glyph)
-        })
-        .sum();
-    f64::from(units) * unit
+    let advances = text.chars().map(|sign| {
+        let glyph = font.glyph_id(sign);
+        let before = previous.replace(glyph);
+        let kern = before.map_or(0.0, |before| font.kern_unscaled(before, glyph));
+        kern + font.h_advance_unscaled(glyph)
+    });
+    f64::from(advances.sum::<f32>()) * unit
 }
 
 /// The width of the widest of several lines.
-pub(super) fn widest<'a>(lines: impl IntoIterator<Item = &'a str>, size: f64) -> f64 {
-    lines
-        .into_iter()
-        .map(|line| width(line, size, false))
-        .fold(0.0, f64::max)
+pub(super) fn widest<S: AsRef<str>>(lines: impl IntoIterator<Item = S>, size: f64) -> f64 {
+    let width = |line: S| width(line.as_ref(), size, false);
+    lines.into_iter().map(width).fold(0.0, f64::max)
 }
 
 /// The text, shortened with an ellipsis if it is wider than `limit`.
@@ -201,52 +167,35 @@ pub(super) fn shortened(text: &str, size: f64, bold: bool, limit: f64) -> String
     if width(text, size, bold) <= limit {
         return text.to_owned();
     }
-    let mut signs: Vec<char> = text.chars().collect();
-    while signs.pop().is_some() {
-        let candidate = format!("{}…", signs.iter().collect::<String>().trim_end());
-        if width(&candidate, size, bold) <= limit {
-            return candidate;
-        }
-    }
-    "…".to_owned()
+    let ends = text.char_indices().rev().map(|(end, _)| end);
+    let mut candidates = ends.map(|end| format!("{}…", text[..end].trim_end()));
+    let fitting = candidates.find(|candidate| width(candidate, size, bold) <= limit);
+    fitting.unwrap_or_else(|| "…".to_owned())
 }
 
-/// The text in lines no wider than `limit`, and at most `most` of them: broken at spaces, and
-/// between the characters of Japanese.
+/// The text in lines no wider than `limit`, and at most `most` of them, none for blank text: broken at
+/// spaces, and between the characters of Japanese.
 pub(super) fn wrapped(text: &str, size: f64, bold: bool, limit: f64, most: usize) -> Vec<String> {
     let fits = |text: &str| width(text, size, bold) <= limit;
-    // Each line with whether there is a space between it and the one before.
-    let mut lines: Vec<(bool, String)> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for part in text.split('\n') {
-        let mut line = (true, String::new());
+        let mut starts_line = true;
         for piece in pieces(part, fits) {
-            let longer = joined(&line.1, piece.spaced, piece.text);
-            if line.1.is_empty() || fits(&longer) {
-                line.1 = longer;
-            } else {
-                let next = (piece.spaced, piece.text.to_owned());
-                lines.push(std::mem::replace(&mut line, next));
+            let space = if piece.spaced { " " } else { "" };
+            let is_last = lines.len() == most;
+            let longer = |line: &String| format!("{line}{space}{}", piece.text);
+            let longer = lines.last().map(longer);
+            match (lines.last_mut(), longer) {
+                (Some(line), Some(longer)) if is_last || (!starts_line && fits(&longer)) => {
+                    *line = longer;
+                }
+                _ => lines.push(piece.text.to_owned()),
             }
+            starts_line = false;
         }
-        lines.push(line);
     }
-    if lines.len() > most {
-        let rest = lines.split_off(most.max(1) - 1);
-        let rest = rest.into_iter().reduce(|(first, line), (spaced, next)| {
-            let whole = joined(&line, spaced, &next);
-            (first, whole)
-        });
-        lines.extend(rest);
-    }
-    lines
-        .iter()
-        .map(|(_, line)| shortened(line, size, bold, limit))
-        .collect()
-}
-
-fn joined(line: &str, spaced: bool, piece: &str) -> String {
-    let space = if spaced && !line.is_empty() { " " } else { "" };
-    format!("{line}{space}{piece}")
+    let shorten = |line: &String| shortened(line, size, bold, limit);
+    lines.iter().map(shorten).collect()
 }
 
 #[cfg(test)]
@@ -294,7 +243,7 @@ mod tests {
 
     #[test]
     fn only_text_with_japanese_names_japanese_fonts_in_svg() {
-        let family = |text| Text::new(text, (0.0, 0.0), 12.0).family();
+        let family = families;
         assert_eq!(family("Bag"), "Lato, Carlito, Arial, sans-serif");
         assert!(family("靴 Bag").contains("Noto Sans JP, Hiragino Sans, Yu Gothic, Meiryo"));
     }
