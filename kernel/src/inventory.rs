@@ -1,5 +1,5 @@
 //! The sizes of files as set-up has left them: what was removed or cut short afterwards is seen before
-//! anything fails on it. A thousand files are looked at in 3 ms; to read them would take minutes.
+//! anything fails on it. The 1,300 of a template are looked at in 8 ms, on a busy machine.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;

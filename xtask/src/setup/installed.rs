@@ -1,6 +1,6 @@
 //! What set-up has installed, and what has become of it since: a stamp tells what was done once, and files
 //! can be removed or cut short afterwards. Each stamp here also names what its step has left, with sizes
-//! or with the name of a list that has them. 25,000 files are looked at in 0.1 s.
+//! or with the name of a list that has them. 25,000 files are looked at in 0.4 s, on a busy machine.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
