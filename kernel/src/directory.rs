@@ -22,15 +22,15 @@ impl Directory {
     /// Clears what kernels have left that are gone, and takes a new directory.
     pub fn take(home: &Home) -> Result<Self> {
         let running = home.running();
-        let gone = home.path().join("gone");
+        let gone = home.own().join("gone");
         fs::create_dir_all(&running)
             .and_then(|()| fs::create_dir_all(&gone))
             .with_context(|| format!("cannot write to {}", running.display()))?;
         // Between its making and its locking, a directory looks like one whose kernel is gone.
-        let making = File::create(home.path().join("making")).with_context(|| {
+        let making = File::create(home.own().join("making")).with_context(|| {
             format!(
                 "cannot write to {}: is it somebody else's?",
-                home.path().display()
+                home.own().display()
             )
         })?;
         making
@@ -123,12 +123,12 @@ pub fn remove_when_free(path: &Path) -> Result<()> {
 
 /// Clears everything that no kernel holds. For `clean`.
 pub fn clear_all(home: &Home) -> Result<usize> {
-    let (running, gone) = (home.running(), home.path().join("gone"));
+    let (running, gone) = (home.running(), home.own().join("gone"));
     if !running.exists() {
         return Ok(0);
     }
     fs::create_dir_all(&gone)?;
-    let making = File::create(home.path().join("making"))?;
+    let making = File::create(home.own().join("making"))?;
     making
         .lock()
         .context("cannot lock the kernels' directory")?;
@@ -158,7 +158,7 @@ mod tests {
             "a directory left behind was not cleared"
         );
         assert!(third.path().exists());
-        assert_eq!(fs::read_dir(home.path().join("gone")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(home.own().join("gone")).unwrap().count(), 0);
     }
 
     #[test]
