@@ -23,7 +23,7 @@ pub(crate) fn lab(workshop: &Workshop, arguments: &[OsString]) -> Result<ExitCod
         .arg("--KernelSpecManager.ensure_native_kernel=False")
         .arg("--MultiKernelManager.default_kernel_name=rust")
         .current_dir(workshop.notebooks());
-    if is_root()? {
+    if process::is_root()? {
         // JupyterLab refuses root unless told otherwise; in a container there is nobody else.
         jupyterlab.arg("--allow-root");
     }
@@ -69,9 +69,4 @@ fn language() -> &'static str {
     } else {
         ENGLISH
     }
-}
-
-fn is_root() -> Result<bool> {
-    let answer = process::ask(Command::new("id").arg("-u"))?;
-    Ok(answer.is_some_and(|answer| answer.stdout.trim() == "0"))
 }
