@@ -15,17 +15,17 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.web import Application, HTTPError, RequestHandler, authenticated
 
-# In the order of the notebooks; named as the modules of crate/src/check.
+# In the order of the notebooks: named as the modules of crate/src/check, with the titles of their reports.
 EXERCISES = {
-    "pixel_histogram": ("2 · The histogram of the pixels", "2 · 画素のヒストグラム"),
-    "images_of_class": ("2 · The images of a class", "2 · あるクラスの画像"),
-    "lenet_layers": ("3 · The layers", "3 · 層"),
-    "lenet": ("3 · The way through", "3 · 順伝播"),
-    "training_step": ("4 · The training step", "4 · 学習の1ステップ"),
-    "learning_rate": ("4 · A better learning rate", "4 · よりよい学習率"),
-    "save_and_load": ("5 · Save and load", "5 · 保存と読み込み"),
-    "photograph": ("6 · A photograph of one's own", "6 · 自分の写真"),
-    "grad_cam": ("7 · Grad-CAM by hand", "7 · 手作りの Grad-CAM"),
+    "pixel_histogram": (2, "the histogram of the pixels", "ピクセル値のヒストグラム"),
+    "images_of_class": (2, "the images of one class", "1 つのクラスの画像"),
+    "lenet_layers": (3, "the layers of LeNet", "LeNet の層"),
+    "lenet": (3, "the way through LeNet", "LeNet の順伝播"),
+    "training_step": (4, "the training step", "訓練の 1 ステップ"),
+    "learning_rate": (4, "a better learning rate", "もっと良い学習率"),
+    "save_and_load": (5, "save and load", "保存と読み込み"),
+    "photograph": (6, "a photograph of your own", "自分の写真"),
+    "grad_cam": (7, "Grad-CAM by hand", "手作りの Grad-CAM"),
 }
 WORDS = {
     "en": {
@@ -43,10 +43,10 @@ WORDS = {
         "exercise": "演習",
         "solved": "解けた",
         "at_it": "取り組み中",
-        "stuck": "5回以上試した",
+        "stuck": "5 回以上試した",
         "person": "参加者",
-        "nobody": "まだ誰の結果も届いていません。参加者にはノートブック1で許可を尋ねています。",
-        "attempts": "回",
+        "nobody": "まだ誰の結果も届いていません。参加者にはノートブック 1 で許可を尋ねています。",
+        "attempts": "回試行",
     },
 }
 # From so many attempts on, somebody may want help.
@@ -106,15 +106,15 @@ class Progress:
 
 def page(progress, language):
     """The board as HTML."""
-    words, column = WORDS[language], ["en", "ja"].index(language)
+    words, column = WORDS[language], {"en": 1, "ja": 2}[language]
     marks = {"solved": "✓", "at_it": "…", "stuck": "!", None: ""}
     rows = []
-    for exercise, titles in EXERCISES.items():
+    for exercise, names in EXERCISES.items():
         counts = progress.count(exercise).items()
         cells = "".join(
             f'<td class="{state}{"" if number else " zero"}">{number}</td>' for state, number in counts
         )
-        rows.append(f"<tr><td>{html.escape(titles[column])}</td>{cells}</tr>")
+        rows.append(f"<tr><td>{names[0]} · {html.escape(names[column])}</td>{cells}</tr>")
     heads = "".join(f"<th>{words[state]}</th>" for state in ["solved", "at_it", "stuck"])
     summary = f"<table><tr><th>{words['exercise']}</th>{heads}</tr>{''.join(rows)}</table>"
     people = []
@@ -127,8 +127,7 @@ def page(progress, language):
             cells.append(f'<td class="{state or ""}"{title}>{marks[state]}</td>')
         people.append(f"<tr><td>{html.escape(name)}</td>{''.join(cells)}</tr>")
     numbers = "".join(
-        f'<th title="{html.escape(titles[column])}">{titles[column].split(" ")[0]}</th>'
-        for titles in EXERCISES.values()
+        f'<th title="{html.escape(names[column])}">{names[0]}</th>' for names in EXERCISES.values()
     )
     each = f"<table><tr><th>{words['person']}</th>{numbers}</tr>{''.join(people)}</table>"
     other = "ja" if language == "en" else "en"

@@ -18,7 +18,8 @@ def lay_out(root, folder):
             link.symlink_to(root / name)
     (folder / "target/models").mkdir(parents=True, exist_ok=True)
     for source in sorted((root / "notebooks").rglob("*")):
-        if source.is_file() and ".ipynb_checkpoints" not in source.parts:
+        hidden = ".ipynb_checkpoints" in source.parts
+        if source.is_file() and not hidden and not source.name.startswith("facilitators"):
             copy_missing(source, folder / source.relative_to(root))
 
 

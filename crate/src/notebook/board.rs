@@ -144,7 +144,11 @@ mod tests {
             let mut body = vec![0; length];
             lines.read_exact(&mut body).unwrap();
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
-            (first.trim().to_string(), token, String::from_utf8(body).unwrap())
+            (
+                first.trim().to_string(),
+                token,
+                String::from_utf8(body).unwrap(),
+            )
         });
         (address, request)
     }
