@@ -221,8 +221,12 @@ def percent(values, share):
 
 def report(options, log, seconds, processor):
     """A table in Markdown."""
+    if not log.runs:
+        print("no cell was run", *log.failures, sep="\n")
+        return
     times = [took for took, _, first in log.runs if not first]
     firsts = [took for took, _, first in log.runs if first]
+    times = times or firsts
     slowest = max(log.runs)
     rows = [
         ("participants", options.people),
@@ -252,13 +256,17 @@ async def main(options):
     before = used()
     watcher = asyncio.create_task(watch(names, log))
     begin = time.monotonic()
-    outcomes = await asyncio.gather(
-        *(
-            take_part(participant, options, log, random.Random(name))
-            for participant, name in zip(participants, names)
-        ),
-        return_exceptions=True,
-    )
+    try:
+        outcomes = await asyncio.gather(
+            *(
+                take_part(participant, options, log, random.Random(name))
+                for participant, name in zip(participants, names)
+            ),
+            return_exceptions=True,
+        )
+    except asyncio.CancelledError:
+        # Ctrl-C: what was measured so far is shown.
+        outcomes = ["interrupted"]
     seconds = time.monotonic() - begin
     watcher.cancel()
     log.failures += [repr(outcome) for outcome in outcomes if outcome is not None]

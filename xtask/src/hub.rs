@@ -35,8 +35,8 @@ pub(crate) struct Options {
     /// The folder of notebooks that a participant sees first
     #[arg(long, default_value = ENGLISH)]
     language: String,
-    /// Memory that one participant may use, in GB: two kernels after notebook 4, and JupyterLab
-    #[arg(long, default_value_t = 2.0)]
+    /// Memory that one participant may use, in GB: the kernels of two notebooks, and JupyterLab
+    #[arg(long, default_value_t = 3.0)]
     memory: f64,
     /// Processors that one participant may use at once
     #[arg(long, default_value_t = 2.0)]
