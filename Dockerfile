@@ -11,7 +11,7 @@ RUN apt-get update \
     && rustup component add rust-src \
     && useradd --create-home --shell /bin/bash --uid 1000 participant
 
-FROM tools
+FROM tools AS workshop
 USER participant
 WORKDIR /home/participant/gasshuku
 COPY --chown=participant . .
@@ -21,5 +21,16 @@ ENV GASSHUKU_TORCH=${GASSHUKU_TORCH}
 # The run shows that kernels work; what it and set-up leave behind is not needed.
 RUN cargo xtask setup && cargo xtask run 01_load && rm -rf target/notebooks target/setup
 ENV CARGO_NET_OFFLINE=true
+
+# For Kubernetes: hub/kubernetes/values.yaml names it. `docker build --target hub`.
+FROM workshop AS hub
+RUN python3 -m venv target/hub/venv \
+    && target/hub/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --only-binary=:all: \
+        --requirement hub/requirements.txt \
+    && mkdir -p target/hub/venv/share/jupyter/lab/settings ../own \
+    && cp .venv/share/jupyter/lab/settings/overrides.json target/hub/venv/share/jupyter/lab/settings/
+CMD ["hub/kubernetes/start"]
+
+FROM workshop
 EXPOSE 8888
 CMD ["cargo", "xtask", "lab", "--no-browser", "--ip=0.0.0.0"]

@@ -16,7 +16,9 @@ pub use crate::load::{
     Dataset, DatasetInfo, ImageFolder, Normalization, Source, Split, fashion_mnist, kmnist, load,
     load_folder, mnist, read_image, write_image,
 };
-pub use crate::notebook::{DisplayHandle, display, input, interrupted, progress_bar};
+pub use crate::notebook::{
+    DisplayHandle, display, input, interrupted, progress_bar, share_progress,
+};
 // Without its name, so that a trait `Show` of one's own does not take its methods away.
 pub use crate::notebook::Show as _;
 pub use crate::predict::{Classifier, Evaluation, Prediction, evaluate};

@@ -22,7 +22,7 @@ impl Directory {
     /// Clears what kernels have left that are gone, and takes a new directory.
     pub fn take(home: &Home) -> Result<Self> {
         let running = home.running();
-        let gone = home.path().join("gone");
+        let gone = home.own().join("gone");
         // Between its making and its locking, a directory looks like one whose kernel is gone.
         let making = lock_making(home)?;
         fs::create_dir_all(&running)
@@ -59,12 +59,12 @@ impl Directory {
 }
 
 fn lock_making(home: &Home) -> Result<File> {
-    let lock = fs::create_dir_all(home.path())
-        .and_then(|()| File::create(home.path().join("making")))
+    let lock = fs::create_dir_all(home.own())
+        .and_then(|()| File::create(home.own().join("making")))
         .with_context(|| {
             format!(
                 "cannot write to {}: is it somebody else's?",
-                home.path().display()
+                home.own().display()
             )
         })?;
     lock.lock().context("cannot lock the kernels' directory")?;
@@ -140,7 +140,7 @@ fn remove_patiently(path: &Path, waits: &dyn Fn()) -> Result<()> {
 
 /// Clears everything that no kernel holds. For `clean`.
 pub fn clear_all(home: &Home) -> Result<usize> {
-    let (running, gone) = (home.running(), home.path().join("gone"));
+    let (running, gone) = (home.running(), home.own().join("gone"));
     if !running.exists() {
         return Ok(0);
     }
@@ -184,7 +184,7 @@ mod tests {
             "a directory left behind was not cleared"
         );
         assert!(third.path().exists());
-        assert_eq!(fs::read_dir(home.path().join("gone")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(home.own().join("gone")).unwrap().count(), 0);
     }
 
     #[test]

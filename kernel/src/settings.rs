@@ -126,16 +126,25 @@ impl Settings {
     }
 }
 
-/// The folder in which everything lies that kernels have in common.
+/// The folder in which everything lies that kernels have in common. Users who share it and may not
+/// write to it have a folder of their own below `users`, which whoever starts their kernels makes: within
+/// the home, so that cargo reads the same configuration there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     path: PathBuf,
+    own: PathBuf,
 }
 
 impl Home {
     /// The home at a path, which need not be there yet.
     pub fn at(path: &Path) -> Self {
+        Self::of_user(path, rustix::process::geteuid().as_raw())
+    }
+
+    fn of_user(path: &Path, user: u32) -> Self {
+        let own = path.join("users").join(user.to_string());
         Self {
+            own: if own.is_dir() { own } else { path.to_owned() },
             path: path.to_owned(),
         }
     }
@@ -143,6 +152,11 @@ impl Home {
     /// Its folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder of the user's own kernels: the home itself, where it is not shared.
+    pub fn own(&self) -> &Path {
+        &self.own
     }
 
     /// What set-up has written.
@@ -188,7 +202,7 @@ impl Home {
 
     /// The crates of the kernels at work.
     pub fn running(&self) -> PathBuf {
-        self.path.join("running")
+        self.own.join("running")
     }
 
     /// Programs that stand before others in a kernel's PATH.
@@ -221,7 +235,7 @@ impl Home {
 
     /// Where kernels wait that are started beforehand.
     pub fn spares(&self) -> PathBuf {
-        self.path.join("spare")
+        self.own.join("spare")
     }
 }
 
@@ -248,6 +262,20 @@ mod tests {
         let settings = Settings::of_crate(folder.path()).unwrap();
         assert_eq!(settings.notebook, Notebook::default());
         assert!(Settings::of_crate(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_user_with_a_folder_keeps_kernels_there_and_shares_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("users/1234");
+        fs::create_dir_all(&own).unwrap();
+        let home = Home::of_user(folder.path(), 1234);
+        assert_eq!(home.running(), own.join("running"));
+        assert_eq!(home.spares(), own.join("spare"));
+        assert_eq!(home.template(), folder.path().join("template"));
+        let home = Home::of_user(folder.path(), 1235);
+        assert_eq!(home.running(), folder.path().join("running"));
+        assert_eq!(home.own(), folder.path());
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         .args(["-m", "pytest", "-p", "no:cacheprovider", "--durations=5"])
         .arg(workshop.root().join("tests/browser"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("GASSHUKU_XTASK", this_program()?)
+        .env("GASSHUKU_XTASK", process::this_program()?)
         .env("GASSHUKU_BOOK", pages)
         .env(CHROMIUM, &chromium);
     let good = process::hand_over(&mut command)
@@ -71,14 +71,6 @@ fn chromium(wish: Option<PathBuf>, on_path: impl Fn(&str) -> Option<PathBuf>) ->
         Some(wish) => wish.is_file().then_some(wish),
         None => NAMES.into_iter().find_map(on_path),
     }
-}
-
-/// `cargo test --workspace` builds this program anew, with other features of what it depends on, while it
-/// runs: Linux then has another name for the one that runs.
-fn this_program() -> Result<PathBuf> {
-    let path = env::current_exe()?;
-    let text = path.to_string_lossy();
-    Ok(PathBuf::from(text.trim_end_matches(" (deleted)")))
 }
 
 #[cfg(test)]

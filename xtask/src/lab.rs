@@ -25,7 +25,7 @@ pub(crate) fn lab(workshop: &Workshop, arguments: &[OsString]) -> Result<ExitCod
         // Where nothing else is named, it opens on the page that lets a language be chosen.
         .arg("--LabApp.default_url=/lab/tree/welcome.md")
         .current_dir(workshop.notebooks());
-    if is_root()? {
+    if process::is_root()? {
         // JupyterLab refuses root unless told otherwise; in a container there is nobody else.
         jupyterlab.arg("--allow-root");
     }
@@ -71,9 +71,4 @@ fn language() -> &'static str {
     } else {
         ENGLISH
     }
-}
-
-fn is_root() -> Result<bool> {
-    let answer = process::ask(Command::new("id").arg("-u"))?;
-    Ok(answer.is_some_and(|answer| answer.stdout.trim() == "0"))
 }

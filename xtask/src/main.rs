@@ -6,6 +6,7 @@ mod browser;
 mod clean;
 mod doctor;
 mod exercises;
+mod hub;
 mod lab;
 mod languages;
 mod notebooks;
@@ -49,6 +50,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Sets up what is missing, then starts a JupyterHub for a room on this machine (as root)
+    ///
+    /// Everybody gets an account and a folder of their own; hub/README.md tells the rest.
+    Hub(hub::Options),
     /// Installs what is missing into .venv and target; does nothing where all is there
     ///
     /// GASSHUKU_TORCH=cpu|cuda chooses libtorch where the machine's own choice (cuda where there is
@@ -124,6 +129,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
     let workshop = Workshop::at(arguments.root)?;
     match arguments.command {
         Command::Lab { arguments } => lab::lab(&workshop, &arguments),
+        Command::Hub(options) => hub::hub(&workshop, &options),
         Command::Setup => setup::setup(&workshop).map(|()| ExitCode::SUCCESS),
         Command::Run { notebooks, solved } => {
             let gaps = if solved { Gaps::Solved } else { Gaps::Open };

@@ -1,5 +1,6 @@
 //! Programs that set-up starts: short ones whose output is read, long ones that are watched.
 
+use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -20,6 +21,20 @@ pub(crate) use evcxr_prewarm::program::{ask, cannot_start, remove};
 /// Runs a program that talks to the user itself.
 pub(crate) fn hand_over(command: &mut Command) -> Result<ExitStatus> {
     command.status().with_context(|| cannot_start(command))
+}
+
+/// `cargo test --workspace` builds this program anew, with other features of what it depends on, while it
+/// runs: Linux then has another name for the one that runs.
+pub(crate) fn this_program() -> Result<PathBuf> {
+    let path = env::current_exe()?;
+    let text = path.to_string_lossy();
+    Ok(PathBuf::from(text.trim_end_matches(" (deleted)")))
+}
+
+/// Whether root has started this program.
+pub(crate) fn is_root() -> Result<bool> {
+    let answer = ask(Command::new("id").arg("-u"))?;
+    Ok(answer.is_some_and(|answer| answer.stdout.trim() == "0"))
 }
 
 /// A step of set-up, as it is announced.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::browser;
+use crate::hub;
 use crate::languages::{self, ENGLISH, OTHERS};
 use crate::notebooks;
 use crate::process;
@@ -29,18 +30,21 @@ pub(crate) enum Part {
     Kernel,
     /// JupyterLab in a headless Chromium, as participants use it; skipped where there is none
     Browser,
+    /// Two participants of a JupyterHub, kept apart; as root only
+    Hub,
     /// The CUDA backend, where all of its libraries are installed; no GPU is needed
     Cuda,
 }
 
 /// What `cargo xtask test` runs. The CUDA backend's tests need 3 GB more, and are asked for.
-const ALL: [Part; 6] = [
+const ALL: [Part; 7] = [
     Part::Rust,
     Part::Notebooks,
     Part::Solutions,
     Part::Failing,
     Part::Kernel,
     Part::Browser,
+    Part::Hub,
 ];
 
 /// Which cell of which notebook must be found to fail, and a word of the message.
@@ -89,6 +93,7 @@ fn name(part: Part) -> &'static str {
         Part::Failing => "notebooks made to fail",
         Part::Kernel => "kernel",
         Part::Browser => "browser",
+        Part::Hub => "hub",
         Part::Cuda => "CUDA backend",
     }
 }
@@ -107,6 +112,7 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
         Part::Failing => failing(workshop),
         Part::Kernel => kernel(workshop),
         Part::Browser => browser::test(workshop),
+        Part::Hub => hub::test(workshop),
         Part::Cuda => cuda(workshop),
     }
 }

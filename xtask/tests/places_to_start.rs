@@ -116,6 +116,8 @@ fn links_lead_to_files() {
         "data/README.md",
         "xtask/README.md",
         "kernel/README.md",
+        "hub/README.md",
+        "hub/README.ja.md",
     ]
     .map(|page| root().join(page))
     .into();

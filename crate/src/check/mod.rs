@@ -24,7 +24,10 @@ mod pixel_histogram;
 mod save_and_load;
 mod training_step;
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::panic::Location;
+use std::path::Path;
 
 use tch::{Kind, Tensor};
 
@@ -41,6 +44,7 @@ pub use training_step::training_step;
 use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
 use crate::language::said;
+use crate::notebook::board;
 use crate::notebook::show::{Representations, Show};
 use crate::panics::catch;
 use crate::text::escape;
@@ -89,6 +93,8 @@ impl From<tch::TchError> for Problem {
 }
 
 impl Report {
+    /// A hub's board knows the exercise by the file that calls this.
+    #[track_caller]
     fn of(exercise: &str, checks: impl FnOnce(&mut Findings) -> Checked) -> Report {
         let mut findings = Findings::default();
         // An attempt may hand out something that makes libtorch panic only here.
@@ -98,6 +104,10 @@ impl Report {
             Ok(Err(Problem(problem))) => Some(problem),
             Err(reason) => Some(stopped(&reason)),
         };
+        let file = Path::new(Location::caller().file());
+        if let Some(name) = file.file_stem().and_then(OsStr::to_str) {
+            board::tell(name, problem.is_none());
+        }
         Report {
             exercise: exercise.to_string(),
             right: findings.right,

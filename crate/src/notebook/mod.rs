@@ -6,12 +6,14 @@
 //! - [`progress`]: how far some work is
 //! - `live`: a display that follows some work, drawn beside it
 //! - `tensor`: how a tensor shows itself
+//! - [`board`]: what a hub may show of one's exercises
 //! - `front`: the way to the process between Jupyter and the kernel
 //!
 //! The kernel by itself shows a value once, at the end of a cell, and ends the whole process at ■.
 //! The workshop's kernel has a process before it, the front, which can do more; without it,
 //! everything here does what the kernel by itself can do.
 
+pub mod board;
 pub(crate) mod front;
 pub mod input;
 pub mod interrupt;
@@ -20,6 +22,7 @@ pub mod progress;
 pub mod show;
 mod tensor;
 
+pub use board::share_progress;
 pub use input::input;
 pub use interrupt::interrupted;
 pub use progress::{ProgressBar, progress_bar};

@@ -73,11 +73,11 @@ fn provide_pip(workshop: &Workshop) -> Result<()> {
 }
 
 /// The Python of a virtual environment in a folder's `venv`, made if need be from a lock file that the
-/// notebooks have no need of.
+/// notebooks have no need of: one of `python_sources`, or a path.
 pub(crate) fn environment(
     workshop: &Workshop,
     folder: &Path,
-    lock: &str,
+    lock: impl AsRef<Path>,
     options: &[&str],
     what: &str,
 ) -> Result<PathBuf> {
