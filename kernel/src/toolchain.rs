@@ -58,8 +58,10 @@ const TUNING: [&str; 12] = [
 /// Cargo and rustc themselves: rustup's programs of these names look for them at every call, which
 /// takes as long as a good part of a cell.
 pub struct Toolchain {
-    /// Where rustc's libraries lie.
+    /// Where rustc's own files lie.
     pub sysroot: PathBuf,
+    /// Where the shared standard library lies, which every cell is linked with.
+    libraries: PathBuf,
     cargo: PathBuf,
     rustc: PathBuf,
     rustup: Option<PathBuf>,
@@ -74,7 +76,7 @@ impl Toolchain {
     pub fn find(home: &Home, folder: &Path) -> Result<Self> {
         let ours = home.programs();
         let rustc = behind("rustc", &ours)?;
-        let sysroot = sysroot(Command::new(&rustc).current_dir(folder))?;
+        let (sysroot, libraries) = places(Command::new(&rustc).current_dir(folder))?;
         let own = |name: &str, on_path: PathBuf| {
             let program = sysroot.join("bin").join(name);
             if program.is_file() { program } else { on_path }
@@ -84,6 +86,7 @@ impl Toolchain {
             rustc: own("rustc", rustc),
             rustup: behind("rustup", &ours).ok(),
             sysroot,
+            libraries,
         })
     }
 
@@ -103,6 +106,7 @@ impl Toolchain {
             .env(HOME, home.path())
             // Empty: one that cargo's own configuration names is not used either.
             .env("RUSTC_WRAPPER", "");
+        self.lead_to_libraries(command)?;
         if plain {
             command.env(PLAIN, "1").env_remove(STORE);
         } else {
@@ -111,6 +115,35 @@ impl Toolchain {
         if let Some(rustup) = &self.rustup {
             command.env(RUSTUP, rustup);
         }
+        Ok(())
+    }
+}
+
+/// Where the system looks for a program's shared libraries first.
+const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
+    "DYLD_LIBRARY_PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
+
+impl Toolchain {
+    /// Lets a command's cells find the standard library, behind what it looks through already.
+    ///
+    /// rustc gives a cell's library the way to it from the folder in which it was compiled (`target/…/debug/deps`),
+    /// and evcxr loads it from the one above. That is one step too far up, which does no harm at the root of all
+    /// folders: kernels started as long as Rust and the clone had nothing but `/` in common, and not with both
+    /// below one home folder ("dlopen failed", Rust 1.95, evcxr 0.22).
+    fn lead_to_libraries(&self, command: &mut Command) -> Result<()> {
+        let set = command.get_envs().find(|(name, _)| *name == LIBRARY_PATH);
+        let before = match set {
+            Some((_, value)) => value.map(OsString::from),
+            None => env::var_os(LIBRARY_PATH),
+        };
+        let before = before.unwrap_or_default();
+        let folders = env::split_paths(&before).filter(|path| !path.as_os_str().is_empty());
+        let all = env::join_paths(folders.chain([self.libraries.clone()]))
+            .context("the path of Rust's libraries has a colon in it")?;
+        command.env(LIBRARY_PATH, all);
         Ok(())
     }
 }
@@ -159,6 +192,15 @@ pub fn sysroot(rustc: &mut Command) -> Result<PathBuf> {
     let answer = ask(rustc.args(["--print", "sysroot"]))?;
     let path = answer.map(|answer| answer.stdout).unwrap_or_default();
     Ok(PathBuf::from(path.trim()))
+}
+
+/// The sysroot, and the folder of the libraries of what is compiled.
+fn places(rustc: &mut Command) -> Result<(PathBuf, PathBuf)> {
+    let answer = ask(rustc.args(["--print", "sysroot", "--print", "target-libdir"]))?;
+    let answer = answer.map(|answer| answer.stdout).unwrap_or_default();
+    let mut lines = answer.lines().map(|line| PathBuf::from(line.trim()));
+    let mut next = || lines.next().context("rustc does not say where it lies");
+    Ok((next()?, next()?))
 }
 
 /// The real program, for one that stands before it.

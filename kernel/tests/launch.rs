@@ -101,6 +101,40 @@ fn machine() -> Machine {
     machine
 }
 
+/// With the clone and Rust below one folder, a cell's own way to the standard library leads astray.
+#[test]
+fn cells_find_the_standard_library_wherever_rust_lies() {
+    let mut machine = Machine::new();
+    let own = machine.root.join("own");
+    let variable = match cfg!(target_os = "macos") {
+        true => "DYLD_LIBRARY_PATH",
+        false => "LD_LIBRARY_PATH",
+    };
+    let value = own.to_str().unwrap().to_owned();
+    machine
+        .settings
+        .environment
+        .insert(variable.to_owned(), value);
+    machine.write_home();
+    machine.make_template();
+    let mut kernel = Kernel::start(&machine, "kernel");
+    let said = fs::read_to_string(kernel.says.with_extension("started")).unwrap();
+    let folders: Vec<PathBuf> = std::env::split_paths(said.lines().nth(2).unwrap()).collect();
+    assert_eq!(
+        folders[0], own,
+        "what the settings name is looked through first"
+    );
+    let has_std = |folder: &PathBuf| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.into_iter().any(|name| {
+            name.starts_with("libstd-") && (name.ends_with(".so") || name.ends_with(".dylib"))
+        })
+    };
+    assert!(folders[1..].iter().any(has_std), "{folders:?}");
+    kernel.stop();
+}
+
 #[test]
 fn two_kernels_have_two_directories_filled_from_the_template() {
     let machine = machine();
