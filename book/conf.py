@@ -64,7 +64,7 @@ class Links(SphinxPostTransform):
             if link["reftype"] != "myst" or link["refdomain"] == "doc":
                 continue
             target, hash_sign, place = link["reftarget"].partition("#")
-            path = posixpath.normpath(posixpath.join(folder(self.config), target))
+            path = posixpath.normpath(posixpath.join(folder(self.config, self.env.docname), target))
             if not target or not (ROOT / path).is_file():
                 continue
             address = self.address(path)
@@ -84,10 +84,11 @@ class Links(SphinxPostTransform):
         return f"{repository}/blob/HEAD/{path}" if repository else None
 
 
-def folder(config):
-    """Where the part's sources lie in the repository."""
+def folder(config, page):
+    """Where a page's source lies in the repository."""
     part = config.book_part
-    return "notebooks" if part == "start" else f"notebooks/{part}"
+    is_above = part == "start" or page == "facilitators"
+    return "notebooks" if is_above else f"notebooks/{part}"
 
 
 class Pictures(SphinxPostTransform):
@@ -195,7 +196,7 @@ def add_links(app, page, template, context, doctree):
         for language, name in LANGUAGES.items()
         if part in LANGUAGES and language != part
     ]
-    notebook = f"{folder(app.config)}/{page}.ipynb"
+    notebook = f"{folder(app.config, page)}/{page}.ipynb"
     is_notebook = (ROOT / notebook).is_file()
     context["places"] = places(app.config.book_repository, notebook) if is_notebook else []
 

@@ -176,7 +176,16 @@ impl StateDict {
 
 /// The first tensor of a model with numbers that are not finite, by its name.
 pub(crate) fn not_finite(variables: &VarStore) -> Result<Option<String>> {
-    for (name, tensor) in StateDict::of(variables).tensors {
+    let tensors = StateDict::of(variables).tensors;
+    let floats = tensors.iter().filter(|(_, it)| it.is_floating_point());
+    let flags = floats
+        .map(|(_, tensor)| Ok(tensor.f_isfinite()?.f_all()?))
+        .collect::<Result<Vec<_>>>()?;
+    // One number is read for all of them: a GPU waits for each.
+    if flags.is_empty() || Tensor::f_stack(&flags, 0)?.f_all()?.int64_value(&[]) != 0 {
+        return Ok(None);
+    }
+    for (name, tensor) in tensors {
         if !is_finite(&tensor)? {
             return Ok(Some(name));
         }
