@@ -31,7 +31,7 @@ def test_a_training_in_the_background_is_watched_and_stopped(open_notebook):
     notebook = open_notebook("en/04_train")
     for part in ["let training_set", "let choice", "let model", "let settings"]:
         notebook.cell(part).run()
-    start = notebook.cell("let apprentice")
+    start = notebook.cell("let mut apprentice")
     # So many that no machine is done before it is stopped.
     epochs = "epochs: 1_000_000, checkpoint: None, ..settings.clone()"
     start.replace("let longer", f"let longer = TrainingSettings {{ {epochs} }};")
