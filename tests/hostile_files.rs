@@ -3,7 +3,7 @@
 //!
 //! What is changed are descriptions (numbers at the ends of their range, negative, missing, nested), the
 //! header of the tensors in the same ways, and single bytes. `GASSHUKU_FUZZ=1000000 cargo test -p
-//! gasshuku-tests --test hostile_files` tries more than the usual 100,000 files (75 s of two cores).
+//! gasshuku-tests --test hostile_files` tries more than the usual 100,000 files (85 s).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
