@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 use evcxr_prewarm::stamp::{self, Stamp, replace_file};
+use evcxr_prewarm::toolchain;
 use serde_json::json;
 
 use crate::languages::{ENGLISH, OTHERS};
@@ -240,19 +241,13 @@ fn shared(workshop: &Workshop, python: &Path) -> Result<Vec<PathBuf>> {
         workshop.kernel(),
         workshop.libtorch(),
         python.to_owned(),
-        sysroot()?,
+        toolchain::sysroot(&mut Command::new("rustc"))?,
     ];
     let registry = cargo_home()?.join("registry");
     if registry.exists() {
         paths.push(registry);
     }
     Ok(paths)
-}
-
-fn sysroot() -> Result<PathBuf> {
-    let answer = process::ask(Command::new("rustc").args(["--print", "sysroot"]))?;
-    let answer = answer.context("no rustc is on PATH: install Rust from https://rustup.rs")?;
-    Ok(PathBuf::from(answer.stdout.trim()))
 }
 
 fn cargo_home() -> Result<PathBuf> {
@@ -302,7 +297,7 @@ fn look_at(path: &Path) -> Result<()> {
 fn path_of_people(places: &Places) -> Result<String> {
     let folders = [
         places.folder.join("venv/bin"),
-        sysroot()?.join("bin"),
+        toolchain::sysroot(&mut Command::new("rustc"))?.join("bin"),
         "/usr/local/bin".into(),
         "/usr/bin".into(),
         "/bin".into(),
