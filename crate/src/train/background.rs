@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 use super::history::{EpochRecord, History};
 use super::settings::TrainingSettings;
 use super::watcher::{EpochSoFar, StoppedAt, Watcher, break_if, log_heading, log_line};
-use super::{Training, parts};
+use super::{Training, check_possible, parts};
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::language::said;
@@ -86,8 +86,7 @@ impl Ready {
         training_set: &Dataset,
         settings: &TrainingSettings,
     ) -> Result<Ready> {
-        // Tries everything that a training tries before its first step.
-        drop(Training::new(model, training_set, settings)?);
+        check_possible(model, training_set, settings)?;
         let on_cpu = training_set.to_device(Device::Cpu)?;
         let validation_set = match parts(training_set.len(), settings)? {
             Some((_, validation)) => Some(on_cpu.select_rows(&validation)?),

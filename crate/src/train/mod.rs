@@ -177,11 +177,7 @@ impl<'a> Training<'a> {
         dataset: &Dataset,
         settings: &TrainingSettings,
     ) -> Result<Training<'a>> {
-        settings.check()?;
-        if let Some(path) = &settings.checkpoint {
-            check_writable(path)?;
-        }
-        check_fit(model, dataset)?;
+        check_possible(model, dataset, settings)?;
         compute_as_usual();
         let on_device = dataset.to_device(model.variables().device())?;
         let (training_set, validation_set) = hold_back(on_device, settings)?;
@@ -537,6 +533,16 @@ fn trainable(model: &dyn Model) -> Result<Vec<Tensor>> {
         ));
     }
     Ok(parameters)
+}
+
+/// What would fail only after the first step, or take a model that cannot be trained.
+fn check_possible(model: &dyn Model, dataset: &Dataset, settings: &TrainingSettings) -> Result<()> {
+    settings.check()?;
+    if let Some(path) = &settings.checkpoint {
+        check_writable(path)?;
+    }
+    check_fit(model, dataset)?;
+    trainable(model).map(|_| ())
 }
 
 fn epoch_seed(seed: u64, epoch: usize) -> u64 {
