@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::error::{Result, without_frames};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 
 /// The device that was chosen, with the reason in words.
 ///
@@ -28,7 +28,7 @@ impl DeviceChoice {
         if tch::utils::has_mps() {
             return DeviceChoice {
                 device: Device::Mps,
-                reason: say(
+                reason: translated(
                     "this Mac's GPU, through Metal (MPS)",
                     "この Mac の GPU を Metal (MPS) で使います",
                 )
@@ -125,33 +125,33 @@ fn add_on_gpu() -> Result<f64> {
 impl fmt::Display for CudaState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = match self {
-            CudaState::NoGpu => say(
+            CudaState::NoGpu => translated(
                 "there is no NVIDIA GPU in this machine",
                 "このマシンに NVIDIA の GPU はありません",
             )
             .into(),
-            CudaState::NotAttached { reason } => said!(
+            CudaState::NotAttached { reason } => translate!(
                 "there is an NVIDIA GPU, but libtorch's CUDA backend does not load ({reason}); \
                  `GASSHUKU_TORCH=cuda cargo xtask setup` installs it",
                 "NVIDIA の GPU はありますが、libtorch の CUDA バックエンドを読み込めません ({reason})。\
                  `GASSHUKU_TORCH=cuda cargo xtask setup` でインストールされます"
             ),
-            CudaState::Unusable => say(
+            CudaState::Unusable => translated(
                 "there is an NVIDIA GPU, but CUDA cannot use it; its driver may be too old for CUDA 13",
                 "NVIDIA の GPU はありますが、CUDA から使えません。\
                  ドライバが CUDA 13 には古すぎるのかもしれません",
             )
             .into(),
-            CudaState::Failing { reason } => said!(
+            CudaState::Failing { reason } => translate!(
                 "the NVIDIA GPU does not compute ({reason}); it may be too old for this libtorch, whose CUDA 13 \
                  wants compute capability 7.5 (Turing, 2018) or newer",
                 "NVIDIA の GPU で計算できません ({reason})。この libtorch の CUDA 13 には compute capability 7.5 \
                  (Turing、2018 年) 以降が必要で、GPU が古すぎるのかもしれません"
             ),
             CudaState::Usable { count: 1 } => {
-                say("one NVIDIA GPU found", "NVIDIA の GPU が 1 基あります").into()
+                translated("one NVIDIA GPU found", "NVIDIA の GPU が 1 基あります").into()
             }
-            CudaState::Usable { count } => said!(
+            CudaState::Usable { count } => translate!(
                 "{count} NVIDIA GPUs found",
                 "NVIDIA の GPU が {count} 基あります"
             ),

@@ -58,10 +58,10 @@ impl Language {
 /// Does some work in a language, on this thread, whatever the notebook's is.
 ///
 /// ```
-/// use gasshuku::language::{Language, speaking};
-/// assert_eq!(speaking(Language::Japanese, Language::current), Language::Japanese);
+/// use gasshuku::language::{Language, with_language};
+/// assert_eq!(with_language(Language::Japanese, Language::current), Language::Japanese);
 /// ```
-pub fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
+pub fn with_language<T>(language: Language, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Language>);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -73,17 +73,17 @@ pub fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
 }
 
 /// A fixed text in the current language.
-pub(crate) fn say(english: &'static str, japanese: &'static str) -> &'static str {
+pub(crate) fn translated(english: &'static str, japanese: &'static str) -> &'static str {
     match Language::current() {
         Language::English => english,
         Language::Japanese => japanese,
     }
 }
 
-/// `format!` in the current language: `said!("{n} images", "画像 {n} 枚")`.
+/// `format!` in the current language: `translate!("{n} images", "画像 {n} 枚")`.
 ///
 /// Both texts stand side by side, and the compiler checks what either inserts.
-macro_rules! said {
+macro_rules! translate {
     ($english:literal, $japanese:literal $(, $($argument:tt)*)?) => {
         match $crate::language::Language::current() {
             $crate::language::Language::English => format!($english $(, $($argument)*)?),
@@ -91,7 +91,7 @@ macro_rules! said {
         }
     };
 }
-pub(crate) use said;
+pub(crate) use translate;
 
 #[cfg(test)]
 mod tests {
@@ -116,12 +116,12 @@ mod tests {
         let count = 3;
         let both = || {
             (
-                say("loss", "損失"),
-                said!("{count} of {}", "{} 枚中 {count} 枚", 7),
+                translated("loss", "損失"),
+                translate!("{count} of {}", "{} 枚中 {count} 枚", 7),
             )
         };
         assert_eq!(both(), ("loss", "3 of 7".to_string()));
-        let japanese = speaking(Language::Japanese, both);
+        let japanese = with_language(Language::Japanese, both);
         assert_eq!(japanese, ("損失", "7 枚中 3 枚".to_string()));
         assert_eq!(
             Language::current(),

@@ -11,7 +11,7 @@ use tch::Device;
 
 use crate::define::{Architecture, LeNet, LeNetSettings, Model};
 use crate::error::{Error, Result};
-use crate::language::said;
+use crate::language::translate;
 use crate::load::{Dataset, DatasetInfo};
 use crate::path::expanded;
 use crate::predict::Classifier;
@@ -112,7 +112,7 @@ fn load_from_or_train(
         saved.check_knows(training_set)?;
         return Ok(saved);
     }
-    let notice = said!(
+    let notice = translate!(
         "{} is not there: a network is trained now",
         "{} がないので、ここでネットワークを訓練します",
         path.display()

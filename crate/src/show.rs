@@ -14,7 +14,7 @@ pub use live_curve::LiveCurve;
 
 use crate::define::{LeNet, summary};
 use crate::error::{Error, Result};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::load::{Dataset, batches_per_epoch};
 use crate::notebook::progress::Bar;
 use crate::notebook::show::{Representations, Show};
@@ -97,7 +97,7 @@ pub fn show_class_counts(datasets: &[(&str, &Dataset)]) -> Result<Figure> {
             counts: dataset.class_counts(),
         })
         .collect();
-    let title = say("Images per class", "クラスごとの画像の枚数");
+    let title = translated("Images per class", "クラスごとの画像の枚数");
     visualize::class_histogram(title, &first.info.classes, &series)
 }
 
@@ -127,11 +127,11 @@ pub fn show_schedule(settings: &TrainingSettings, images: usize) -> Result<Figur
         points,
     };
     let axes = LinePlotSettings {
-        x_title: say("epochs done", "終了したエポック数").into(),
-        y_title: say("learning rate", "学習率").into(),
+        x_title: translated("epochs done", "終了したエポック数").into(),
+        y_title: translated("learning rate", "学習率").into(),
         ..LinePlotSettings::default()
     };
-    visualize::line_plot(say("Learning rate", "学習率"), &[series], &axes)
+    visualize::line_plot(translated("Learning rate", "学習率"), &[series], &axes)
 }
 
 impl Dataset {
@@ -153,7 +153,7 @@ impl Dataset {
             .map(|&index| self.picture(index))
             .collect::<Result<Vec<_>>>()?;
         visualize::image_grid(
-            say("Images and their classes", "画像とクラス"),
+            translated("Images and their classes", "画像とクラス"),
             &pictures,
             &GridSettings::default(),
         )
@@ -165,7 +165,7 @@ impl Dataset {
     /// [`Error::Index`] beyond the last image.
     pub fn show_pixels(&self, index: usize) -> Result<Figure> {
         let class = self.class(index)?;
-        let title = said!(
+        let title = translate!(
             "Image {index}, {class}: its pixels as bytes",
             "画像 {index} ({class}) の画素のバイト値"
         );
@@ -179,7 +179,7 @@ impl History {
     /// # Errors
     /// [`Error::Picture`] before the first epoch.
     pub fn curves(&self) -> Result<Figure> {
-        visualize::learning_curves(say("Training", "訓練の経過"), &self.metrics())
+        visualize::learning_curves(translated("Training", "訓練の経過"), &self.metrics())
     }
 
     pub(crate) fn metrics(&self) -> Vec<EpochMetrics> {
@@ -207,8 +207,8 @@ impl Show for Dataset {
     fn representations(&self) -> Result<Representations> {
         let [channels, height, width] = self.info.image;
         let (images, classes) = (with_commas(self.len()), self.info.classes.len());
-        let names = self.info.classes.join(say(", ", "、"));
-        let text = said!(
+        let names = self.info.classes.join(translated(", ", "、"));
+        let text = translate!(
             "{images} images of shape [{channels}, {height}, {width}] in {classes} classes: {names}",
             "画像 {images} 枚、形状 [{channels}, {height}, {width}]、{classes} クラス: {names}"
         );
@@ -220,7 +220,7 @@ impl Show for Dataset {
 impl Show for History {
     fn representations(&self) -> Result<Representations> {
         if self.epochs.is_empty() {
-            let none = say("no epoch is over", "終わったエポックはまだありません");
+            let none = translated("no epoch is over", "終わったエポックはまだありません");
             return Ok(vec![("text/plain", none.into())]);
         }
         self.curves()?.representations()
@@ -241,7 +241,7 @@ impl BackgroundTraining {
                 "there are no mistakes: all {all} validation images are recognised"
             )));
         }
-        let title = said!(
+        let title = translate!(
             "Taken for something else: {} of {} validation images",
             "取り違えた検証画像: {} / {} 枚",
             with_commas(mistakes.len()),
@@ -268,7 +268,7 @@ impl Show for BackgroundTraining {
         if epochs.is_empty() {
             return Ok(bar.representations());
         }
-        let title = say("Training in the background", "バックグラウンドでの訓練");
+        let title = translated("Training in the background", "バックグラウンドでの訓練");
         let curves = visualize::learning_curves(title, &epochs)?;
         Ok(vec![
             ("text/html", bar.html() + &curves.image()?),
@@ -284,7 +284,7 @@ impl Evaluation {
     /// # Errors
     /// [`Error::Picture`] without classes.
     pub fn show_confusion(&self) -> Result<Figure> {
-        let title = say("Confusion matrix", "混同行列");
+        let title = translated("Confusion matrix", "混同行列");
         visualize::confusion_matrix(title, &self.classes, &self.confusion)
     }
 }
@@ -327,7 +327,7 @@ impl Classifier {
                 answered(dataset, index, prediction.class(), prediction.probability())
             })
             .collect::<Result<Vec<_>>>()?;
-        let title = say("What the network says", "ネットワークの答え");
+        let title = translated("What the network says", "ネットワークの答え");
         visualize::image_grid(title, &pictures, &GridSettings::default())
     }
 
@@ -347,7 +347,7 @@ impl Classifier {
             })
             .collect::<Result<Vec<_>>>()?;
         visualize::prediction_bars(
-            say("How sure the network is", "ネットワークの確信の度合い"),
+            translated("How sure the network is", "ネットワークの確信の度合い"),
             &self.info.classes,
             &predictions,
             None,
@@ -372,7 +372,7 @@ fn answered(dataset: &Dataset, index: usize, answer: &str, probability: f64) -> 
 
 /// What an image is, below what it was taken for.
 fn truth(class: &str) -> String {
-    said!("is {class}", "正解: {class}")
+    translate!("is {class}", "正解: {class}")
 }
 
 #[cfg(test)]

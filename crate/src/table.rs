@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Result;
 use crate::notebook::show::{Representations, Show};
-use crate::text::{at_left, at_right, columns, escape, on_one_line};
+use crate::text::{display_width, escape, on_one_line, pad_end, pad_start};
 
 /// Rows of text below a heading; in a notebook an HTML table, elsewhere aligned text.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,7 @@ impl Table {
             std::iter::once(&self.columns)
                 .chain(&self.rows)
                 .filter_map(|row| row.get(column))
-                .map(|cell| columns(cell))
+                .map(|cell| display_width(cell))
                 .max()
                 .unwrap_or(0)
         };
@@ -93,8 +93,8 @@ impl fmt::Display for Table {
                 .zip(&widths)
                 .enumerate()
                 .map(|(column, (cell, &width))| match column {
-                    0 => at_left(cell, width),
-                    _ => at_right(cell, width),
+                    0 => pad_end(cell, width),
+                    _ => pad_start(cell, width),
                 })
                 .collect();
             writeln!(formatter, "{}", cells.join("  ").trim_end())?;

@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::language::said;
+use crate::language::translate;
 
 /// The columns that a text takes where letters have one width: kana and kanji take two.
-pub(crate) fn columns(text: &str) -> usize {
+pub(crate) fn display_width(text: &str) -> usize {
     text.width()
 }
 
 /// The text with spaces behind it up to this many columns.
-pub(crate) fn at_left(text: &str, width: usize) -> String {
-    text.to_owned() + &" ".repeat(width.saturating_sub(columns(text)))
+pub(crate) fn pad_end(text: &str, width: usize) -> String {
+    text.to_owned() + &" ".repeat(width.saturating_sub(display_width(text)))
 }
 
 /// The text with spaces before it up to this many columns.
-pub(crate) fn at_right(text: &str, width: usize) -> String {
-    " ".repeat(width.saturating_sub(columns(text))) + text
+pub(crate) fn pad_start(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(display_width(text))) + text
 }
 
 /// A name on one line: line breaks and other control characters, which a file's name may have, as
@@ -61,17 +61,17 @@ pub(crate) fn with_commas(number: usize) -> String {
 }
 
 /// A duration as one says it: `8 s`, `2 min 05 s`, `1 h 07 min`.
-pub(crate) fn spoken(duration: Duration) -> String {
+pub(crate) fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64().round() as u64;
     match seconds {
-        0..60 => said!("{seconds} s", "{seconds} 秒"),
-        60..3600 => said!(
+        0..60 => translate!("{seconds} s", "{seconds} 秒"),
+        60..3600 => translate!(
             "{} min {:02} s",
             "{} 分 {:02} 秒",
             seconds / 60,
             seconds % 60
         ),
-        _ => said!(
+        _ => translate!(
             "{} h {:02} min",
             "{} 時間 {:02} 分",
             seconds / 3600,
@@ -83,7 +83,7 @@ pub(crate) fn spoken(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::{Language, speaking};
+    use crate::language::{Language, with_language};
 
     #[test]
     fn html_shows_text_literally() {
@@ -106,10 +106,10 @@ mod tests {
 
     #[test]
     fn japanese_characters_take_two_columns() {
-        assert_eq!(columns("5 × 5 画像"), 10);
-        assert_eq!(at_left("層", 4) + "|", "層  |");
-        assert_eq!(at_right("損失", 6), "  損失");
-        assert_eq!(at_right("too long", 3), "too long");
+        assert_eq!(display_width("5 × 5 画像"), 10);
+        assert_eq!(pad_end("層", 4) + "|", "層  |");
+        assert_eq!(pad_start("損失", 6), "  損失");
+        assert_eq!(pad_start("too long", 3), "too long");
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn durations_are_spoken() {
-        let said = |seconds| spoken(Duration::from_secs_f64(seconds));
+        let said = |seconds| format_duration(Duration::from_secs_f64(seconds));
         assert_eq!(
             [said(0.4), said(59.4), said(125.0), said(4020.0)],
             ["0 s", "59 s", "2 min 05 s", "1 h 07 min"]
@@ -130,7 +130,11 @@ mod tests {
 
     #[test]
     fn durations_are_spoken_in_japanese() {
-        let said = |seconds| speaking(Language::Japanese, || spoken(Duration::from_secs(seconds)));
+        let said = |seconds| {
+            with_language(Language::Japanese, || {
+                format_duration(Duration::from_secs(seconds))
+            })
+        };
         assert_eq!([said(125), said(4020)], ["2 分 05 秒", "1 時間 07 分"]);
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use gasshuku::language::{Language, speaking};
+use gasshuku::language::{Language, with_language};
 use gasshuku::prelude::*;
 use gasshuku::visualize::{
     CountSeries, EpochMetrics, GridSettings, HeatMapSettings, KernelGridSettings, KernelGroup,
@@ -13,7 +13,7 @@ use roxmltree::Document;
 
 /// Asserts that the figure can be drawn and what it says, beginning with the alt text's beginning.
 fn assert_says(figure: impl FnOnce() -> gasshuku::Result<Figure>, alt_text: &str, texts: &[&str]) {
-    let figure = speaking(Language::Japanese, figure).unwrap();
+    let figure = with_language(Language::Japanese, figure).unwrap();
     assert!(
         figure.alt_text().starts_with(alt_text),
         "{}",
@@ -87,7 +87,7 @@ fn grids_of_images() {
         &["格子", "補間なし", "靴", "72 %", "割合"],
     );
     let many = vec![grey(0); 102];
-    let figure = speaking(Language::Japanese, || {
+    let figure = with_language(Language::Japanese, || {
         image_grid("", &many, &GridSettings::default())
     });
     let figure = figure.unwrap();
@@ -235,7 +235,7 @@ fn figures_of_data_and_training() {
         &["予測確率"],
     );
     let answers = || classifier.show_answers(&dataset, &[0, 1, 2]);
-    let said = speaking(Language::Japanese, answers).unwrap();
+    let said = with_language(Language::Japanese, answers).unwrap();
     let said = said.alt_text();
     assert!(said.starts_with("ネットワークの答え。画像 3 枚"), "{said}");
     assert!(said.contains("、正解: 靴 "), "{said}");
@@ -295,7 +295,7 @@ fn explanations() {
 #[test]
 fn tests_of_explanations() {
     let (classifier, dataset) = classifier();
-    speaking(Language::Japanese, || {
+    with_language(Language::Japanese, || {
         let found = classifier.faithfulness(&Edges, &dataset.images).unwrap();
         assert_says(
             || found.curves(),
@@ -338,7 +338,7 @@ fn tests_of_explanations() {
 #[test]
 fn tables_and_texts() {
     let (classifier, dataset) = classifier();
-    speaking(Language::Japanese, || {
+    with_language(Language::Japanese, || {
         let summary = summary(&*classifier.model, [1, 28, 28])
             .unwrap()
             .to_string();

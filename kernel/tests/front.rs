@@ -269,8 +269,8 @@ impl Stage {
         (id, request)
     }
 
-    fn say(&self, text: &str) -> String {
-        say(self.channel.path(), text)
+    fn translated(&self, text: &str) -> String {
+        translated(self.channel.path(), text)
     }
 
     fn interrupt_file(&self) -> PathBuf {
@@ -343,7 +343,7 @@ fn greet_or_script(
 }
 
 /// As a cell's process does.
-fn say(channel: &Path, text: &str) -> String {
+fn translated(channel: &Path, text: &str) -> String {
     let mut stream = UnixStream::connect(channel.join("socket")).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -509,7 +509,7 @@ async fn a_panic_is_told_by_the_crate_or_by_std() {
                 "column": 1,
             });
             let channel = stage.channel.path().to_owned();
-            let answer = task::spawn_blocking(move || say(&channel, &message.to_string()));
+            let answer = task::spawn_blocking(move || translated(&channel, &message.to_string()));
             assert_eq!(answer.await.unwrap(), "ok\n");
         } else {
             let words = "\nthread '<unnamed>' (1) panicked at src/lib.rs:1:1:\nno\n";
@@ -599,8 +599,9 @@ async fn words_displays_and_the_result_come_in_the_cells_order() {
                 "data": { "text/plain": number.to_string() }, "metadata": {},
             })
         };
-        say(&channel, "{\"kind\":");
-        say(&channel, &display(1).to_string()) + &say(&channel, &display(2).to_string())
+        translated(&channel, "{\"kind\":");
+        translated(&channel, &display(1).to_string())
+            + &translated(&channel, &display(2).to_string())
     });
     assert_eq!(answers.await.unwrap(), "ok\nok\n");
     // The result, and the answer, overtake the words.
@@ -835,7 +836,7 @@ async fn a_shutdown_is_answered_and_handed_on() {
     let mut stage = Stage::new().await;
     stage.run_first_cell().await;
     assert!(stage.channel.path().join(LISTENING).exists());
-    assert_eq!(stage.say("nonsense"), "");
+    assert_eq!(stage.translated("nonsense"), "");
     let id = stage.ask(
         Port::Control,
         "shutdown_request",

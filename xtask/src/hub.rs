@@ -97,7 +97,7 @@ pub(crate) fn hub(workshop: &Workshop, options: &Options) -> Result<ExitCode> {
         "http"
     };
     let address = format!("{scheme}://{}:{}", options.address, options.port);
-    say(options, &address, &password, &host_password);
+    translated(options, &address, &password, &host_password);
 
     let path = path_of_people(&places)?;
     let told = json!({
@@ -161,7 +161,7 @@ fn look_at_shared(workshop: &Workshop, python: &Path) -> Result<()> {
         .try_for_each(|path| look_at(path))
 }
 
-fn say(options: &Options, address: &str, password: &str, host_password: &str) {
+fn translated(options: &Options, address: &str, password: &str, host_password: &str) {
     println!("\n{address}\n  participants: a name of their own (a-z, 0-9, -), password {password}");
     println!("  who holds the workshop: {HOST}, password {host_password}");
     println!("  the board: {address}/services/board/\n");

@@ -48,7 +48,7 @@ pub(crate) struct Step {
 pub(crate) const STEPS: usize = 5;
 
 impl Step {
-    pub(crate) fn say(self, text: &str) {
+    pub(crate) fn translated(self, text: &str) {
         println!("[{}/{STEPS}] {}: {text}", self.number, self.name);
     }
 }
@@ -130,7 +130,7 @@ impl Watch {
                 reported = Instant::now();
                 let now = progress(&fs::read_to_string(log).unwrap_or_default());
                 if now != last || start.elapsed() >= 3 * REPORT_EVERY {
-                    step.say(&format!("{now} ({})", duration(start.elapsed())));
+                    step.translated(&format!("{now} ({})", duration(start.elapsed())));
                 }
                 last = now;
             }

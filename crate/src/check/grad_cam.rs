@@ -6,7 +6,7 @@ use super::{Checked, Findings, Problem, Report, attempt, close, ensure, ratio, s
 use crate::define::{ForwardPass, LeNet, LeNetSettings, Model};
 use crate::error::Result;
 use crate::explain::{GradCam, Target, explain};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 
 /// The attempt: a model, one normalised image `[1, C, H, W]`, a class → the map L of that class at
 /// the layer `sigmoid2`, not enlarged and not scaled, `[4, 4]` or `[1, 1, 4, 4]`.
@@ -23,7 +23,7 @@ const CLASSES: [i64; 2] = [3, 9];
 /// It is tried on a LeNet of the check's own, and compared with
 /// [`GradCam`](crate::explain::GradCam).
 pub fn grad_cam(attempt: Attempt) -> Report {
-    let exercise = say("Grad-CAM by hand", "手作りの Grad-CAM");
+    let exercise = translated("Grad-CAM by hand", "手作りの Grad-CAM");
     Report::of(exercise, |findings| check(attempt, findings))
 }
 
@@ -35,14 +35,14 @@ fn check(grad_cam: Attempt, findings: &mut Findings) -> Checked {
         let parts = Parts::of(&model, &image, class)?;
         let map = parts.map_of(&given)?;
         if position == 0 {
-            findings.right(say(
+            findings.right(translated(
                 "the result is a map of 4 × 4 places",
                 "結果は 4 × 4 のマップです",
             ));
         }
         parts.compare(&map, &model, &image)?;
     }
-    findings.right(say(
+    findings.right(translated(
         "it is Grad-CAM of the class asked for, whichever that is",
         "どのクラスを指定しても、そのクラスの Grad-CAM です",
     ));
@@ -104,22 +104,22 @@ impl Parts {
             return Ok(given.detach().reshape([4, 4]).to_kind(Kind::Float));
         }
         let why = match given.numel() {
-            16 => say(
+            16 => translated(
                 "a number for each of the 16 maps: these are the weights; what are they weights of?",
                 "16 枚のマップそれぞれに 1 つの数、つまり重みです。何に掛ける重みでしょうか?",
             ),
-            256 => say(
+            256 => translated(
                 "the 16 maps have not been added up",
                 "16 枚のマップがまだ足し合わされていません",
             ),
-            784 => say(
+            784 => translated(
                 "it has been enlarged already; that is the picture's business",
                 "もう拡大されています。拡大は図を描くときに行います",
             ),
-            64 => say("that is another layer", "別の層のようです"),
-            _ => say("compare it with the formula", "式と見比べましょう"),
+            64 => translated("that is another layer", "別の層のようです"),
+            _ => translated("compare it with the formula", "式と見比べましょう"),
         };
-        Err(Problem(said!(
+        Err(Problem(translate!(
             "the result has the shape {}, expected 4 × 4, the places of `{LAYER}`: {why}",
             "結果の形状は {} ですが、`{LAYER}` の位置の数 4 × 4 になるはずです。{why}",
             shape(given)
@@ -131,7 +131,7 @@ impl Parts {
             return Ok(());
         }
         ensure(map.abs().max().double_value(&[]) != 0.0, || {
-            say(
+            translated(
                 "the map is 0 everywhere, but some places do speak for the class: is it the logit, \
                  before the softmax, whose gradient is taken, and is its sign right?",
                 "マップがどこも 0 ですが、クラスの根拠となる位置はあるはずです。勾配を取っているのはソフトマックスの前のロジットですか? 符号は正しいですか?",
@@ -142,13 +142,13 @@ impl Parts {
             ensure(!same_direction(map, &mistaken), || mistake.to_string())?;
         }
         if let Some(factor) = ratio(map, &self.map).filter(|factor| *factor > 0.0) {
-            return Err(Problem(said!(
+            return Err(Problem(translate!(
                 "the map has the right form, but {factor:.3} times the right values: is αₖ a mean over \
                  the places? (Dividing by the largest value comes later.)",
                 "マップの形は正しいのですが、値が {factor:.3} 倍です。αₖ は位置についての平均ですか? (最大値で割るのはもっと後です)"
             )));
         }
-        Err(Problem(said!(
+        Err(Problem(translate!(
             "for class {} the map is not that of the formula; look at the lines for αₖ and for the sum, \
              and at what is summed over which dimension",
             "クラス {} のマップが式と一致しません。αₖ の行と和の行について、どの次元で平均や和を取っているかを見直しましょう",
@@ -167,35 +167,35 @@ impl Parts {
         let probability = self.combined(model, image, |logits| {
             logits.softmax(-1, Kind::Float).i((0, self.class))
         })?;
-        let without_relu = say(
+        let without_relu = translated(
             "places that speak against the class are still in it: what is negative must go",
             "クラスに反対する位置がまだ残っています。負の値はどうするのでしたか?",
         );
-        let only_maps = say(
+        let only_maps = translated(
             "this is the mean of the maps, the same for every class: the gradient is not in it yet",
             "これはマップの平均で、どのクラスでも同じです。勾配がまだ使われていません",
         );
-        let only_gradient = say(
+        let only_gradient = translated(
             "this is made of the gradient alone: the maps themselves are not in it",
             "これは勾配だけでできています。マップそのものが使われていません",
         );
-        let by_place = say(
+        let by_place = translated(
             "gradient and maps are multiplied place by place; αₖ is one number for a whole map",
             "勾配とマップを位置ごとに掛けています。αₖ はマップ 1 枚につき 1 つの数です",
         );
-        let absolute = say(
+        let absolute = translated(
             "the gradient has lost its signs; what lowers the logit should count as negative",
             "勾配の符号が失われています。ロジットを下げるものは負として数えるはずです",
         );
-        let other_class = say(
+        let other_class = translated(
             "this is the map of the class that the network predicts, not of the one that was asked for",
             "これは指定されたクラスではなく、ネットワークが予測したクラスのマップです",
         );
-        let always_first = say(
+        let always_first = translated(
             "this is the map of class 0, whatever class is asked for",
             "これはクラス 0 のマップで、どのクラスを指定しても同じです",
         );
-        let of_probability = say(
+        let of_probability = translated(
             "this is the gradient of the probability; the formula has the logit, before the softmax",
             "これは確率の勾配です。式にあるのはソフトマックスの前のロジットです",
         );

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Checked, Findings, Report, attempt, ensure};
 use crate::error::Result;
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::load::Dataset;
 
 /// The attempt: data set, label and number of images wanted → the indices of the first images of
@@ -21,7 +21,7 @@ const OF_CLASS_0: [usize; 6] = [1, 3, 5, 6, 9, 10];
 /// It is tried on a data set of twelve images: it must find the right ones, as many as are wanted,
 /// of any class, and be content with fewer where there are no more.
 pub fn images_of_class(attempt: Attempt) -> Report {
-    let exercise = say("the images of one class", "1 つのクラスの画像");
+    let exercise = translated("the images of one class", "1 つのクラスの画像");
     Report::of(exercise, |findings| check(attempt, findings))
 }
 
@@ -35,7 +35,7 @@ fn check(find: Attempt, findings: &mut Findings) -> Checked {
 
     only_of_class(&found(0, 3)?, 0)?;
     the_first_three(&found(0, 3)?)?;
-    findings.right(say(
+    findings.right(translated(
         "three images of class 0 are found",
         "クラス 0 の画像が 3 枚見つかりました",
     ));
@@ -43,20 +43,20 @@ fn check(find: Attempt, findings: &mut Findings) -> Checked {
     let other = found(2, 2)?;
     only_of_class(&other, 2)?;
     ensure(other == [0, 4], || {
-        said!(
+        translate!(
             "for class 2 and 2 images your function gives {other:?}; do label and number come from \
              its arguments?",
             "クラス 2 の画像を 2 枚求めると {other:?} が返ります。ラベルと枚数は引数の値を使っていますか?"
         )
     })?;
-    findings.right(say(
+    findings.right(translated(
         "so are those of another class",
         "ほかのクラスでも正しく動きます",
     ));
 
     let all = found(0, 100)?;
     ensure(all == OF_CLASS_0, || {
-        said!(
+        translate!(
             "of 100 images wanted of class 0 there are only 6, and your function gives {}; it should \
              give those that there are",
             "クラス 0 の画像を 100 枚求めると、実際には 6 枚しかないのに {} 枚が返ります。ある分だけを返してください",
@@ -65,12 +65,12 @@ fn check(find: Attempt, findings: &mut Findings) -> Checked {
     })?;
     let none = found(3, 5)?;
     ensure(none.is_empty(), || {
-        said!(
+        translate!(
             "there is no image of class 3, but your function gives {none:?}",
             "クラス 3 の画像は 1 枚もないのに {none:?} が返ります"
         )
     })?;
-    findings.right(say(
+    findings.right(translated(
         "where there are too few, you get those that there are",
         "枚数が足りないときは、ある分だけが返ります",
     ));
@@ -80,7 +80,7 @@ fn check(find: Attempt, findings: &mut Findings) -> Checked {
 /// Whether all images found are of the class.
 fn only_of_class(found: &[usize], label: i64) -> Checked {
     ensure(found != [label as usize; 3], || {
-        say(
+        translated(
             "your function gives the label again and again; what is wanted is where the images are: \
              their index",
             "返ってきたのはラベルの値です。必要なのは画像の位置、つまりインデックスです",
@@ -90,13 +90,13 @@ fn only_of_class(found: &[usize], label: i64) -> Checked {
     for &index in found {
         let there = LABELS.get(index);
         ensure(there == Some(&label), || match there {
-            Some(there) => said!(
+            Some(there) => translate!(
                 "asked for class {label}, your function gives index {index}, where an image of \
                  class {there} is; is every label compared?",
                 "クラス {label} を求めたのに、クラス {there} の画像があるインデックス {index} が返りました。\
                  ラベルを 1 つずつ比べていますか?"
             ),
-            None => said!(
+            None => translate!(
                 "index {index} is beyond the last image; there are {} images, counted from 0",
                 "インデックス {index} は最後の画像より後ろです。画像は {} 枚で、0 から数えます",
                 LABELS.len()
@@ -109,7 +109,7 @@ fn only_of_class(found: &[usize], label: i64) -> Checked {
 /// Whether the indices are those of the first three images of class 0.
 fn the_first_three(found: &[usize]) -> Checked {
     ensure(!found.is_empty(), || {
-        say(
+        translated(
             "your function finds nothing: no index is kept",
             "何も見つかっていません。インデックスがまだ 1 つも追加されていません",
         )
@@ -119,20 +119,20 @@ fn the_first_three(found: &[usize]) -> Checked {
     sorted.sort_unstable();
     sorted.dedup();
     ensure(sorted.len() == found.len(), || {
-        said!(
+        translate!(
             "some image is found twice: {found:?}",
             "同じ画像が 2 回入っています: {found:?}"
         )
     })?;
     ensure(found.len() == 3, || {
-        said!(
+        translate!(
             "asked for 3 images, your function gives {}; when is it enough?",
             "3 枚求めたのに {} 枚が返りました。いつ集めるのをやめればよいでしょうか?",
             found.len()
         )
     })?;
     ensure(found == &OF_CLASS_0[..3], || {
-        said!(
+        translate!(
             "these are images of class 0, but not the first three in their order: {found:?}",
             "クラス 0 の画像ですが、先頭から順に 3 枚ではありません: {found:?}"
         )

@@ -1,13 +1,13 @@
 //! Exercise of notebook 4: find a better learning rate than the one given.
 
 use super::{Checked, Findings, Problem, Report, ensure};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::train::{Runs, TrainingSettings};
 
 /// Checks that trainings were compared in which nothing but the learning rate differs, the one with the
 /// `given` rate among them, and that one of the others has a higher validation accuracy.
 pub fn learning_rate(runs: &Runs, given: f64) -> Report {
-    let exercise = say("a better learning rate", "もっと良い学習率");
+    let exercise = translated("a better learning rate", "もっと良い学習率");
     Report::of(exercise, |findings| check(runs, given, findings))
 }
 
@@ -15,7 +15,7 @@ fn check(runs: &Runs, given: f64, findings: &mut Findings) -> Checked {
     let (first, first_accuracy) = runs
         .best_of(|run| run.settings.learning_rate == given)
         .ok_or_else(|| {
-            Problem(said!(
+            Problem(translate!(
                 "no training had the learning rate {given}; leave it in the list, to compare with",
                 "学習率 {given} の訓練がありません。比べるために、リストに残しておきます"
             ))
@@ -23,12 +23,12 @@ fn check(runs: &Runs, given: f64, findings: &mut Findings) -> Checked {
     let (best, accuracy) = runs
         .best_of(|run| run.settings.learning_rate != given)
         .ok_or_else(|| {
-            Problem(said!(
+            Problem(translate!(
                 "all trainings had the learning rate {given}; add another one to the list",
                 "どの訓練も学習率が {given} です。リストにほかの値を加えます"
             ))
         })?;
-    findings.right(say(
+    findings.right(translated(
         "several learning rates were tried",
         "いくつかの学習率を試しました",
     ));
@@ -36,7 +36,7 @@ fn check(runs: &Runs, given: f64, findings: &mut Findings) -> Checked {
         ensure(
             comparable(&run.settings) == comparable(&first.settings),
             || {
-                say(
+                translated(
                 "the trainings differ in more than the learning rate; change one thing at a time",
                 "学習率のほかにも違う設定があります。変えるのは一度に 1 つだけです",
             )
@@ -44,7 +44,7 @@ fn check(runs: &Runs, given: f64, findings: &mut Findings) -> Checked {
             },
         )?;
     }
-    findings.right(say(
+    findings.right(translated(
         "nothing else differs between the trainings",
         "ほかの設定はすべて同じです",
     ));
@@ -55,15 +55,15 @@ fn check(runs: &Runs, given: f64, findings: &mut Findings) -> Checked {
     );
     ensure(accuracy > first_accuracy, || {
         let way = match rate < given {
-            true => say("Longer steps, perhaps?", "ステップをもっと長くしてみては?"),
-            false => say("Shorter steps, perhaps?", "ステップをもっと短くしてみては?"),
+            true => translated("Longer steps, perhaps?", "ステップをもっと長くしてみては?"),
+            false => translated("Shorter steps, perhaps?", "ステップをもっと短くしてみては?"),
         };
-        said!(
+        translate!(
             "the best other one, {rate}, reaches {percent:.1} % on the validation images, and {given} reaches {before:.1} %. {way}",
             "ほかの中でいちばん良い {rate} は検証データで {percent:.1} %、{given} は {before:.1} % です。{way}"
         )
     })?;
-    findings.right(said!(
+    findings.right(translate!(
         "{rate} reaches {percent:.1} % on the validation images, {given} only {before:.1} %",
         "検証データの正解率は {rate} で {percent:.1} %、{given} では {before:.1} % でした"
     ));

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Checked, Findings, Problem, Report, close, ensure, lenet_layers, shape};
 use crate::define::{ForwardPass, Model};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::panics::catch;
 
 /// What each step of the table leaves of an image of 28×28 pixels.
@@ -28,13 +28,13 @@ const IMAGES: i64 = 2;
 ///
 /// Shapes of recorded activations are looked at first, so that the first wrong step is named.
 pub fn lenet(model: &dyn Model) -> Report {
-    let exercise = say("the way through LeNet", "LeNet の順伝播");
+    let exercise = translated("the way through LeNet", "LeNet の順伝播");
     Report::of(exercise, |findings| check(model, findings))
 }
 
 fn check(model: &dyn Model, findings: &mut Findings) -> Checked {
     lenet_layers::check(model.variables(), None).map_err(|Problem(problem)| {
-        Problem(said!(
+        Problem(translate!(
             "the layers come first, see the exercise before: {problem}",
             "まず 1 つ前の演習の層を仕上げましょう: {problem}"
         ))
@@ -46,12 +46,12 @@ fn check(model: &dyn Model, findings: &mut Findings) -> Checked {
     shapes(&pass)?;
     let logits = ended.map_err(|reason| Problem(stopped(&pass, &reason)))?;
     ensure(logits.size() == [IMAGES, 10], || unfinished(&logits))?;
-    findings.right(say(
+    findings.right(translated(
         "every image becomes ten numbers",
         "どの画像も 10 個の数になります",
     ));
     numbers(model, &images, &logits)?;
-    findings.right(say(
+    findings.right(translated(
         "they are the logits of the table's LeNet",
         "その値は表の LeNet のロジットと一致します",
     ));
@@ -72,7 +72,7 @@ fn shapes(pass: &ForwardPass) -> Checked {
         };
         let size = activation.size();
         ensure(size.first() == Some(&IMAGES), || {
-            said!(
+            translate!(
                 "{IMAGES} images go in, but behind `{name}` the shape is {}: the first number must \
                  stay that of the images",
                 "画像を {IMAGES} 枚入れたのに、`{name}` の後の形状は {} です。最初の数は画像の枚数のままのはずです",
@@ -94,20 +94,20 @@ fn wrong_shape(name: &str, found: &[i64], expected: &[i64]) -> String {
     let (shape, wanted) = (written(found), written(expected));
     let larger = found.len() == 3 && expected.len() == 3 && found[1] > expected[1];
     let question = match name {
-        "conv1" | "conv2" if larger => say(
+        "conv1" | "conv2" if larger => translated(
             ": did you pad? or leave out the pooling before it?",
             "。パディングしていませんか? 直前のプーリングを忘れていませんか?",
         ),
-        "pool1" | "pool2" if larger => say(
+        "pool1" | "pool2" if larger => translated(
             ": does the window move by its own width? did the convolution before it pad?",
             "。窓は自分の幅ずつ動いていますか? 直前の畳み込みでパディングしていませんか?",
         ),
-        _ => say(
+        _ => translated(
             "; look at the step before it",
             "。1 つ前の段を見直しましょう",
         ),
     };
-    said!(
+    translate!(
         "shape after `{name}` is {shape}, expected {wanted}{question}",
         "`{name}` の後の形状は {shape} ですが、{wanted} になるはずです{question}"
     )
@@ -117,7 +117,7 @@ fn stopped(pass: &ForwardPass, reason: &str) -> String {
     let (place, left) = pass.activations().last().map_or_else(
         || {
             (
-                say("the beginning", "先頭").to_string(),
+                translated("the beginning", "先頭").to_string(),
                 "2 × 1 × 28 × 28".to_string(),
             )
         },
@@ -128,20 +128,20 @@ fn stopped(pass: &ForwardPass, reason: &str) -> String {
         .last()
         .is_some_and(|(name, _)| name == "pool2")
     {
-        return said!(
+        return translate!(
             "the pass stops behind {place}, where the shape is {left}: a fully connected layer wants \
              a single row of numbers for each image ({reason})",
             "{place} の後、形状 {left} のところで止まりました。全結合層は画像 1 枚につき 1 列に並んだ数を受け取ります ({reason})"
         );
     }
-    said!(
+    translate!(
         "the pass stops behind {place}, where the shape is {left}: {reason}",
         "{place} の後、形状 {left} のところで止まりました: {reason}"
     )
 }
 
 fn unfinished(logits: &Tensor) -> String {
-    said!(
+    translate!(
         "the way ends with the shape {}, not with ten numbers for each of {IMAGES} images: which rows \
          of the table are still missing?",
         "最後の形状が {} で、画像 {IMAGES} 枚それぞれに 10 個の数になっていません。表のどの行がまだ足りないでしょうか?",
@@ -160,7 +160,7 @@ fn numbers(model: &dyn Model, images: &Tensor, logits: &Tensor) -> Checked {
         }
     }
     Err(Problem(
-        say(
+        translated(
             "the shapes are right, but the logits are not those of the table; compare your lines \
              with its rows, one by one, the sigmoids too",
             "形状は合っていますが、ロジットが表の LeNet と一致しません。表の行と 1 行ずつ、シグモイドも含めて見比べましょう",
@@ -222,35 +222,35 @@ fn of_layer<'a>(weights: &'a HashMap<String, Tensor>, name: &str) -> Checked<[&'
 /// Ways that have the right shapes, and what is wrong with them.
 fn mistakes() -> [(Way, &'static str); 11] {
     let right = Way::default();
-    let no_sigmoid = say(
+    let no_sigmoid = translated(
         "no sigmoid: two linear steps in a row are only one; which function comes after each pooling?",
         "シグモイドがありません。線形な段を続けても 1 つの線形な段と同じです。プーリングの後には何が来ますか?",
     );
-    let only_second = say(
+    let only_second = translated(
         "the sigmoid after the first pooling is missing",
         "1 回目のプーリングの後のシグモイドがありません",
     );
-    let only_first = say(
+    let only_first = translated(
         "the sigmoid after the second pooling is missing",
         "2 回目のプーリングの後のシグモイドがありません",
     );
-    let relu = say(
+    let relu = translated(
         "this is LeNet with ReLU; the table wants another activation",
         "これは ReLU を使った LeNet です。表の活性化関数とは違います",
     );
-    let tanh = say(
+    let tanh = translated(
         "this is LeNet with the hyperbolic tangent; the table wants another activation",
         "これは tanh を使った LeNet です。表の活性化関数とは違います",
     );
-    let average = say(
+    let average = translated(
         "the pooling takes the average of every window; the table wants another number of it",
         "プーリングが窓の平均を取っています。表が求めているのは別の値です",
     );
-    let between = say(
+    let between = translated(
         "between the fully connected layers stands an activation that the table does not have",
         "全結合層の間に、表にはない活性化関数が入っています",
     );
-    let softmax = say(
+    let softmax = translated(
         "these are probabilities: there is a softmax at the end, but the table ends with logits",
         "これは確率です。最後にソフトマックスが入っていますが、表の最後はロジットです",
     );

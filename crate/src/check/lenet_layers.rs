@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tch::{Tensor, nn};
 
 use super::{Checked, Findings, Problem, Report, ensure};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 
 /// A convolution of the table: its name, channels in, filters, pixels along a filter's side.
 const CONVOLUTIONS: [(&str, i64, i64, i64); 2] = [("conv1", 1, 6, 5), ("conv2", 6, 16, 5)];
@@ -16,7 +16,7 @@ const FULLY_CONNECTED: [(&str, i64, i64); 3] =
 /// Checks the layers of a LeNet for Fashion-MNIST by the weights in its store, which must be called
 /// `conv1`, `conv2`, `fc1`, `fc2` and `fc3`.
 pub fn lenet_layers(variables: &nn::VarStore) -> Report {
-    let exercise = say("the layers of LeNet", "LeNet の層");
+    let exercise = translated("the layers of LeNet", "LeNet の層");
     Report::of(exercise, |findings| check(variables, Some(findings)))
 }
 
@@ -25,7 +25,7 @@ pub(super) fn check(variables: &nn::VarStore, mut findings: Option<&mut Findings
     let weights = variables.variables();
     let mut right = |name: &str| {
         if let Some(findings) = &mut findings {
-            findings.right(said!(
+            findings.right(translate!(
                 "`{name}` is as in the table",
                 "`{name}` は表のとおりです"
             ));
@@ -45,7 +45,7 @@ pub(super) fn check(variables: &nn::VarStore, mut findings: Option<&mut Findings
     }
     let known = 2 * (CONVOLUTIONS.len() + FULLY_CONNECTED.len());
     ensure(weights.len() == known, || {
-        said!(
+        translate!(
             "there are weights that the table knows nothing of: {}",
             "表にない重みがあります: {}",
             strangers(&weights)
@@ -55,7 +55,7 @@ pub(super) fn check(variables: &nn::VarStore, mut findings: Option<&mut Findings
 
 fn sizes(weights: &HashMap<String, Tensor>, name: &str, dimensions: usize) -> Checked<Vec<i64>> {
     let Some(weight) = weights.get(&format!("{name}.weight")) else {
-        return Err(Problem(said!(
+        return Err(Problem(translate!(
             "there is no layer called `{name}`; is its name written behind `&root /`?",
             "`{name}` という名前の層がありません。`&root /` の後ろの名前を確かめてください"
         )));
@@ -63,12 +63,12 @@ fn sizes(weights: &HashMap<String, Tensor>, name: &str, dimensions: usize) -> Ch
     let sizes = weight.size();
     ensure(sizes.len() == dimensions, || {
         if dimensions == 4 {
-            said!(
+            translate!(
                 "`{name}` should be a convolution",
                 "`{name}` は畳み込み層のはずです"
             )
         } else {
-            said!(
+            translate!(
                 "`{name}` should be a fully connected layer",
                 "`{name}` は全結合層のはずです"
             )
@@ -79,19 +79,19 @@ fn sizes(weights: &HashMap<String, Tensor>, name: &str, dimensions: usize) -> Ch
 
 fn convolution(name: &str, sizes: &[i64], (channels, filters, kernel): (i64, i64, i64)) -> Checked {
     let which = if name == "conv1" {
-        say("the first convolution", "1 つ目の畳み込み層")
+        translated("the first convolution", "1 つ目の畳み込み層")
     } else {
-        say("the second convolution", "2 つ目の畳み込み層")
+        translated("the second convolution", "2 つ目の畳み込み層")
     };
     ensure(sizes[0] == filters, || {
-        said!(
+        translate!(
             "{which} should have {filters} filters, yours has {}",
             "{which}のフィルタは {filters} 枚のはずですが、{} 枚になっています",
             sizes[0]
         )
     })?;
     ensure(sizes[2..] == [kernel, kernel], || {
-        said!(
+        translate!(
             "the filters of {which} should be {kernel} × {kernel} pixels large, yours are {} × {}",
             "{which}のフィルタは {kernel} × {kernel} 画素のはずですが、{} × {} 画素になっています",
             sizes[2],
@@ -99,7 +99,7 @@ fn convolution(name: &str, sizes: &[i64], (channels, filters, kernel): (i64, i64
         )
     })?;
     ensure(sizes[1] == channels, || {
-        said!(
+        translate!(
             "{which} takes in {} channels, but that is not how many the step before it hands on: \
              a channel for each of its feature maps",
             "{which}の入力は {} チャネルになっていますが、直前の段から届く数と合いません。\
@@ -112,13 +112,13 @@ fn convolution(name: &str, sizes: &[i64], (channels, filters, kernel): (i64, i64
 fn fully_connected(name: &str, sizes: &[i64], (inputs, outputs): (i64, i64)) -> Checked {
     ensure(sizes[0] == outputs, || {
         if name == "fc3" {
-            said!(
+            translate!(
                 "`fc3` gives {} numbers; Fashion-MNIST has another number of classes",
                 "`fc3` の出力は {} 個ですが、Fashion-MNIST のクラス数と合いません",
                 sizes[0]
             )
         } else {
-            said!(
+            translate!(
                 "`{name}` should give {outputs} numbers, yours gives {}",
                 "`{name}` の出力は {outputs} 個のはずですが、{} 個になっています",
                 sizes[0]
@@ -127,7 +127,7 @@ fn fully_connected(name: &str, sizes: &[i64], (inputs, outputs): (i64, i64)) -> 
     })?;
     ensure(sizes[1] == inputs, || {
         if name == "fc1" {
-            said!(
+            translate!(
                 "`fc1` takes in {} numbers, but after the second pooling another number of them is \
                  left: multiply channels, height and width (the cell above prints them)",
                 "`fc1` の入力は {} 個になっていますが、2 回目のプーリングの後に残る数と合いません。\
@@ -135,7 +135,7 @@ fn fully_connected(name: &str, sizes: &[i64], (inputs, outputs): (i64, i64)) -> 
                 sizes[1]
             )
         } else {
-            said!(
+            translate!(
                 "`{name}` takes in {} numbers; how many does the layer before it give?",
                 "`{name}` の入力は {} 個になっています。直前の層は何個出力しますか?",
                 sizes[1]
@@ -146,7 +146,7 @@ fn fully_connected(name: &str, sizes: &[i64], (inputs, outputs): (i64, i64)) -> 
 
 fn bias(weights: &HashMap<String, Tensor>, name: &str) -> Checked {
     ensure(weights.contains_key(&format!("{name}.bias")), || {
-        said!(
+        translate!(
             "`{name}` has no bias; the default settings of a layer give it one",
             "`{name}` にバイアスがありません。層の設定は既定のままにしてください"
         )

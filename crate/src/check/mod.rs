@@ -43,7 +43,7 @@ pub use training_step::training_step;
 
 use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
-use crate::language::said;
+use crate::language::translate;
 use crate::notebook::board;
 use crate::notebook::show::{Representations, Show};
 use crate::panics::catch;
@@ -79,7 +79,7 @@ type Checked<T = ()> = std::result::Result<T, Problem>;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
-        Problem(said!(
+        Problem(translate!(
             "the check could not be made: {error}",
             "チェックを実行できませんでした: {error}"
         ))
@@ -128,9 +128,9 @@ impl Report {
     fn headline(&self) -> String {
         let exercise = &self.exercise;
         if self.is_solved() {
-            said!("✓ Solved: {exercise}", "✓ できました: {exercise}")
+            translate!("✓ Solved: {exercise}", "✓ できました: {exercise}")
         } else {
-            said!("✗ Not yet: {exercise}", "✗ あと少し: {exercise}")
+            translate!("✗ Not yet: {exercise}", "✗ あと少し: {exercise}")
         }
     }
 
@@ -181,7 +181,7 @@ impl fmt::Display for Report {
 fn attempt<T>(work: impl FnOnce() -> Result<T>) -> Checked<T> {
     match catch(work) {
         Ok(Ok(result)) => Ok(result),
-        Ok(Err(error)) => Err(Problem(said!(
+        Ok(Err(error)) => Err(Problem(translate!(
             "your function gives back an error: {error}",
             "関数がエラーを返しました: {error}"
         ))),
@@ -190,7 +190,7 @@ fn attempt<T>(work: impl FnOnce() -> Result<T>) -> Checked<T> {
 }
 
 fn stopped(reason: &str) -> String {
-    said!(
+    translate!(
         "your function stops in the middle: {reason}",
         "関数が途中で止まりました: {reason}"
     )
@@ -255,11 +255,11 @@ fn with_code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::{Language, speaking};
+    use crate::language::{Language, with_language};
 
     /// The problem of an attempt in English, seen to be told in Japanese, too.
     pub(super) fn problem(check: impl Fn() -> Report) -> String {
-        let japanese = speaking(Language::Japanese, &check);
+        let japanese = with_language(Language::Japanese, &check);
         let told = japanese.problem().expect("there is a problem in Japanese");
         assert!(
             told.chars().any(|sign| ('ぁ'..='ヿ').contains(&sign)),
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_report_speaks_japanese() {
-        let text = speaking(Language::Japanese, || report(None).to_string());
+        let text = with_language(Language::Japanese, || report(None).to_string());
         assert_eq!(text, "✓ できました: counting\n  ✓ one & two");
     }
 

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Checked, Findings, Problem, Report, attempt, ensure};
 use crate::error::{Error, Result};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::load::{read_image, write_image};
 use crate::predict::{Classifier, Prediction};
 
@@ -19,7 +19,7 @@ type Attempt = fn(&Classifier, &str) -> Result<Prediction>;
 /// It is tried on files of the check's own: something bright on dark ground, something dark on
 /// bright ground, and something dark that covers most of its bright ground.
 pub fn photograph(classifier: &Classifier, attempt: Attempt) -> Report {
-    let exercise = say("a photograph of your own", "自分の写真");
+    let exercise = translated("a photograph of your own", "自分の写真");
     Report::of(exercise, |findings| check(classifier, attempt, findings))
 }
 
@@ -35,32 +35,32 @@ fn check(classifier: &Classifier, predict: Attempt, findings: &mut Findings) -> 
     let large = trial("large_thing.png", Thing::new(size, 2, 20, 235))?;
 
     ensure(!near(&dark_ground.said, &large.said), || {
-        say(
+        translated(
             "your function says the same about every file: is it the file that it was given?",
             "どのファイルにも同じ予測が返ります。渡されたファイルを読んでいますか?",
         )
         .to_string()
     })?;
     dark_ground.ensure_as_it_is()?;
-    findings.right(say(
+    findings.right(translated(
         "a bright thing on dark ground is predicted as it is",
         "暗い背景に明るいものは、そのまま予測します",
     ));
-    bright_ground.ensure_turned(say(
+    bright_ground.ensure_turned(translated(
         "a dark thing on bright ground is predicted as it is; what did every training image have for \
          a ground?",
         "明るい背景に暗いものを、そのまま予測しています。訓練画像の背景はどれも何色でしたか?",
     ))?;
-    findings.right(say(
+    findings.right(translated(
         "a dark thing on bright ground is turned first",
         "明るい背景に暗いものは、先に白黒を反転します",
     ));
-    large.ensure_turned(say(
+    large.ensure_turned(translated(
         "where a dark thing covers most of its bright ground, your function takes the thing for the \
          ground; where in a photograph is almost certainly ground?",
         "暗いものが明るい背景の大部分を覆うと、ものを背景と取り違えています。写真のどこなら、ほぼ確実に背景でしょうか?",
     ))?;
-    findings.right(say(
+    findings.right(translated(
         "so is one that fills the picture",
         "ものが写真いっぱいに写っていても大丈夫です",
     ));
@@ -115,7 +115,7 @@ impl Trial {
             return Ok(());
         }
         ensure(!near(&self.said, &self.turned), || {
-            say(
+            translated(
                 "a bright thing on dark ground is turned, too: now it stands dark on bright ground",
                 "暗い背景に明るいものまで反転して、明るい背景に暗いものになっています",
             )
@@ -133,7 +133,7 @@ impl Trial {
     }
 
     fn something_else(&self) -> Problem {
-        Problem(said!(
+        Problem(translate!(
             "your function says \"{}\", which is what the network says neither about the picture nor \
              about its negative; is it read in the network's size, and turned as a whole?",
             "「{}」という予測は、元の画像でも白黒反転した画像でもネットワークの答えと一致しません。\

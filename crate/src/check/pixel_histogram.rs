@@ -2,7 +2,7 @@
 
 use super::{Checked, Findings, Report, attempt, ensure};
 use crate::error::Result;
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 
 /// The attempt: bytes and a number of bins → how many bytes fall into each bin. Bin i of n holds the
 /// bytes p with i = ⌊n p / 256⌋.
@@ -16,7 +16,7 @@ const IN_FOUR: [usize; 4] = [2, 2, 2, 3];
 ///
 /// It is tried with 4 bins, with 10, which do not divide 256, and with one for each value.
 pub fn pixel_histogram(attempt: Attempt) -> Report {
-    let exercise = say("the histogram of the pixels", "ピクセル値のヒストグラム");
+    let exercise = translated("the histogram of the pixels", "ピクセル値のヒストグラム");
     Report::of(exercise, |findings| check(attempt, findings))
 }
 
@@ -28,13 +28,13 @@ fn check(histogram: Attempt, findings: &mut Findings) -> Checked {
     }
     let four = counted(&PIXELS, 4)?;
     ensure(four == IN_FOUR, || {
-        said!(
+        translate!(
             "of {PIXELS:?} each of the first three of 4 bins holds 2 and the last 3; your function \
              gives {four:?}",
             "{PIXELS:?} を 4 つの区間で数えると、はじめの 3 つは 2 個ずつ、最後は 3 個です。返ってきたのは {four:?} です"
         )
     })?;
-    findings.right(say(
+    findings.right(translated(
         "four bins are counted, from the darkest pixel to the brightest",
         "4 つの区間で、暗いピクセルから明るいピクセルまで正しく数えています",
     ));
@@ -42,26 +42,26 @@ fn check(histogram: Attempt, findings: &mut Findings) -> Checked {
     for (pixel, bin) in [(25, 0), (26, 1), (255, 9)] {
         in_bin(&counted(&[pixel], 10)?, pixel, 10, bin)?;
     }
-    findings.right(say(
+    findings.right(translated(
         "the bins are equally wide, also where 256 cannot be divided by their number",
         "256 が割り切れない数でも、区間の幅はどれも同じです",
     ));
     let all: Vec<u8> = (0..=255).collect();
     ensure(counted(&all, 256)? == [1; 256], || {
-        say(
+        translated(
             "with 256 bins each value should have a bin of its own",
             "区間が 256 個なら、どの値にも自分の区間があるはずです",
         )
         .to_owned()
     })?;
     ensure(counted(&[], 3)? == [0; 3], || {
-        say(
+        translated(
             "without any pixel, 3 bins should all hold 0",
             "ピクセルが 1 つもなければ、3 つの区間はどれも 0 のはずです",
         )
         .to_owned()
     })?;
-    findings.right(say(
+    findings.right(translated(
         "so are as many bins as values, and no pixels at all",
         "区間が値の数だけあっても、ピクセルがなくても正しく動きます",
     ));
@@ -72,21 +72,21 @@ fn check(histogram: Attempt, findings: &mut Findings) -> Checked {
 fn in_bin(counts: &[usize], pixel: u8, bins: usize, bin: usize) -> Checked {
     let found = counts.len();
     ensure(found == bins, || {
-        said!(
+        translate!(
             "asked for {bins} bins, your function gives {found}",
             "{bins} 個の区間を求めたのに {found} 個が返りました"
         )
     })?;
     let sum: usize = counts.iter().sum();
     ensure(sum == 1, || {
-        said!(
+        translate!(
             "of 1 pixel your function counts {sum}",
             "ピクセルは 1 つなのに {sum} 個と数えています"
         )
     })?;
     ensure(counts[bin] == 1, || {
         let place = counts.iter().position(|&count| count == 1).unwrap_or(0);
-        said!(
+        translate!(
             "a pixel of brightness {pixel} belongs to bin {bin} of {bins} (counted from 0), and your \
              function puts it into bin {place}; which part of 256 is {pixel}?",
             "明るさ {pixel} のピクセルは {bins} 個のうち区間 {bin} (0 から数えて) に入りますが、区間 {place} に\

@@ -7,7 +7,7 @@ use tch::{Device, Tensor};
 use super::{Checked, Findings, Report, attempt, ensure};
 use crate::define::{LeNet, LeNetSettings, Model};
 use crate::error::{Error, Result};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::load::{DatasetInfo, Normalization};
 use crate::save::load_model;
 use crate::state_dict::StateDict;
@@ -21,7 +21,7 @@ type Attempt = fn(&dyn Model, &DatasetInfo, &str) -> Result<LeNet>;
 /// It is tried on a model and in a folder of the check's own: the file must be there, describe the
 /// model, and hold its weights; the new network must have them, in tensors of its own.
 pub fn save_and_load(attempt: Attempt) -> Report {
-    let exercise = say("save and load", "保存と読み込み");
+    let exercise = translated("save and load", "保存と読み込み");
     Report::of(exercise, |findings| check(attempt, findings))
 }
 
@@ -34,19 +34,19 @@ fn check(save_and_load: Attempt, findings: &mut Findings) -> Checked {
     let loaded = attempt(|| save_and_load(&model, &info, &name))?;
 
     ensure(same(&before, &copies(&model)), || {
-        say(
+        translated(
             "the model that was to be saved has other weights than before: what was loaded into what?",
             "保存するはずのモデルの重みが変わってしまいました。何を何に読み込みましたか?",
         )
         .to_string()
     })?;
     in_the_file(&path, &before, &info)?;
-    findings.right(say(
+    findings.right(translated(
         "the file holds the model's weights, and describes it",
         "ファイルにモデルの重みと説明が入っています",
     ));
     in_the_network(&loaded, &before)?;
-    findings.right(say(
+    findings.right(translated(
         "the new network has the same weights",
         "新しいネットワークが同じ重みを持っています",
     ));
@@ -86,7 +86,7 @@ fn same(left: &[(String, Tensor)], right: &[(String, Tensor)]) -> bool {
 
 fn in_the_file(path: &Path, weights: &[(String, Tensor)], info: &DatasetInfo) -> Checked {
     ensure(path.exists(), || {
-        say(
+        translated(
             "there is no file at the path your function was given; is that the path it saves to?",
             "渡されたパスにファイルがありません。そのパスに保存していますか?",
         )
@@ -97,7 +97,7 @@ fn in_the_file(path: &Path, weights: &[(String, Tensor)], info: &DatasetInfo) ->
         Ok(saved) => saved,
         Err(error) => {
             return ensure(false, || {
-                said!(
+                translate!(
                     "there is a file, but it does not describe a model: {error}",
                     "ファイルはありますが、モデルの説明が入っていません: {error}"
                 )
@@ -105,14 +105,14 @@ fn in_the_file(path: &Path, weights: &[(String, Tensor)], info: &DatasetInfo) ->
         }
     };
     ensure(same(weights, &copies(&*saved.model)), || {
-        say(
+        translated(
             "the file holds the weights of another network than the one that was to be saved",
             "ファイルに入っているのは、保存するはずのモデルとは別のネットワークの重みです",
         )
         .to_string()
     })?;
     ensure(saved.info == *info, || {
-        said!(
+        translate!(
             "the file names the classes {}, your function was given {}: save what it was given",
             "ファイルのクラス名は {} ですが、関数に渡されたのは {} です。渡されたものを保存しましょう",
             saved.info.classes.join(", "),
@@ -124,7 +124,7 @@ fn in_the_file(path: &Path, weights: &[(String, Tensor)], info: &DatasetInfo) ->
 fn in_the_network(loaded: &LeNet, weights: &[(String, Tensor)]) -> Checked {
     let found = copies(loaded);
     ensure(same(weights, &found), || {
-        say(
+        translated(
             "the network you give back does not have the saved weights: it still has those it started \
              with, or others",
             "返されたネットワークの重みが、保存した重みと違います。初期値のままになっていませんか?",

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Checked, Findings, Problem, Report, attempt, close, ensure, ratio};
 use crate::define::{ForwardPass, LeNet, LeNetSettings, Model};
 use crate::error::Result;
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 
 /// The attempt: model, normalised images `[N, C, H, W]`, labels `[N]`, learning rate → the loss of
 /// the batch before the step.
@@ -17,7 +17,7 @@ type Attempt = fn(&dyn Model, &Tensor, &Tensor, f64) -> Result<f64>;
 /// It takes two steps with different batches and learning rates on a LeNet of the check's own; after
 /// each, the weights are compared with those computed without it.
 pub fn training_step(attempt: Attempt) -> Report {
-    let exercise = say("the training step", "訓練の 1 ステップ");
+    let exercise = translated("the training step", "訓練の 1 ステップ");
     Report::of(exercise, |findings| check(attempt, findings))
 }
 
@@ -30,12 +30,12 @@ fn check(step: Attempt, findings: &mut Findings) -> Checked {
     let before = first.look(&model)?;
     let loss = take(step, &model, &first, rate)?;
     moved(&model, &before, rate)?;
-    findings.right(say(
+    findings.right(translated(
         "every weight moves against its gradient, by the learning rate times its size",
         "どの重みも、勾配と反対の向きに「学習率 × 勾配」だけ動きます",
     ));
     returned(loss, &before, first.look(&model)?.loss)?;
-    findings.right(say(
+    findings.right(translated(
         "the loss is that of the batch before the step",
         "返された損失は、ステップの前のバッチの損失です",
     ));
@@ -45,7 +45,7 @@ fn check(step: Attempt, findings: &mut Findings) -> Checked {
     let before = second.look(&model)?;
     take(step, &model, &second, 0.25)?;
     moved_again(&model, &before, &old)?;
-    findings.right(say(
+    findings.right(translated(
         "a second step forgets the gradients of the first",
         "2 回目のステップに 1 回目の勾配は残りません",
     ));
@@ -112,7 +112,7 @@ fn explained(problem: String) -> String {
     if !problem.contains("leaf Variable that requires grad") {
         return problem;
     }
-    say(
+    translated(
         "libtorch will not let a weight be changed while it keeps track of gradients: what stands \
          in `tch::no_grad(|| { … })` is not tracked",
         "勾配を追跡している間は、libtorch が重みの書き換えを許しません。`tch::no_grad(|| { … })` の中なら追跡されません",
@@ -129,7 +129,7 @@ fn moved(model: &LeNet, before: &Look, rate: f64) -> Checked {
     let still = steps.still();
     ensure(still.len() < steps.moves.len(), || no_step(model))?;
     ensure(still.is_empty(), || {
-        said!(
+        translate!(
             "some weights have moved, but not `{}`: all of them must",
             "動いた重みもありますが、`{}` は動いていません。すべての重みを動かしましょう",
             still.join("`, `")
@@ -137,7 +137,7 @@ fn moved(model: &LeNet, before: &Look, rate: f64) -> Checked {
     })?;
     Err(Problem(match steps.ratio() {
         Some(factor) => wrong_length(factor, rate),
-        None => say(
+        None => translated(
             "the weights have moved, but not by learning rate times gradient; look at the line that \
              changes them",
             "重みは動きましたが、「学習率 × 勾配」の分ではありません。重みを書き換える行を見直しましょう",
@@ -150,7 +150,7 @@ fn moved(model: &LeNet, before: &Look, rate: f64) -> Checked {
 fn wrong_length(factor: f64, rate: f64) -> String {
     let is = |value: f64| (factor - value).abs() < 1e-3 * value.abs();
     if is(rate) || is(1.0) {
-        return say(
+        return translated(
             "the weights move the way the gradient points, where the loss grows; which way should \
              they go?",
             "重みが勾配の向き、つまり損失が増える向きに動いています。どちらへ動くべきでしょうか?",
@@ -158,13 +158,13 @@ fn wrong_length(factor: f64, rate: f64) -> String {
         .to_string();
     }
     if is(-1.0) {
-        return say(
+        return translated(
             "the weights move by the whole gradient; where does the learning rate come in?",
             "重みが勾配の大きさそのままで動いています。学習率はどこで使いますか?",
         )
         .to_string();
     }
-    said!(
+    translate!(
         "the step has {:.3} times its right length; is the learning rate that of the argument, and \
          the loss a mean?",
         "ステップの長さが正しい値の {:.3} 倍です。学習率は引数の値ですか? 損失は平均ですか?",
@@ -177,7 +177,7 @@ fn no_step(model: &LeNet) -> String {
     let weights = model.variables().trainable_variables();
     let zero = |weight: &Tensor| weight.grad().abs().max().double_value(&[]) == 0.0;
     if weights.iter().all(zero) {
-        return say(
+        return translated(
             "no weight has moved, and all gradients are 0: what computes the gradients of a loss? or \
              were they set to 0 before they were used?",
             "重みは 1 つも動いておらず、勾配はすべて 0 です。損失から勾配を計算するのは何でしょうか? \
@@ -185,7 +185,7 @@ fn no_step(model: &LeNet) -> String {
         )
         .to_string();
     }
-    say(
+    translated(
         "the gradients are there, but no weight has moved: what is still missing is the step",
         "勾配は計算できていますが、重みが動いていません。あとは重みを動かすだけです",
     )
@@ -198,13 +198,13 @@ fn returned(loss: f64, before: &Look, after: f64) -> Checked {
         return Ok(());
     }
     Err(Problem(if same(loss, after) {
-        say(
+        translated(
             "the loss you give back is that after the step; that before it is wanted",
             "返された損失はステップの後のものです。必要なのはステップの前の損失です",
         )
         .to_string()
     } else {
-        said!(
+        translate!(
             "the loss you give back is {loss:.4}; the cross-entropy of the batch is {:.4}",
             "返された損失は {loss:.4} ですが、バッチの交差エントロピーは {:.4} です",
             before.loss
@@ -225,7 +225,7 @@ fn moved_again(model: &LeNet, before: &Look, old: &Look) -> Checked {
         .zip(&old.variables)
         .all(|((_, step, gradient), (_, _, old))| close(step, &((*gradient + old) * -rate)));
     ensure(!kept, || {
-        say(
+        translated(
             "the second step still carries the gradients of the first: libtorch adds new gradients \
              to the old ones until they are set to 0",
             "2 回目のステップに 1 回目の勾配が残っています。libtorch は、0 に戻すまで新しい勾配を古い勾配に足し続けます",

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::model::{ForwardPass, Model, forward};
 use crate::error::Result;
-use crate::language::say;
+use crate::language::translated;
 use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
 use crate::text::with_commas;
@@ -39,19 +39,19 @@ impl Summary {
 
     fn table(&self) -> Table {
         let columns = [
-            say("layer", "層"),
-            say("output shape", "出力の形状"),
-            say("parameters", "パラメータ数"),
+            translated("layer", "層"),
+            translated("output shape", "出力の形状"),
+            translated("parameters", "パラメータ数"),
         ];
-        let mut table = Table::new(say("Layers", "層の一覧"), &columns);
-        let input = say("input", "入力").to_string();
+        let mut table = Table::new(translated("Layers", "層の一覧"), &columns);
+        let input = translated("input", "入力").to_string();
         table.row([input, shape_text(&self.image), String::new()]);
         for layer in &self.layers {
             let output = layer.output.as_deref().map_or("–".into(), shape_text);
             table.row([layer.layer.clone(), output, with_commas(layer.parameters)]);
         }
         table.row([
-            say("total", "合計").into(),
+            translated("total", "合計").into(),
             String::new(),
             with_commas(self.parameters()),
         ]);

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::{Method, Question};
 use crate::error::Result;
-use crate::language::say;
+use crate::language::translated;
 
 /// How steep the image itself is at each pixel: the magnitude of its Sobel gradient.
 ///
@@ -15,7 +15,7 @@ pub struct Edges;
 
 impl Method for Edges {
     fn name(&self) -> String {
-        say("Edges of the image", "画像のエッジ").into()
+        translated("Edges of the image", "画像のエッジ").into()
     }
 
     /// `[N, C, H, W]`, 0 or more.

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::{Method, Question};
 use crate::error::Result;
-use crate::language::said;
+use crate::language::translate;
 
 /// Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
 /// Localization", arXiv 1610.02391.
@@ -37,7 +37,7 @@ impl GradCam {
 
 impl Method for GradCam {
     fn name(&self) -> String {
-        said!("Grad-CAM at {}", "Grad-CAM ({})", self.layer)
+        translate!("Grad-CAM at {}", "Grad-CAM ({})", self.layer)
     }
 
     /// `[N, 1, h, w]` at the size of the layer, 0 or more.

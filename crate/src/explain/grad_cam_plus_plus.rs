@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use super::grad_cam::weighted_sum;
 use super::{Method, Question};
 use crate::error::Result;
-use crate::language::said;
+use crate::language::translate;
 
 /// Keeps the denominator of equation 19 away from zero, as in pytorch-grad-cam.
 const EPSILON: f64 = 1e-6;
@@ -43,7 +43,7 @@ impl GradCamPlusPlus {
 
 impl Method for GradCamPlusPlus {
     fn name(&self) -> String {
-        said!("Grad-CAM++ at {}", "Grad-CAM++ ({})", self.layer)
+        translate!("Grad-CAM++ at {}", "Grad-CAM++ ({})", self.layer)
     }
 
     /// `[N, 1, h, w]` at the size of the layer, 0 or more.

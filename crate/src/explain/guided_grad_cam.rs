@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::{GradCam, GuidedBackpropagation, Method, Question, enlarge};
 use crate::error::Result;
-use crate::language::said;
+use crate::language::translate;
 
 /// Selvaraju et al., arXiv 1610.02391, section 3.3: the product, pixel by pixel, of guided
 /// backpropagation and the Grad-CAM map enlarged to the image.
@@ -29,7 +29,7 @@ impl GuidedGradCam {
 
 impl Method for GuidedGradCam {
     fn name(&self) -> String {
-        said!("Guided Grad-CAM at {}", "Guided Grad-CAM ({})", self.layer)
+        translate!("Guided Grad-CAM at {}", "Guided Grad-CAM ({})", self.layer)
     }
 
     /// `[N, C, H, W]`, with signs.

@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::{Method, Question};
 use crate::error::Result;
-use crate::language::say;
+use crate::language::translated;
 
 /// The magnitude of the gradient of the logit with respect to each pixel, |∂y/∂x|.
 ///
@@ -17,7 +17,7 @@ pub struct Saliency;
 
 impl Method for Saliency {
     fn name(&self) -> String {
-        say("Saliency", "顕著性マップ").into()
+        translated("Saliency", "顕著性マップ").into()
     }
 
     /// `[N, C, H, W]`, 0 or more.

@@ -16,7 +16,7 @@ use tch::Tensor;
 use super::image_file::Shape;
 use super::{Dataset, composed};
 use crate::error::{Error, Result};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::notebook::progress::{FILES, Progress, Word};
 use crate::notebook::show::{Representations, Show};
 use crate::path::expanded;
@@ -171,12 +171,15 @@ fn read_all(paths: &[&Path], shape: Shape) -> Result<Vec<Result<Vec<u8>>>> {
 /// Why a file is left out, in the notebook's language; or the error that is not the file's fault.
 fn reason(error: Error) -> Result<String> {
     match error {
-        Error::File { path, .. } if path.is_dir() => Ok(said!(
+        Error::File { path, .. } if path.is_dir() => Ok(translate!(
             "a folder in a class's folder is not looked into",
             "クラスのフォルダーの中のフォルダーは読みません"
         )),
-        Error::File { reason, .. } => Ok(said!("{reason}", "画像として読めません: {reason}")),
-        Error::Io { source, .. } => Ok(said!("cannot be read: {source}", "読めません: {source}")),
+        Error::File { reason, .. } => Ok(translate!("{reason}", "画像として読めません: {reason}")),
+        Error::Io { source, .. } => Ok(translate!(
+            "cannot be read: {source}",
+            "読めません: {source}"
+        )),
         error => Err(error),
     }
 }
@@ -235,7 +238,7 @@ fn class_folders(path: &Path) -> Result<(Vec<ClassFolder>, Vec<SkippedFile>)> {
         .filter(|file| is_named_as_image(file))
         .map(|path| SkippedFile {
             path,
-            reason: say(
+            reason: translated(
                 "it lies beside the classes' folders, in none of them",
                 "どのクラスのフォルダーにも入っていません",
             )
@@ -335,8 +338,11 @@ impl ImageFolder {
         }
         let notes = self.notes();
         if !notes.is_empty() {
-            let columns = [say("about the classes' names", "クラスの名前について")];
-            let mut table = Table::new(say("Please note", "確認してください"), &columns);
+            let columns = [translated(
+                "about the classes' names",
+                "クラスの名前について",
+            )];
+            let mut table = Table::new(translated("Please note", "確認してください"), &columns);
             notes.into_iter().for_each(|note| table.row([note]));
             tables.push(table);
         }
@@ -348,7 +354,7 @@ impl ImageFolder {
         let names = &self.dataset.info.classes;
         let mut notes = Vec::new();
         if whole_numbers(names.iter()).is_some() && !names.is_sorted() {
-            notes.push(said!(
+            notes.push(translate!(
                 "the names are whole numbers, so labels follow their order, not that of texts as in \
                  torchvision's ImageFolder (1, 10, 2)",
                 "名前がすべて整数なので、ラベルは数の順です。torchvision の ImageFolder では文字列の順 (1, 10, 2) になります"
@@ -357,7 +363,7 @@ impl ImageFolder {
         let mut seen: HashMap<String, &String> = HashMap::new();
         for name in names {
             if let Some(other) = seen.insert(name.to_lowercase(), name) {
-                notes.push(said!(
+                notes.push(translate!(
                     "{other} and {name} differ only in small and capital letters; if they are one \
                      class, put their images into one folder",
                     "{other} と {name} は大文字と小文字が違うだけです。同じクラスなら、画像を 1 つのフォルダーにまとめてください"
@@ -368,8 +374,8 @@ impl ImageFolder {
     }
 
     fn counts(&self) -> Table {
-        let columns = [say("class", "クラス"), say("images", "画像")];
-        let mut table = Table::new(say("Images per class", "クラスごとの画像"), &columns);
+        let columns = [translated("class", "クラス"), translated("images", "画像")];
+        let mut table = Table::new(translated("Images per class", "クラスごとの画像"), &columns);
         let counts = self.dataset.class_counts();
         for (class, count) in self.dataset.info.classes.iter().zip(counts) {
             table.row([class.clone(), count.to_string()]);
@@ -378,14 +384,14 @@ impl ImageFolder {
     }
 
     fn left_out(&self) -> Table {
-        let columns = [say("file: reason", "ファイル: 理由")];
-        let mut table = Table::new(say("Left out", "読まなかったもの"), &columns);
+        let columns = [translated("file: reason", "ファイル: 理由")];
+        let mut table = Table::new(translated("Left out", "読まなかったもの"), &columns);
         for SkippedFile { path, reason } in self.skipped.iter().take(MOST_SKIPPED_SHOWN) {
             table.row([format!("{}: {reason}", last_two(path))]);
         }
         let more = self.skipped.len().saturating_sub(MOST_SKIPPED_SHOWN);
         if more > 0 {
-            table.row([said!("and {more} more", "ほか {more} 件")]);
+            table.row([translate!("and {more} more", "ほか {more} 件")]);
         }
         table
     }
@@ -419,7 +425,7 @@ fn last_two(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::{Language, speaking};
+    use crate::language::{Language, with_language};
     use crate::notebook::front::tests::Stage;
     use image::{GrayImage, Luma, RgbImage};
     use tempfile::TempDir;
@@ -636,7 +642,7 @@ mod tests {
         );
         let html = read.html();
         assert!(html.contains(">Images per class<") && html.contains(">Left out<"));
-        let japanese = speaking(Language::Japanese, || read.to_string());
+        let japanese = with_language(Language::Japanese, || read.to_string());
         assert!(japanese.starts_with("クラスごとの画像\n"), "{japanese}");
     }
 

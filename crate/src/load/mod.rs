@@ -34,7 +34,7 @@ pub use image_file::{read_image, write_image};
 pub use source::{Source, Split, fashion_mnist, kmnist, mnist};
 
 use crate::error::{Error, Result};
-use crate::language::said;
+use crate::language::translate;
 use crate::notebook::interrupt::is_to_stop;
 use crate::notebook::live::LiveDisplay;
 use crate::notebook::progress::Bar;
@@ -449,7 +449,7 @@ impl Batches {
         // Of loops within loops, only the one that was at work has something to say.
         if self.start > 0 && left > 0 {
             let done = with_commas(self.start as usize);
-            let line = said!(
+            let line = translate!(
                 "stopped after {done} of {} images of this pass",
                 "{done} / {} 枚まで進んだところで停止しました",
                 with_commas(all)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::front::Front;
 use super::show::{Identity, Representations, place, replace};
 use crate::error::Result;
-use crate::language::{Language, speaking};
+use crate::language::{Language, with_language};
 
 /// Updates come no closer than this: five a second.
 const EVERY: Duration = Duration::from_millis(200);
@@ -48,7 +48,7 @@ impl LiveDisplay {
         let work = move || {
             for drawing in to_draw {
                 let start = Instant::now();
-                replace(&screen, &place, speaking(language, drawing));
+                replace(&screen, &place, with_language(language, drawing));
                 let rest = EVERY.max(start.elapsed() * REST);
                 next.store(millis(begun.elapsed() + rest), Ordering::Relaxed);
             }
@@ -144,8 +144,10 @@ mod tests {
     fn drawings_speak_the_language_of_the_cell() {
         let stage = Stage::attentive();
         let start = || LiveDisplay::start(&text(""));
-        let display = stage.cell(|| speaking(Language::Japanese, start)).unwrap();
-        display.draw(|| Ok(text(crate::language::say("epoch", "エポック"))));
+        let display = stage
+            .cell(|| with_language(Language::Japanese, start))
+            .unwrap();
+        display.draw(|| Ok(text(crate::language::translated("epoch", "エポック"))));
         drop(display);
         assert_eq!(texts(&stage), ["", "エポック"]);
     }

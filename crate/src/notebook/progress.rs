@@ -7,8 +7,8 @@ use super::interrupt::{go_on, is_to_stop};
 use super::live::LiveDisplay;
 use super::show::Representations;
 use crate::error::Result;
-use crate::language::{said, say};
-use crate::text::{escape, spoken, with_commas};
+use crate::language::{translate, translated};
+use crate::text::{escape, format_duration, with_commas};
 
 /// Work that takes no longer than this shows nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ pub(crate) struct Word {
 
 impl Word {
     fn said(self) -> &'static str {
-        say(self.english, self.japanese)
+        translated(self.english, self.japanese)
     }
 }
 
@@ -157,7 +157,7 @@ impl Progress {
         let done_text = with_commas(done);
         let left = left(elapsed, self.share(done));
         match self.total.map(with_commas) {
-            Some(total) => said!(
+            Some(total) => translate!(
                 "{work}: {done_text} of {total} {things}{left}",
                 "{work}: {done_text} / {total} {things}{left}"
             ),
@@ -179,8 +179,8 @@ pub(crate) fn left(elapsed: Duration, share: f64) -> String {
     if share <= 0.0 {
         return String::new();
     }
-    let left = spoken(elapsed.mul_f64(((1.0 - share) / share).max(0.0)));
-    said!(", {left} left", "、残り {left}")
+    let left = format_duration(elapsed.mul_f64(((1.0 - share) / share).max(0.0)));
+    translate!(", {left} left", "、残り {left}")
 }
 
 /// What takes the place of a bar whose work is over.
@@ -307,11 +307,11 @@ impl Counter {
     fn stopped(&self) -> String {
         let given = with_commas(self.given);
         match self.total.map(with_commas) {
-            Some(total) => said!(
+            Some(total) => translate!(
                 "stopped after {given} of {total} steps of this loop",
                 "{total} ステップのうち {given} まで進んだところで、ループを停止しました"
             ),
-            None => said!(
+            None => translate!(
                 "stopped after {given} steps of this loop",
                 "{given} ステップまで進んだところで、ループを停止しました"
             ),
@@ -333,7 +333,7 @@ impl Counter {
 mod tests {
     use super::super::front::tests::Stage;
     use super::*;
-    use crate::language::{Language, speaking};
+    use crate::language::{Language, with_language};
 
     const WORK: Word = Word {
         english: "the evaluation",
@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn japanese_notebooks_have_japanese_bars() {
-        let text = speaking(Language::Japanese, || {
+        let text = with_language(Language::Japanese, || {
             begun(0, 400).sentence(100, Duration::from_secs(30))
         });
         assert_eq!(

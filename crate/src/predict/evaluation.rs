@@ -5,7 +5,7 @@ use tch::{Device, Tensor};
 use super::BATCH;
 use crate::define::{Model, logits};
 use crate::error::{Error, Result};
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::load::Dataset;
 use crate::notebook::progress::{IMAGES, Progress, Word};
 use crate::notebook::show::{Representations, Show};
@@ -155,7 +155,7 @@ impl Evaluation {
     }
 
     fn table(&self) -> Table {
-        let title = said!(
+        let title = translate!(
             "{} images: accuracy {:.2} %, loss {:.4}",
             "画像 {} 枚: 正解率 {:.2} %、損失 {:.4}",
             self.images(),
@@ -163,10 +163,10 @@ impl Evaluation {
             self.loss
         );
         let columns = [
-            say("class", "クラス"),
-            say("precision", "適合率"),
-            say("recall", "再現率"),
-            say("images", "画像数"),
+            translated("class", "クラス"),
+            translated("precision", "適合率"),
+            translated("recall", "再現率"),
+            translated("images", "画像数"),
         ];
         let mut table = Table::new(title, &columns);
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);

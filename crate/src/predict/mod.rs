@@ -14,7 +14,7 @@ pub use evaluation::{ClassReport, Evaluation, evaluate};
 use crate::define::{Model, probabilities};
 use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
-use crate::language::said;
+use crate::language::translate;
 use crate::load::{Dataset, DatasetInfo, read_image};
 use crate::notebook::progress::{IMAGES, Progress, Word};
 
@@ -174,7 +174,7 @@ impl Classifier {
 impl std::fmt::Debug for Classifier {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (image, classes) = (self.info.image, self.info.classes.join(", "));
-        formatter.write_str(&said!(
+        formatter.write_str(&translate!(
             "a classifier of images {image:?} into {classes}",
             "画像 {image:?} の分類器、クラス: {classes}"
         ))

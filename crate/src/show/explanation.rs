@@ -9,7 +9,7 @@ use crate::explain::{
     DeletionSettings, Explanation, Faithfulness, Method, SanityCheck, Stage, Target, explain,
     faithfulness, feature_maps, filters, sanity_check,
 };
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::load::Dataset;
 use crate::notebook::show::{Representations, Show};
 use crate::predict::{Classifier, Prediction};
@@ -39,21 +39,25 @@ pub fn show_filters(layer: &str, models: &[(&str, &dyn Model)]) -> Result<Figure
         _ => Vec::new(),
     };
     let settings = KernelGridSettings {
-        subtitle: say(
+        subtitle: translated(
             "One colour scale for all; zero is white",
             "色の目盛はすべてに共通、0 は白",
         )
         .into(),
-        value_title: say("weight", "重み").into(),
+        value_title: translated("weight", "重み").into(),
         channel_names,
     };
-    let title = said!("Filters of {layer}", "{layer} のフィルタ");
+    let title = translate!("Filters of {layer}", "{layer} のフィルタ");
     visualize::kernel_grid(&title, &groups, &settings)
 }
 
 /// Filters of colour images look at these.
 fn colours() -> [&'static str; 3] {
-    [say("red", "赤"), say("green", "緑"), say("blue", "青")]
+    [
+        translated("red", "赤"),
+        translated("green", "緑"),
+        translated("blue", "青"),
+    ]
 }
 
 fn kernel_group(name: &str, filters: &Tensor) -> Result<KernelGroup> {
@@ -95,7 +99,7 @@ impl Classifier {
             .iter()
             .enumerate()
             .map(|(number, map)| {
-                let caption = said!("filter {number}", "フィルタ {number}");
+                let caption = translate!("filter {number}", "フィルタ {number}");
                 Ok(Matrix {
                     caption,
                     ..matrix(map)?
@@ -108,7 +112,7 @@ impl Classifier {
             .flat_map(|map| &map.values)
             .any(|&v| v < 0.0);
         let settings = HeatMapSettings {
-            value_title: say("activation", "活性化").into(),
+            value_title: translated("activation", "活性化").into(),
             colours: match has_signs {
                 true => ColourScale::Diverging,
                 false => ColourScale::Sequential,
@@ -116,7 +120,7 @@ impl Classifier {
             input: Some(picture(image)?.captioned(image_caption())),
             ..Default::default()
         };
-        let title = said!("Feature maps of {layer}", "{layer} の特徴マップ");
+        let title = translate!("Feature maps of {layer}", "{layer} の特徴マップ");
         visualize::heat_map(&title, &matrices, &settings)
     }
 
@@ -138,7 +142,7 @@ impl Classifier {
         let pictures = [
             plain.clone().captioned(image_caption()),
             heat.alone(&plain, 0)?
-                .captioned(say("heat map", "ヒートマップ")),
+                .captioned(translated("heat map", "ヒートマップ")),
             heat.over(&plain, 0)?.captioned(self.why(
                 &prediction,
                 explanation.classes[0],
@@ -161,7 +165,7 @@ impl Classifier {
     ) -> Result<Figure> {
         let prediction = self.predict(image)?;
         let plain = picture(image)?;
-        let title = said!(
+        let title = translate!(
             "One image, several classes: {}",
             "1 枚の画像と複数のクラス: {}",
             method.name()
@@ -200,8 +204,8 @@ impl Classifier {
             let strength = Heat::strength(&explanation)?;
             pictures.push(strength.alone(&plain, 0)?.captioned(method.name()));
         }
-        let title = say("One image, several methods", "1 枚の画像と複数の手法");
-        let subtitle = say(
+        let title = translated("One image, several methods", "1 枚の画像と複数の手法");
+        let subtitle = translated(
             "Maps of a layer are interpolated, all else is enlarged without smoothing; \
              of methods with signs the magnitude is shown",
             "層のマップは補間し、ほかは補間せずに拡大しています。\
@@ -243,7 +247,7 @@ impl Classifier {
                 Ok(heat.over(&plain, row)?.captioned(caption).marked(right))
             })
             .collect::<Result<Vec<_>>>()?;
-        let title = said!(
+        let title = translate!(
             "What speaks for the class: {}",
             "クラスの根拠: {}",
             explanation.method
@@ -279,7 +283,7 @@ impl Classifier {
                 last = Some(heat);
             }
         }
-        let title = said!(
+        let title = translate!(
             "What speaks for the predicted class and for the true one: {}",
             "予測クラスの根拠と正解クラスの根拠: {}",
             method.name()
@@ -327,14 +331,14 @@ impl Classifier {
     /// # Errors
     /// Those of [`faithfulness`](Self::faithfulness).
     pub fn compare_methods(&self, images: &Tensor, methods: &[&dyn Method]) -> Result<Table> {
-        let title = say(
+        let title = translated(
             "Areas: deletion the smaller the better, insertion the larger",
             "曲線の下の面積: 削除は小さいほど、挿入は大きいほど良い",
         );
         let columns = [
-            say("method", "手法"),
-            say("deletion", "削除"),
-            say("insertion", "挿入"),
+            translated("method", "手法"),
+            translated("deletion", "削除"),
+            translated("insertion", "挿入"),
         ];
         let mut table = Table::new(title, &columns);
         for method in methods {
@@ -351,7 +355,7 @@ impl Classifier {
         let class = self.info.classes.get(class).map_or("", String::as_str);
         let probability = prediction.probability_of(class);
         let empty = if heat.is_empty(row) {
-            say("\nnothing found", "\n根拠なし")
+            translated("\nnothing found", "\n根拠なし")
         } else {
             ""
         };
@@ -389,18 +393,18 @@ impl Heat {
         let smooth = !explanation.is_per_pixel();
         let enlarged = match explanation.attributions.size()[..] {
             [_, _, height, width] if smooth => {
-                said!(
+                translate!(
                     "the {height}×{width} places of the layer are interpolated",
                     "層の {height}×{width} か所の値は補間しています"
                 )
             }
-            _ => say(
+            _ => translated(
                 "so is the heat map, which has a value for each pixel",
                 "画素ごとに値をもつヒートマップも同じです",
             )
             .into(),
         };
-        let subtitle = said!(
+        let subtitle = translate!(
             "Images are enlarged without smoothing; {enlarged}. Each map has a scale of its own.",
             "画像は補間せずに拡大しています。{enlarged}。目盛はマップごとに異なります。"
         );
@@ -451,7 +455,7 @@ impl Heat {
 
 /// What stands below an image without a heat map.
 fn image_caption() -> &'static str {
-    say("image", "画像")
+    translated("image", "画像")
 }
 
 /// Images with heat maps, and the colour bar of these.
@@ -464,7 +468,7 @@ fn heat_grid(
     let settings = GridSettings {
         columns,
         subtitle: subtitle.into(),
-        colour_bar: say("share of the map's largest value", "最大値に対する割合").into(),
+        colour_bar: translated("share of the map's largest value", "最大値に対する割合").into(),
         ..Default::default()
     };
     visualize::image_grid(title, pictures, &settings)
@@ -477,25 +481,26 @@ impl Faithfulness {
     /// [`Error::Picture`] without an image.
     pub fn curves(&self) -> Result<Figure> {
         let curves = [
-            (say("deletion", "削除"), &self.deletion),
-            (say("insertion", "挿入"), &self.insertion),
+            (translated("deletion", "削除"), &self.deletion),
+            (translated("insertion", "挿入"), &self.insertion),
         ];
         let series = curves.map(|(name, curve)| LineSeries {
-            name: said!("{name}, area {:.3}", "{name} (面積 {:.3})", curve.area()),
+            name: translate!("{name}, area {:.3}", "{name} (面積 {:.3})", curve.area()),
             points: curve.shares.iter().copied().zip(curve.mean()).collect(),
         });
         let settings = LinePlotSettings {
-            x_title: say(
+            x_title: translated(
                 "share of the pixels, the hottest first",
                 "値の大きいほうから数えた画素の割合",
             )
             .into(),
-            y_title: say("probability of the explained class", "説明するクラスの確率").into(),
+            y_title: translated("probability of the explained class", "説明するクラスの確率")
+                .into(),
             y_range: Some((0.0, 1.0)),
             shaded: true,
             ..Default::default()
         };
-        let title = said!("Deletion and insertion: {}", "削除と挿入: {}", self.method);
+        let title = translate!("Deletion and insertion: {}", "削除と挿入: {}", self.method);
         visualize::line_plot(&title, &series, &settings)
     }
 }
@@ -540,12 +545,12 @@ impl SanityCheck {
                 pictures.push(alone.captioned(stage.caption()));
             }
         }
-        let title = said!(
+        let title = translate!(
             "While the network forgets, layer by layer: {}",
             "層を 1 つずつ忘れていくネットワーク: {}",
             self.method
         );
-        let subtitle = said!(
+        let subtitle = translate!(
             "{}. Enlarged without smoothing, each map with a scale of its own.",
             "{}。補間せずに拡大、目盛はマップごとです。",
             self.verdict()
@@ -556,17 +561,17 @@ impl SanityCheck {
     fn verdict(&self) -> String {
         let last = self.stages.last().map_or(1.0, |stage| stage.similarity);
         let verdict = if self.passes() {
-            say(
+            translated(
                 "passes: the maps change with the network",
                 "合格。マップはネットワークとともに変わります",
             )
         } else {
-            say(
+            translated(
                 "fails: the maps stay although the network has forgotten everything",
                 "不合格。ネットワークがすべてを忘れてもマップは変わりません",
             )
         };
-        said!(
+        translate!(
             "{} {verdict} (similarity {last:.2} at the end)",
             "{}: {verdict} (最後の順位相関 {last:.2})",
             self.method
@@ -575,8 +580,8 @@ impl SanityCheck {
 
     fn table(&self) -> Table {
         let columns = [
-            say("network", "ネットワーク"),
-            say("similarity", "順位相関"),
+            translated("network", "ネットワーク"),
+            translated("similarity", "順位相関"),
         ];
         let mut table = Table::new(self.verdict(), &columns);
         for stage in &self.stages {
@@ -603,8 +608,8 @@ impl std::fmt::Display for SanityCheck {
 impl Stage {
     fn caption(&self) -> String {
         match &self.layer {
-            None => say("as trained", "訓練後").into(),
-            Some(layer) => said!("{layer} forgotten", "{layer} を忘却"),
+            None => translated("as trained", "訓練後").into(),
+            Some(layer) => translate!("{layer} forgotten", "{layer} を忘却"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Trainings side by side as a picture and a table.
 
 use crate::error::Result;
-use crate::language::say;
+use crate::language::translated;
 use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
 use crate::train::history::number;
@@ -33,27 +33,27 @@ impl Runs {
             .take(MOST_LINES)
             .collect();
         let axes = LinePlotSettings {
-            x_title: say("epoch", "エポック").into(),
+            x_title: translated("epoch", "エポック").into(),
             counted_x: true,
-            y_title: say("validation accuracy in %", "検証データの正解率 (%)").into(),
+            y_title: translated("validation accuracy in %", "検証データの正解率 (%)").into(),
             ..LinePlotSettings::default()
         };
-        visualize::line_plot(say("Trainings", "訓練の比較"), &series, &axes)
+        visualize::line_plot(translated("Trainings", "訓練の比較"), &series, &axes)
     }
 
     /// A line for each training with the settings that differ, the highest validation accuracy first.
     pub fn table(&self) -> Table {
         let differences = self.differences();
-        let mut columns = vec![say("run", "訓練")];
+        let mut columns = vec![translated("run", "訓練")];
         columns.extend(differences.iter().map(|(name, _)| *name));
         columns.extend([
-            say("epochs", "エポック"),
-            say("training loss", "訓練損失"),
-            say("validation loss", "検証損失"),
-            say("validation accuracy", "検証の正解率"),
-            say("seconds", "秒"),
+            translated("epochs", "エポック"),
+            translated("training loss", "訓練損失"),
+            translated("validation loss", "検証損失"),
+            translated("validation accuracy", "検証の正解率"),
+            translated("seconds", "秒"),
         ]);
-        let mut table = Table::new(say("Trainings", "訓練の比較"), &columns);
+        let mut table = Table::new(translated("Trainings", "訓練の比較"), &columns);
         for run in self.ranking() {
             let mut cells = vec![(run + 1).to_string()];
             cells.extend(differences.iter().map(|(_, values)| values[run].clone()));
@@ -81,7 +81,7 @@ fn results(run: &Run) -> [String; 5] {
 impl Show for Runs {
     fn representations(&self) -> Result<Representations> {
         if self.all().is_empty() {
-            let none = say("no training was added yet", "訓練はまだ追加されていません");
+            let none = translated("no training was added yet", "訓練はまだ追加されていません");
             return Ok(vec![("text/plain", none.into())]);
         }
         let table = self.table();

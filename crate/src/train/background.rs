@@ -18,11 +18,11 @@ use super::watcher::{EpochSoFar, StoppedAt, Watcher, break_if, log_heading, log_
 use super::{Training, check_possible, parts};
 use crate::define::Model;
 use crate::error::{Error, Result};
-use crate::language::said;
+use crate::language::translate;
 use crate::load::Dataset;
 use crate::notebook::interrupt::is_to_stop;
 use crate::panics::catch;
-use crate::text::spoken;
+use crate::text::format_duration;
 
 /// ■ is seen this soon by a cell that waits.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -246,7 +246,7 @@ impl BackgroundTraining {
     pub fn follow(&self, epochs: usize) {
         if self.follow_unless_stopped(epochs).is_break() {
             let progress = self.progress();
-            let left = said!(
+            let left = translate!(
                 "no longer followed; the training goes on: {progress}",
                 "表示を止めました。訓練は続いています: {progress}"
             );
@@ -377,21 +377,21 @@ impl fmt::Display for TrainingProgress {
         let TrainingProgress { epoch, epochs, .. } = self;
         let percent = 100.0 * self.share;
         formatter.write_str(&match &self.state {
-            TrainingState::Running => said!(
+            TrainingState::Running => translate!(
                 "epoch {epoch} of {epochs}, {percent:.0} % done, {} left",
                 "エポック {epoch}/{epochs}、{percent:.0} % 終了、残り {}",
-                spoken(self.left)
+                format_duration(self.left)
             ),
-            TrainingState::Finished => said!(
+            TrainingState::Finished => translate!(
                 "finished, epoch {epochs} of {epochs}",
                 "終了しました (エポック {epochs}/{epochs})"
             ),
-            TrainingState::Stopped => said!(
+            TrainingState::Stopped => translate!(
                 "stopped in epoch {epoch} of {epochs}, {percent:.0} % done",
                 "エポック {epoch}/{epochs} で停止しました ({percent:.0} % 終了)"
             ),
             TrainingState::Failed(reason) => {
-                said!("failed: {reason}", "失敗しました: {reason}")
+                translate!("failed: {reason}", "失敗しました: {reason}")
             }
         })
     }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::language::{Language, said};
-use crate::text::{at_right, with_commas};
+use crate::language::{Language, translate};
+use crate::text::{pad_start, with_commas};
 
 /// Mean loss and share of right answers over some images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ pub(crate) fn heading() -> String {
             ("時間", 10),
             ("枚/秒", 11),
         ]
-        .map(|(name, width)| at_right(name, width))
+        .map(|(name, width)| pad_start(name, width))
         .concat(),
     }
 }
@@ -117,7 +117,7 @@ impl EpochRecord {
         format!(
             "{}{validation}{} {:>10}",
             first_columns(self.epoch, epochs, &self.training),
-            at_right(&said!("{:.1} s", "{:.1} 秒", self.seconds), 10),
+            pad_start(&translate!("{:.1} s", "{:.1} 秒", self.seconds), 10),
             with_commas(self.images_per_second as usize),
         )
     }
@@ -125,7 +125,7 @@ impl EpochRecord {
 
 /// Where an epoch stands and its training score, below the first columns of [`heading`].
 pub(crate) fn first_columns(epoch: usize, epochs: usize, training: &Score) -> String {
-    at_right(&format!("{epoch}/{epochs}"), first_width()) + &columns(training, 16)
+    pad_start(&format!("{epoch}/{epochs}"), first_width()) + &columns(training, 16)
 }
 
 fn columns(score: &Score, width: usize) -> String {
@@ -146,7 +146,7 @@ pub(crate) fn number(loss: f64) -> String {
 
 impl fmt::Display for Score {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&said!(
+        formatter.write_str(&translate!(
             "loss {:.4} accuracy {:5.2} %",
             "損失 {:.4} 正解率 {:5.2} %",
             self.loss,
@@ -158,7 +158,7 @@ impl fmt::Display for Score {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::speaking;
+    use crate::language::with_language;
 
     #[test]
     fn a_record_stands_below_its_heading() {
@@ -227,16 +227,16 @@ mod tests {
             seconds: 2.54,
             images_per_second: 21234.4,
         };
-        speaking(Language::Japanese, || {
+        with_language(Language::Japanese, || {
             assert_eq!(
                 format!("{}\n{}", heading(), record.line(12)),
                 "エポック        訓練損失    正解率          検証損失    正解率      時間      枚/秒\n   \
                     12/12          0.5123   81.21 %            0.5123   81.21 %    2.5 秒     21,234"
             );
-            let width = crate::text::columns(&heading());
-            assert_eq!(crate::text::columns(&record.line(12)), width);
+            let width = crate::text::display_width(&heading());
+            assert_eq!(crate::text::display_width(&record.line(12)), width);
             record.validation = None;
-            assert_eq!(crate::text::columns(&record.line(12)), width);
+            assert_eq!(crate::text::display_width(&record.line(12)), width);
             assert_eq!(score.to_string(), "損失 0.5123 正解率 81.21 %");
         });
     }

@@ -9,7 +9,7 @@ use super::watcher::{
     EpochSoFar, StoppedAt, Watcher, break_if, explosion_advice, is_explosion, log_heading, log_line,
 };
 use crate::error::Result;
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::notebook::interrupt::is_to_stop;
 use crate::notebook::live::LiveDisplay;
 use crate::notebook::progress::{Bar, left};
@@ -77,7 +77,7 @@ impl Live {
         let pace = so_far.meter.images() as f64 / so_far.start.elapsed().as_secs_f64();
         let (pace, percent) = (with_commas(pace as usize), 100.0 * share);
         let left = left(self.begun.elapsed(), done / all);
-        let text = said!(
+        let text = translate!(
             "epoch {epoch} of {epochs}, {percent:.0} % of it done{left}, {pace} images/s",
             "エポック {epoch}/{epochs}、その {percent:.0} % が終了{left}、{pace} 枚/秒"
         );
@@ -105,7 +105,7 @@ impl Live {
         let highest = losses.iter().copied().fold(losses[step], f64::max);
         let is_number = losses.iter().all(|loss| loss.is_finite());
         let at = (step + 1) as f64 / self.steps.steps_per_epoch as f64;
-        let words = say("the loss explodes", "損失が爆発").to_owned();
+        let words = translated("the loss explodes", "損失が爆発").to_owned();
         self.steps.mark = Some((self.steps.epochs_before as f64 + at, words));
         is_number.then_some(highest)
     }
@@ -170,6 +170,6 @@ impl Watcher for Live {
 }
 
 fn curves(history: &History, steps: &StepLosses) -> Result<Figure> {
-    let title = say("Training", "訓練の経過");
+    let title = translated("Training", "訓練の経過");
     visualize::training_curves(title, &history.metrics(), steps)
 }

@@ -41,7 +41,7 @@ pub use settings::TrainingSettings;
 use crate::define::model::forward;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
-use crate::language::said;
+use crate::language::translate;
 use crate::load::{Dataset, batches_per_epoch, shuffled};
 use crate::notebook::progress::{IMAGES, Progress, Shown, Word};
 use crate::state_dict::{StateDict, check_writable, not_finite};
@@ -248,7 +248,7 @@ impl<'a> Training<'a> {
     fn announcement(&self) -> String {
         let images = with_commas(self.training_set.len());
         let held_back = match &self.validation_set {
-            Some(validation_set) => said!(
+            Some(validation_set) => translate!(
                 ", {} held back for validation",
                 " (ほかに検証用 {} 枚)",
                 with_commas(validation_set.len())
@@ -256,7 +256,7 @@ impl<'a> Training<'a> {
             None => String::new(),
         };
         let device = self.model.variables().device();
-        said!(
+        translate!(
             "training on {images} images{held_back}, {} steps an epoch, device {device:?}",
             "訓練画像 {images} 枚{held_back}、1 エポックは {} ステップ、デバイスは {device:?}",
             self.steps_per_epoch()

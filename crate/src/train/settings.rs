@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
-use crate::language::say;
+use crate::language::translated;
 use crate::notebook::show::{Representations, Show};
 use crate::table::Table;
 
@@ -118,7 +118,7 @@ impl TrainingSettings {
     pub(crate) fn named(&self) -> [(&'static str, String); 10] {
         let checkpoint = match &self.checkpoint {
             Some(path) => path.display().to_string(),
-            None => say("none", "なし").into(),
+            None => translated("none", "なし").into(),
         };
         [
             ("epochs", self.epochs.to_string()),
@@ -135,8 +135,8 @@ impl TrainingSettings {
     }
 
     fn table(&self) -> Table {
-        let columns = [say("setting", "設定"), say("value", "値")];
-        let mut table = Table::new(say("Training settings", "訓練の設定"), &columns);
+        let columns = [translated("setting", "設定"), translated("value", "値")];
+        let mut table = Table::new(translated("Training settings", "訓練の設定"), &columns);
         for (name, value) in self.named() {
             table.row([name.into(), value]);
         }

@@ -10,10 +10,10 @@ use super::Meter;
 use super::history::{EpochRecord, first_columns, heading, number};
 use super::settings::TrainingSettings;
 use crate::error::Result;
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use crate::notebook::interrupt::is_to_stop;
 use crate::notebook::progress::LINE_EVERY;
-use crate::text::{spoken, with_commas};
+use crate::text::{format_duration, with_commas};
 
 /// Hears of every batch and every epoch.
 pub(super) trait Watcher {
@@ -74,7 +74,7 @@ pub(super) struct StoppedAt {
 impl fmt::Display for StoppedAt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StoppedAt { epoch, epochs, .. } = self;
-        formatter.write_str(&said!(
+        formatter.write_str(&translate!(
             "stopped in epoch {epoch} of {epochs}, after {} of {} images; the model keeps what it has learned, \
              and training it again goes on from there",
             "エポック {epoch}/{epochs} で停止しました ({} / {} 枚まで終了)。モデルはここまでに学んだことを保っていて、\
@@ -154,7 +154,7 @@ pub(super) fn explosion_advice(loss: f64, guessing: f64, settings: &TrainingSett
         false => format!("{rate:e}"),
     };
     let (rate, smaller) = (written(rate), written(smaller));
-    said!(
+    translate!(
         "the loss exploded to {loss}, where guessing has {guessing:.2}: the steps are too long. Make a new \
          model, and try learning_rate: {smaller} instead of {rate}",
         "損失が {loss} まで爆発しました (当てずっぽうなら {guessing:.2})。ステップが長すぎます。モデルを作り直して、\
@@ -164,23 +164,23 @@ pub(super) fn explosion_advice(loss: f64, guessing: f64, settings: &TrainingSett
 
 /// The heading above the lines of [`log_line`].
 pub(super) fn log_heading() -> String {
-    format!("{}   {}", heading(), say("time left", "残り時間"))
+    format!("{}   {}", heading(), translated("time left", "残り時間"))
 }
 
 /// One epoch, and how long the others will take.
 pub(super) fn log_line(record: &EpochRecord, epochs: usize, left: Duration) -> String {
-    format!("{}   {}", record.line(epochs), spoken(left))
+    format!("{}   {}", record.line(epochs), format_duration(left))
 }
 
 fn within_epoch(so_far: &EpochSoFar, elapsed: Duration) -> Result<String> {
     let share = so_far.share();
     let left = elapsed.mul_f64((1.0 - share) / share);
-    Ok(said!(
+    Ok(translate!(
         "{}   {:.0} % of the epoch, {} left in it",
         "{}   エポックの {:.0} %、残り {}",
         first_columns(so_far.epoch, so_far.epochs, &so_far.meter.score()?),
         100.0 * share,
-        spoken(left)
+        format_duration(left)
     ))
 }
 

@@ -121,8 +121,8 @@ impl Histogram<'_> {
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
         let names = Axis::places(self.names.len());
-        let class = (&names, say("class", "クラス"));
-        let number = (&self.counts, say("number of images", "画像の枚数"));
+        let class = (&names, translated("class", "クラス"));
+        let number = (&self.counts, translated("number of images", "画像の枚数"));
         let (base, x, y) = match self.lies {
             true => (Base::Y, number, class),
             false => (Base::X, class, number),
@@ -167,7 +167,7 @@ impl Histogram<'_> {
 }
 
 fn alt_text(title: &str, names: &[String], series: &[CountSeries]) -> String {
-    let mut text = said!(
+    let mut text = translate!(
         "{title}. Bar chart of the number of images per class.",
         "{title}。クラスごとの画像の枚数の棒グラフ。"
     );
@@ -176,7 +176,7 @@ fn alt_text(title: &str, names: &[String], series: &[CountSeries]) -> String {
         let in_words = |(name, &number): (&String, &usize)| format!("{name} {}", count(number));
         let counts: Vec<String> = counts.map(in_words).collect();
         let counts = text::listed(&counts);
-        text += &said!(" {}: {counts}.", "{}: {counts}。", set.name);
+        text += &translate!(" {}: {counts}.", "{}: {counts}。", set.name);
     }
     text
 }

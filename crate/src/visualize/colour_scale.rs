@@ -3,7 +3,7 @@
 use super::axis::range;
 use super::colour::{Colour, diverging, sequential, viridis};
 use super::numerals::significant;
-use crate::language::said;
+use crate::language::translate;
 use plotters::style::RGBColor;
 use plotters::style::colors::colormaps::ColorMap;
 
@@ -75,7 +75,7 @@ impl Scale {
     /// The start of a sentence about `values`.
     pub(super) fn in_words(&self, values: &str) -> String {
         let (low, high) = (significant(self.low, 3), significant(self.high, 3));
-        said!(
+        translate!(
             " Colours show {values} from {low} to {high}",
             "色が示す値: {values}、{low} から {high}"
         )

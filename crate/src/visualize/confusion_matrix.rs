@@ -47,7 +47,7 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
         draw_cells(canvas, matrix, counts);
         draw_names(canvas, matrix, &names, top);
         let ticks = [0.0, 0.05, 0.25, 0.5, 1.0].map(|share| (position(share), percent(share, 0)));
-        let title = say(
+        let title = translated(
             "share of true class (√ scale)",
             "正解クラス内の割合 (√ 目盛)",
         );
@@ -143,8 +143,8 @@ fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
         });
     }
     let (above, beside) = (
-        say("predicted class", "予測クラス"),
-        say("true class", "正解クラス"),
+        translated("predicted class", "予測クラス"),
+        translated("true class", "正解クラス"),
     );
     let above = Text::new(above, (matrix.center().x, top + 12.0), LABEL);
     canvas.text(above.muted().centred());
@@ -156,11 +156,11 @@ fn accuracy(counts: &[Vec<usize>]) -> String {
     let total: usize = counts.iter().flatten().sum();
     let right: usize = (0..counts.len()).map(|class| counts[class][class]).sum();
     if total == 0 {
-        return say("no images counted", "画像なし").to_owned();
+        return translated("no images counted", "画像なし").to_owned();
     }
     let accuracy = percent(right as f64 / total as f64, 1);
     let (right, total) = (count(right), count(total));
-    said!(
+    translate!(
         "accuracy {accuracy} ({right} of {total} images)",
         "正解率 {accuracy} (画像 {total} 枚中 {right} 枚)"
     )
@@ -177,7 +177,7 @@ fn alt_text(title: &str, accuracy: &str, names: &[String], counts: &[Vec<usize>]
     let in_words = |&(truth, prediction): &(usize, usize)| {
         let number = count(counts[truth][prediction]);
         let (truth, prediction) = (&names[truth], &names[prediction]);
-        said!(
+        translate!(
             "{truth} taken for {prediction} {number} times",
             "「{truth}」を「{prediction}」と予測 ({number} 枚)"
         )
@@ -185,12 +185,12 @@ fn alt_text(title: &str, accuracy: &str, names: &[String], counts: &[Vec<usize>]
     let most: Vec<String> = confusions.iter().take(5).map(in_words).collect();
     let most = match text::listed(&most) {
         none if none.is_empty() => none,
-        most => said!(
+        most => translate!(
             " Most frequent confusions: {most}.",
             "多い取り違え: {most}。"
         ),
     };
-    said!(
+    translate!(
         "{title}. Confusion matrix of {classes} classes, {accuracy}.{most}",
         "{title}。{classes} クラスの混同行列、{accuracy}。{most}"
     )

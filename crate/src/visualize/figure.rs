@@ -6,7 +6,7 @@ use super::check::ensure;
 use super::render::{self, Drawing};
 use super::text::{LABEL, SMALL, TITLE, Text, printable, wrapped};
 use crate::error::{Error, Result};
-use crate::language::said;
+use crate::language::translate;
 use crate::notebook::show::{Representations, Show, blocks};
 use crate::text::escape;
 use std::path::Path;
@@ -86,7 +86,7 @@ impl Figure {
         let codes: Vec<String> = missing.iter().take(MOST).map(code).collect();
         let more = if missing.len() > MOST { " …" } else { "" };
         let codes = codes.join(", ") + more;
-        let line = said!(
+        let line = translate!(
             "The picture's font has no letter for {codes}.",
             "この図のフォントには {codes} の文字がありません。"
         );

@@ -107,9 +107,9 @@ mod tests {
         assert!(("no such font", 20.0).into_font().box_size("Bag").is_err());
     }
 
-    /// The characters of the texts in `say(…)` and `said!(…)` of a source file.
+    /// The characters of the texts in `translated(…)` and `translate!(…)` of a source file.
     fn spoken(source: &str) -> Vec<char> {
-        let calls = ["say(", "said!("]
+        let calls = ["translated(", "translate!("]
             .into_iter()
             .flat_map(|call| source.split(call).skip(1));
         let mut spoken = Vec::new();
@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_texts_of_a_call_are_found() {
-        let found = spoken(r#"f(say("a (\"b\")", "あ")); said!("{n}", "い {}", f(n)) + "c""#);
+        let found =
+            spoken(r#"f(translated("a (\"b\")", "あ")); translate!("{n}", "い {}", f(n)) + "c""#);
         assert_eq!(found.into_iter().collect::<String>(), "a (b)あ{n}い {}");
     }
 

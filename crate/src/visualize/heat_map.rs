@@ -140,7 +140,7 @@ fn alt_text(title: &str, matrices: &[Matrix], scale: &Scale, settings: &HeatMapS
         .iter()
         .all(|matrix| size(matrix) == (rows, columns))
     {
-        true => said!(
+        true => translate!(
             " of {rows} × {columns} values",
             " ({rows} × {columns} 個の値)"
         ),
@@ -155,16 +155,16 @@ fn alt_text(title: &str, matrices: &[Matrix], scale: &Scale, settings: &HeatMapS
     let input = match &settings.input {
         None => String::new(),
         Some(input) if input.caption.trim().is_empty() => {
-            say(" At the left the input image.", "左は入力画像。").to_owned()
+            translated(" At the left the input image.", "左は入力画像。").to_owned()
         }
-        Some(input) => said!(
+        Some(input) => translate!(
             " At the left the input image: {}.",
             "左は入力画像: {}。",
             text::in_one_line(&input.caption)
         ),
     };
-    let values = text::or(&settings.value_title, say("values", "値"));
-    said!(
+    let values = text::or(&settings.value_title, translated("values", "値"));
+    translate!(
         "{title}.{input} {}{size}{captions}.{}.",
         "{title}。{input}{}{size}{captions}。{}。",
         counted(matrices.len(), "heat map", ["ヒートマップ", "枚"]),

@@ -151,18 +151,18 @@ fn alt_text(title: &str, pictures: &[Picture], grid: &Grid, settings: &GridSetti
     let named: Vec<String> = pictures.iter().take(MOST_NAMED).map(in_words).collect();
     let more = match pictures.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),
-        rest => said!(" and {} more", "、ほかに{}", images(rest)),
+        rest => translate!(" and {} more", "、ほかに{}", images(rest)),
     };
     let overlays = pictures.iter().any(|picture| picture.overlay.is_some());
     let colours = match settings.colour_bar.trim() {
         _ if !overlays => String::new(),
-        "" => say(" Heat maps lie over images.", "画像の上にヒートマップ。").to_owned(),
-        heat => said!(
+        "" => translated(" Heat maps lie over images.", "画像の上にヒートマップ。").to_owned(),
+        heat => translate!(
             " Heat maps over images show {heat}.",
             "画像の上のヒートマップが示す値: {heat}。"
         ),
     };
-    said!(
+    translate!(
         "{title}.{} {} in {} of {}: {}{more}.{colours}",
         "{title}。{}{} ({}、{} 列): {}{more}。{colours}",
         text::sentence(&settings.subtitle),
@@ -175,11 +175,11 @@ fn alt_text(title: &str, pictures: &[Picture], grid: &Grid, settings: &GridSetti
 
 fn in_words(picture: &Picture) -> String {
     let caption = text::in_one_line(&picture.caption);
-    let caption = text::or(&caption, say("no caption", "説明なし")).to_owned();
+    let caption = text::or(&caption, translated("no caption", "説明なし")).to_owned();
     let mark = match picture.mark {
         None => "",
-        Some(true) => say(" (right)", " (正解)"),
-        Some(false) => say(" (wrong)", " (不正解)"),
+        Some(true) => translated(" (right)", " (正解)"),
+        Some(false) => translated(" (wrong)", " (不正解)"),
     };
     let heat = picture.overlay.as_ref().map(Overlay::in_words);
     let heat = heat.map(|words| format!(" ({words})"));

@@ -200,7 +200,7 @@ impl Layout {
         if self.channels.is_empty() {
             return;
         }
-        let title = say("input channel", "入力チャネル");
+        let title = translated("input channel", "入力チャネル");
         canvas.text(Text::new(title, (x, above + 11.0), SMALL).muted());
         // Of narrow columns only so many are named that the names do not overlap.
         let pitch = self.grid.pitch.0;
@@ -211,7 +211,7 @@ impl Layout {
             canvas.text(Text::new(&channel, (centre, above + LINE + 10.0), SMALL).centred());
         }
         let beside = (left + 11.0, top + self.top);
-        let title = Text::new(say("filter", "フィルタ"), beside, SMALL);
+        let title = Text::new(translated("filter", "フィルタ"), beside, SMALL);
         canvas.text(title.muted().at_right().upward());
     }
 
@@ -243,7 +243,7 @@ impl Layout {
 
     /// "filter 3", or only its number below small kernels.
     fn filter_name(&self, filter: usize) -> String {
-        let name = said!("filter {filter}", "フィルタ {filter}");
+        let name = translate!("filter {filter}", "フィルタ {filter}");
         match text::width(&name, SMALL, false) <= self.grid.pitch.0 - 4.0 {
             true => name,
             false => filter.to_string(),
@@ -275,8 +275,8 @@ fn alt_text(
         }
     };
     let groups: Vec<String> = groups.iter().map(in_words).collect();
-    let values = text::or(&settings.value_title, say("weights", "重み"));
-    said!(
+    let values = text::or(&settings.value_title, translated("weights", "重み"));
+    translate!(
         "{title}.{} Kernels of a convolution, {} × {} weights for {channels}. {}.{}, the same in all groups.",
         "{title}。{}畳み込みのカーネル、{} × {} の重み、{channels}。{}。{}、すべてのグループに共通。",
         text::sentence(&settings.subtitle),

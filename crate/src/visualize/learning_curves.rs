@@ -57,13 +57,13 @@ pub fn training_curves(title: &str, epochs: &[EpochMetrics], steps: &StepLosses)
 fn figure(title: &str, epochs: &[EpochMetrics], steps: Option<&StepLosses>) -> Result<Figure> {
     check(epochs)?;
     let loss = Quantity {
-        name: say("Loss", "損失"),
+        name: translated("Loss", "損失"),
         training: |epoch| epoch.training_loss,
         validation: |epoch| epoch.validation_loss,
         in_words: |loss| significant(loss, 3),
     };
     let accuracy = Quantity {
-        name: say("Accuracy", "正解率"),
+        name: translated("Accuracy", "正解率"),
         training: |epoch| 100.0 * epoch.training_accuracy,
         validation: |epoch| Some(100.0 * epoch.validation_accuracy?),
         in_words: |accuracy| percent(accuracy / 100.0, 1),
@@ -77,11 +77,14 @@ fn figure(title: &str, epochs: &[EpochMetrics], steps: Option<&StepLosses>) -> R
     let loss_axis = loss_axis(y_range(&losses));
     let accuracy_axis = accuracy_axis(y_range(&accuracies));
     let words = alt_text(title, epochs, [&loss, &accuracy], steps);
-    let (epoch, mean) = (say("epoch", "エポック"), say("mean loss", "平均損失"));
+    let (epoch, mean) = (
+        translated("epoch", "エポック"),
+        translated("mean loss", "平均損失"),
+    );
     let mut left = LineChart::new((x.clone(), epoch), (loss_axis, mean), losses);
     left.title = loss.name;
     left.mark = steps.and_then(|steps| steps.mark.clone());
-    let in_percent = say("accuracy in %", "正解率 (%)");
+    let in_percent = translated("accuracy in %", "正解率 (%)");
     let mut right = LineChart::new((x, epoch), (accuracy_axis, in_percent), accuracies);
     right.title = accuracy.name;
     let (titles, size) = ((title, ""), (CHART_WIDTH, PANEL_HEIGHT));
@@ -128,8 +131,8 @@ impl Quantity {
             numbered().filter_map(|(number, epoch)| Some((number, (self.validation)(epoch)?)));
         let line = |name, points| Line::new(Manner::Series, name, points);
         let mut lines = vec![
-            line(say("training", "訓練データ"), training.collect()),
-            line(say("validation", "検証データ"), validation.collect()),
+            line(translated("training", "訓練データ"), training.collect()),
+            line(translated("validation", "検証データ"), validation.collect()),
         ];
         lines.retain(|line| !line.points.is_empty());
         for line in &mut lines {
@@ -163,7 +166,7 @@ fn accuracy_axis(range: Option<(f64, f64)>) -> Axis {
 /// The losses of the steps, raw and smoothed.
 fn step_lines(steps: &StepLosses) -> [Line; 2] {
     let (per_epoch, before) = (steps.steps_per_epoch as f64, steps.epochs_before as f64);
-    let name = say("steps, smoothed", "各ステップ (平滑化)");
+    let name = translated("steps, smoothed", "各ステップ (平滑化)");
     step_curve::lines(&steps.losses, name, |step| before + step / per_epoch)
 }
 
@@ -174,7 +177,7 @@ fn alt_text(
     steps: Option<&StepLosses>,
 ) -> String {
     let number = counted(epochs.len(), "epoch", ["", "エポック"]);
-    let mut text = said!(
+    let mut text = translate!(
         "{title}. Learning curves over {number}.",
         "{title}。{number}の学習曲線。"
     );
@@ -184,14 +187,14 @@ fn alt_text(
             let [first, last] = ends.map(|end| end.map_or(0.0, |point| point.1));
             let [first, last] = [first, last].map(quantity.in_words);
             let (what, name) = (quantity.name, line.name);
-            text += &said!(
+            text += &translate!(
                 " {what} in {name}: from {first} to {last}.",
                 "{name}の{what}: {first} から {last}。"
             );
         }
     }
     if let Some((x, what)) = steps.and_then(|steps| steps.mark.as_ref()) {
-        text += &said!(
+        text += &translate!(
             " Marked: {what}, at epoch {x:.1}.",
             "印: {what} (エポック {x:.1})。"
         );

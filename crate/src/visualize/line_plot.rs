@@ -113,17 +113,17 @@ fn check_y_axis(settings: &LinePlotSettings) -> Result<()> {
 }
 
 fn alt_text(title: &str, lines: &[Line], settings: &LinePlotSettings) -> String {
-    let mut text = said!(
+    let mut text = translate!(
         "{title}. Line plot of {y} against {x}{scale}{shade}.",
         "{title}。折れ線グラフ (横軸: {x}、縦軸: {y}{scale}{shade})。",
         x = settings.x_title,
         y = settings.y_title,
         scale = match settings.logarithmic_y {
-            true => say(", logarithmic scale", "、対数目盛"),
+            true => translated(", logarithmic scale", "、対数目盛"),
             false => "",
         },
         shade = match settings.shaded {
-            true => say(
+            true => translated(
                 ", with shaded areas below the lines",
                 "、線の下を塗りつぶし"
             ),
@@ -132,8 +132,8 @@ fn alt_text(title: &str, lines: &[Line], settings: &LinePlotSettings) -> String 
     );
     for line in lines {
         let (low, high) = y_range(std::slice::from_ref(line)).unwrap_or_default();
-        let name = text::or(&line.name, say("Line", "線"));
-        text += &said!(
+        let name = text::or(&line.name, translated("Line", "線"));
+        text += &translate!(
             " {name}: {}, between {} and {}.",
             "{name}: {}、{} から {}。",
             counted(line.points.len(), "point", ["", "点"]),

@@ -5,7 +5,7 @@ use super::check::{ensure, ensure_size};
 use super::colour::mixed;
 use super::colour_scale::{ColourScale, Scale};
 use crate::error::Result;
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use image::{ImageBuffer, Luma, imageops};
 use plotters::style::RGBColor;
 
@@ -121,7 +121,7 @@ impl Overlay {
             .rev()
             .max_by(|one, other| one.1.total_cmp(&other.1));
         let Some((index, _)) = hottest.filter(|(_, strength)| *strength > 0.0) else {
-            return say("with an empty heat map", "空のヒートマップ").to_owned();
+            return translated("with an empty heat map", "空のヒートマップ").to_owned();
         };
         let third = |place: usize, number: usize| 3 * (2 * place + 1) / (2 * number);
         let row = third(index / self.columns, self.rows);
@@ -132,7 +132,7 @@ impl Overlay {
         let place = places[3 * row + column];
         let row = ["at the top", "in the middle", "at the bottom"][row];
         let column = [" on the left", "", " on the right"][column];
-        said!(
+        translate!(
             "with a heat map, strongest {row}{column}",
             "ヒートマップの最大は{place}"
         )

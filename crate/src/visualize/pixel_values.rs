@@ -61,7 +61,7 @@ fn alt_text(title: &str, picture: &Picture) -> String {
     let brightest = picture.pixels.iter().max().copied().unwrap_or_default();
     let caption = text::sentence(&picture.caption);
     let (rows, columns) = (picture.height, picture.width);
-    said!(
+    translate!(
         "{title}.{caption} The {rows} × {columns} pixels of an image as numbers on their grey, from {darkest} to {brightest}.",
         "{title}。{caption}画像の {rows} × {columns} 画素を、その濃さの上に書いた数で示した表。値は {darkest} から {brightest}。"
     )

@@ -72,7 +72,7 @@ fn draw(
             let at = (left + share * width, bottom + 15.0);
             canvas.text(Text::new(&percent(share, 0), at, SMALL).muted().centred());
         }
-        let title = say("predicted probability", "予測確率");
+        let title = translated("predicted probability", "予測確率");
         let title = Text::new(title, (left + width / 2.0, bottom + 36.0), LABEL);
         canvas.text(title.muted().centred());
     })
@@ -182,8 +182,8 @@ impl<'a> Row<'a> {
         }
         if self.prediction.true_class == Some(class) {
             let note = match predicted {
-                true => say("true class", "正解クラス"),
-                false => say("← true class", "← 正解クラス"),
+                true => translated("true class", "正解クラス"),
+                false => translated("← true class", "← 正解クラス"),
             };
             canvas.text(Text::new(note, (x, middle), SMALL).middle());
         }
@@ -191,7 +191,7 @@ impl<'a> Row<'a> {
 }
 
 fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
-    let mut text = said!(
+    let mut text = translate!(
         "{title}. Images with the probabilities of their classes.",
         "{title}。画像とクラスの確率。"
     );
@@ -202,17 +202,17 @@ fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
         };
         let named: Vec<String> = row.classes.iter().take(3).map(in_words).collect();
         let mark = match row.tile.is_right {
-            Some(true) => say("right", "正解"),
-            _ => say("wrong", "不正解"),
+            Some(true) => translated("right", "正解"),
+            _ => translated("wrong", "不正解"),
         };
         let truth = row.prediction.true_class.map(|class| {
             let name = &names[class];
-            said!(
+            translate!(
                 "; true class {name} ({mark})",
                 "。正解クラス: {name} ({mark})"
             )
         });
-        text += &said!(
+        text += &translate!(
             " Image {number}: {}{}.",
             "画像 {number}: {}{}。",
             text::listed(&named),

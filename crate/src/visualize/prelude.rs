@@ -8,4 +8,4 @@ pub(super) use super::figure::Figure;
 pub(super) use super::numerals::{count, counted, fixed, percent, significant};
 pub(super) use super::text::{self, LABEL, SMALL, Text};
 pub(super) use crate::error::Result;
-pub(super) use crate::language::{said, say};
+pub(super) use crate::language::{translate, translated};

@@ -22,15 +22,15 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
         "there is no finite value; push one".to_owned()
     })?;
     let last = significant(last.copied().unwrap_or_default(), 3);
-    let mut lines = lines(values, say("smoothed", "平滑化"), |step| step);
+    let mut lines = lines(values, translated("smoothed", "平滑化"), |step| step);
     lines[1].end_label = Some(last.clone());
     let (low, high) = y_range(&lines[..1]).unwrap_or_default();
     let x = Axis::whole_numbers(values.len(), 8);
     let y = Axis::round(low.min(0.0), high.max(low.min(0.0)), 5);
-    let x = (x, say("step", "ステップ"));
+    let x = (x, translated("step", "ステップ"));
     let chart = LineChart::new(x, (y, quantity), lines.into());
     let steps = counted(values.len(), "step", ["", "ステップ"]);
-    let words = said!(
+    let words = translate!(
         "{quantity} over {steps}, at last {last}, smoothed.",
         "{quantity} ({steps})。最後の値は {last} (平滑化)。"
     );

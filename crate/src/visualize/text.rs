@@ -4,7 +4,7 @@ use super::area::{DEVICE_SCALE, Point};
 use super::colour::{Colour, INK, MUTED};
 use super::font::{JAPANESE_FAMILIES, families, font};
 use super::line_breaks::pieces;
-use crate::language::{said, say};
+use crate::language::{translate, translated};
 use ab_glyph::Font as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform, IntoFont as _, TextStyle};
@@ -120,13 +120,13 @@ pub(super) fn printable(text: &str) -> String {
 pub(super) fn sentence(text: &str) -> String {
     match in_one_line(text.trim().trim_end_matches(['.', '。'])) {
         text if text.is_empty() => text,
-        text => said!(" {text}.", "{text}。"),
+        text => translate!(" {text}.", "{text}。"),
     }
 }
 
 /// Several lines as one, for an alt text.
 pub(super) fn in_one_line(text: &str) -> String {
-    text.trim().replace('\n', say(", ", "、"))
+    text.trim().replace('\n', translated(", ", "、"))
 }
 
 /// The text, or another one if it is empty.
@@ -136,7 +136,7 @@ pub(super) fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
 
 /// The same parts one after the other.
 pub(super) fn listed(parts: &[String]) -> String {
-    parts.join(say(", ", "、"))
+    parts.join(translated(", ", "、"))
 }
 
 /// The width of one line in the unit of `size`.
@@ -202,7 +202,7 @@ pub(super) fn wrapped(text: &str, size: f64, bold: bool, limit: f64, most: usize
 mod tests {
     use super::super::font::missing;
     use super::*;
-    use crate::language::{Language, speaking};
+    use crate::language::{Language, with_language};
 
     #[test]
     fn width_is_proportional_to_size() {
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(sentence("enlarged\nbilinearly."), " enlarged, bilinearly.");
         assert_eq!(sentence("one"), " one.");
         assert_eq!(sentence(" "), "");
-        let japanese = speaking(Language::Japanese, || sentence("拡大\n補間なし。"));
+        let japanese = with_language(Language::Japanese, || sentence("拡大\n補間なし。"));
         assert_eq!(japanese, "拡大、補間なし。");
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
         Condition::Damaged(_) => format!(" again, for {condition}"),
         _ => String::new(),
     };
-    EVCXR.say(&format!(
+    EVCXR.translated(&format!(
         "compiling version {VERSION}{why}; about 6 minutes on 2 cores"
     ));
     let build = workshop.scratch().join("evcxr");
@@ -47,7 +47,7 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     watch.run(EVCXR, &mut command, &progress)?;
     program.note()?;
     process::remove(&build)?;
-    EVCXR.say("done");
+    EVCXR.translated("done");
     Ok(true)
 }
 

@@ -79,7 +79,7 @@ fn write_logos(workshop: &Workshop) -> Result<bool> {
     for classic in ["kernel.js", "lint.js", "lint.css", "lint-LICENSE"] {
         process::remove(&folder.join(classic))?;
     }
-    EVCXR.say("its kernelspec is written");
+    EVCXR.translated("its kernelspec is written");
     Ok(true)
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     if program.condition().is_whole() {
         return Ok(false);
     }
-    EVCXR.say("compiling the launcher of kernels");
+    EVCXR.translated("compiling the launcher of kernels");
     let build = workshop.scratch().join("launcher");
     let mut command = workshop.cargo();
     command

@@ -122,12 +122,12 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Re
             let (found, condition) = found(workshop);
             let flavour = found.max(Some(*flavour)).unwrap_or(*flavour);
             if found != Some(flavour) {
-                LIBTORCH.say(&format!("version {VERSION} {}", flavour.download()));
+                LIBTORCH.translated(&format!("version {VERSION} {}", flavour.download()));
                 if let Some(why) = gpu::find().and_then(|gpu| gpu.is_too_old()) {
-                    LIBTORCH.say(&why);
+                    LIBTORCH.translated(&why);
                 }
             } else if !condition.is_whole() {
-                LIBTORCH.say(&format!(
+                LIBTORCH.translated(&format!(
                     "downloading again what is damaged: {condition} ({})",
                     flavour.download()
                 ));
@@ -141,7 +141,7 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch, source: &Source) -> Re
     };
     changed |= link(&folder, &workshop.libtorch())?;
     if changed {
-        LIBTORCH.say("done");
+        LIBTORCH.translated("done");
     }
     Ok(changed)
 }

@@ -22,14 +22,14 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     match packages.condition(workshop) {
         Condition::Whole => return Ok(false),
         Condition::NotInstalled => {
-            PACKAGES.say("JupyterLab and what it needs, about 90 MB to download");
+            PACKAGES.translated("JupyterLab and what it needs, about 90 MB to download");
         }
         damaged @ Condition::Damaged(_) => {
-            PACKAGES.say(&format!("downloading again what is damaged: {damaged}"));
+            PACKAGES.translated(&format!("downloading again what is damaged: {damaged}"));
         }
     }
     packages.install(workshop, watch, PACKAGES)?;
-    PACKAGES.say("done");
+    PACKAGES.translated("done");
     Ok(true)
 }
 
@@ -66,7 +66,7 @@ fn provide_pip(workshop: &Workshop) -> Result<()> {
     let run = |words: &[&str]| process::ask(workshop.python().args(words));
     let works = |answer: Option<Answer>| answer.is_some_and(|answer| answer.success);
     if !works(run(&["-m", "pip", "--version"])?) {
-        PACKAGES.say("putting pip back");
+        PACKAGES.translated("putting pip back");
         run(&["-m", "ensurepip", "--upgrade"])?;
     }
     Ok(())

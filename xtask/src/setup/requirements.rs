@@ -34,7 +34,7 @@ pub(crate) fn check(workshop: &Workshop, source: &Source) -> Result<()> {
     } else {
         python()?.version
     };
-    REQUIREMENTS.say(&format!(
+    REQUIREMENTS.translated(&format!(
         "Rust {rust}, Python {python}, {compiler}, {room:.0} GB of room ({missing:.0} needed)"
     ));
     Ok(())

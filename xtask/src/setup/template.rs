@@ -31,7 +31,7 @@ pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     if template::state(&home, &settings)? == State::Fresh {
         return Ok(changed);
     }
-    let building = template::begin(&home, &settings, &|text| TEMPLATE.say(text))?;
+    let building = template::begin(&home, &settings, &|text| TEMPLATE.translated(text))?;
     let launcher = |task: &str| {
         let mut command = Command::new(workshop.launcher());
         command.arg("--home").arg(home.path()).arg(task);
@@ -39,14 +39,14 @@ pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     };
     watch.run(TEMPLATE, &mut launcher("compile"), &progress)?;
     template::finish(&home, &settings, building)?;
-    TEMPLATE.say("comparing what a kernel answers with what evcxr answers by itself");
+    TEMPLATE.translated("comparing what a kernel answers with what evcxr answers by itself");
     watch.run(TEMPLATE, &mut launcher("compare"), &progress)?;
     if let Some(why) = without_tricks(&home) {
-        TEMPLATE.say(&format!(
+        TEMPLATE.translated(&format!(
             "kernels will run without what makes them quick: {why}"
         ));
     }
-    TEMPLATE.say("done");
+    TEMPLATE.translated("done");
     Ok(true)
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn make(workshop: &Workshop) -> Result<bool> {
     }
     let python = requirements::python()?;
     if !repair(workshop, &python)? {
-        PACKAGES.say(&format!("making .venv with Python {}", python.version));
+        PACKAGES.translated(&format!("making .venv with Python {}", python.version));
         let kept = workshop.scratch().join("kept");
         move_all(&workshop.venv(), &kept)?;
         create(&python.program, &workshop.venv())?;
@@ -48,7 +48,7 @@ fn repair(workshop: &Workshop, python: &Python) -> Result<bool> {
     let (Ok(made_in), true) = (was_whole, is_same_minor(&made_by, &python.version)) else {
         return Ok(false);
     };
-    PACKAGES.say("repairing .venv: it was moved, or its Python has gone");
+    PACKAGES.translated("repairing .venv: it was moved, or its Python has gone");
     for name in ["python", "python3"] {
         process::remove(&venv.join("bin").join(name))?;
     }
