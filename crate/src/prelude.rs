@@ -2,11 +2,12 @@
 
 pub use crate::check;
 pub use crate::define::{
-    Activation, Architecture, ForwardPass, LeNet, LeNetSettings, Model, logits, probabilities,
-    summary,
+    Activation, Architecture, Classifier, ForwardPass, LeNet, LeNetSettings, Model, logits,
+    probabilities, summary,
 };
 pub use crate::device::DeviceChoice;
 pub use crate::error::{Error, Result};
+pub use crate::evaluate::{Evaluation, evaluate, score};
 pub use crate::explain::{
     DeletionSettings, Edges, Explanation, Faithfulness, GradCam, GradCamPlusPlus,
     GuidedBackpropagation, GuidedGradCam, Method, Question, Saliency, SanityCheck, Target, explain,
@@ -21,15 +22,15 @@ pub use crate::notebook::{
 };
 // Without its name, so that a trait `Show` of one's own does not take its methods away.
 pub use crate::notebook::Show as _;
-pub use crate::predict::{Classifier, Evaluation, Prediction, evaluate};
-pub use crate::save::{load_model, load_or_train, load_weights, save_model};
+pub use crate::predict::Prediction;
+pub use crate::save::{load_model, load_weights, save_model};
 pub use crate::show::{
     LiveCurve, picture, show_class_counts, show_filters, show_images, show_schedule,
 };
 pub use crate::state_dict::StateDict;
 pub use crate::train::{
     BackgroundTraining, History, Optimizer, Run, Runs, Schedule, StepRates, TrainingSettings,
-    load_checkpoint, resume, score, train, train_in_background,
+    load_checkpoint, load_or_train, resume, train, train_in_background,
 };
 pub use crate::visualize::{self, ColourScale, Figure, bars};
 pub use image;

@@ -9,14 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Device;
 
-use crate::define::{Architecture, LeNet, LeNetSettings, Model};
+use crate::define::{Architecture, Classifier, LeNet, LeNetSettings, Model};
 use crate::error::{Error, Result};
-use crate::language::translate;
-use crate::load::{Dataset, DatasetInfo};
-use crate::path::expanded;
-use crate::predict::Classifier;
+use crate::load::DatasetInfo;
 use crate::state_dict::StateDict;
-use crate::train::{TrainingSettings, train};
 
 const ARCHITECTURE: &str = "gasshuku.architecture";
 const DATASET: &str = "gasshuku.dataset";
@@ -53,12 +49,7 @@ pub fn load_model(path: impl AsRef<Path>, device: Device) -> Result<Classifier> 
 
 fn load_from(path: &Path, device: Device) -> Result<Classifier> {
     let file = StateDict::read(path)?;
-    let Architecture::LeNet(settings) = from_json(path, &file, ARCHITECTURE)? else {
-        return Err(Error::file(
-            path,
-            "these are the weights of a network of one's own; build it and call `load_weights`",
-        ));
-    };
+    let settings = lenet_settings(path, &file)?;
     let info: DatasetInfo = from_json(path, &file, DATASET)?;
     check_description(path, &settings, &info)?;
     // Before the network is built: a description may ask for more memory than there is.
@@ -69,6 +60,18 @@ fn load_from(path: &Path, device: Device) -> Result<Classifier> {
         model: Box::new(model),
         info,
     })
+}
+
+/// The settings of the one architecture that is built from a file alone.
+fn lenet_settings(path: &Path, file: &StateDict) -> Result<LeNetSettings> {
+    let Architecture { name, settings } = from_json(path, file, ARCHITECTURE)?;
+    if name != LeNetSettings::ARCHITECTURE {
+        return Err(Error::file(
+            path,
+            "these are the weights of a custom network; build it and call `load_weights`",
+        ));
+    }
+    serde_json::from_value(settings.into()).map_err(|error| damaged(path, ARCHITECTURE, &error))
 }
 
 /// An error unless network and data set are described as ones that belong together.
@@ -86,48 +89,6 @@ fn check_description(path: &Path, settings: &LeNetSettings, info: &DatasetInfo) 
         info.classes.len()
     );
     Err(Error::file(path, reason))
-}
-
-/// Opens the model of a file, or trains a LeNet where there is no such file yet, and says so at the
-/// head of the training log. What it trained is not saved.
-///
-/// # Errors
-/// Those of [`load_model`] for a file that is there, and [`Error::Data`] if its model was trained on other
-/// images, classes or normalisation; else those of [`train`].
-pub fn load_or_train(
-    path: impl AsRef<Path>,
-    training_set: &Dataset,
-    settings: &TrainingSettings,
-) -> Result<Classifier> {
-    load_from_or_train(path.as_ref(), training_set, settings)
-}
-
-fn load_from_or_train(
-    path: &Path,
-    training_set: &Dataset,
-    settings: &TrainingSettings,
-) -> Result<Classifier> {
-    if expanded(path)?.exists() {
-        let saved = load_model(path, Device::Cpu)?;
-        saved.check_knows(training_set)?;
-        return Ok(saved);
-    }
-    let notice = translate!(
-        "{} is not there: a network is trained now",
-        "{} がないので、ここでネットワークを訓練します",
-        path.display()
-    );
-    println!("{notice}");
-    let image = training_set.info.image;
-    let classes = training_set.info.classes.len() as i64;
-    let lenet = LeNetSettings {
-        image,
-        classes,
-        ..Default::default()
-    };
-    let model = LeNet::new(&lenet, Device::Cpu)?;
-    train(&model, training_set, settings)?;
-    Ok(Classifier::new(Box::new(model), &training_set.info))
 }
 
 /// Copies the weights of a file into a model that has the same tensors, as PyTorch's
@@ -156,12 +117,12 @@ fn from_json<T: DeserializeOwned>(path: &Path, file: &StateDict, key: &str) -> R
             "this file does not describe its model; build the model and call `load_weights`",
         )
     })?;
-    serde_json::from_str(text).map_err(|error| {
-        Error::file(
-            path,
-            format!("the description of its model ({key}) is damaged: {error}"),
-        )
-    })
+    serde_json::from_str(text).map_err(|error| damaged(path, key, &error))
+}
+
+fn damaged(path: &Path, key: &str, error: &serde_json::Error) -> Error {
+    let reason = format!("the description of its model ({key}) is damaged: {error}");
+    Error::file(path, reason)
 }
 
 #[cfg(test)]
@@ -232,15 +193,16 @@ mod tests {
         let model = LeNet::new(&settings, Device::Cpu).unwrap();
         save_model(&model, &info(), &path).unwrap();
         let loaded = load_model(&path, Device::Cpu).unwrap();
-        assert_eq!(loaded.model.architecture(), Architecture::LeNet(settings));
+        let saved =
+            |settings: &LeNetSettings| LeNet::new(settings, Device::Cpu).unwrap().architecture();
+        assert_eq!(loaded.model.architecture(), saved(&settings));
 
         let earlier = r#"{"name":"lenet","image":[3,32,32],"classes":2,"seed":0}"#;
         changed(&path, |file| {
             drop(file.metadata.insert(ARCHITECTURE.into(), earlier.into()))
         });
         let loaded = load_model(&path, Device::Cpu).unwrap();
-        let expected = Architecture::LeNet(LeNetSettings::table());
-        assert_eq!(loaded.model.architecture(), expected);
+        assert_eq!(loaded.model.architecture(), saved(&LeNetSettings::table()));
     }
 
     #[test]
@@ -266,41 +228,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_made_up_for_by_training() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lenet.safetensors");
-        let images = Tensor::zeros([20, 1, 16, 16], (Kind::Uint8, Device::Cpu));
-        let labels = Tensor::arange(20, (Kind::Int64, Device::Cpu)).remainder(3);
-        let classes = ["a", "b", "c"].map(String::from).to_vec();
-        let training_set = Dataset::new(&images, &labels, &classes).unwrap();
-        let settings = TrainingSettings {
-            epochs: 1,
-            ..Default::default()
-        };
-        let trained = load_or_train(&path, &training_set, &settings).unwrap();
-        assert_eq!(trained.info, training_set.info);
-        assert!(!path.exists());
-        save_model(&*trained.model, &trained.info, &path).unwrap();
-        let none = TrainingSettings {
-            epochs: 0,
-            ..Default::default()
-        };
-        let loaded = load_or_train(&path, &training_set, &none).unwrap();
-        assert_eq!(loaded.info, trained.info);
-        let mut other = training_set.to_device(Device::Cpu).unwrap();
-        other.info.classes = ["a", "c", "b"].map(String::from).to_vec();
-        let error = load_or_train(&path, &other, &settings)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("label 1 is the class `c`, for the model `b`"),
-            "{error}"
-        );
-        std::fs::write(&path, "damaged").unwrap();
-        assert!(load_or_train(&path, &training_set, &settings).is_err());
-    }
-
-    #[test]
     fn a_file_that_is_no_saved_model_says_so() {
         let (_folder, path, _) = saved();
         changed(&path, |file| drop(file.metadata.remove(ARCHITECTURE)));
@@ -311,7 +238,7 @@ mod tests {
                     .insert(ARCHITECTURE.into(), "{\"name\":\"custom\"}".into()),
             )
         });
-        assert!(load_error(&path).contains("a network of one's own"));
+        assert!(load_error(&path).contains("custom network"));
         changed(&path, |file| {
             drop(
                 file.metadata

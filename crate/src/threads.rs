@@ -1,97 +1,97 @@
-//! How many threads libtorch computes an operation with.
+//! How many threads libtorch uses for one operation.
 //!
-//! libtorch has one number for the process, which a thread takes over when it first computes, and
-//! keeps. Hence the care when it is to be another for a while.
+//! libtorch keeps one number for the process. A thread copies it at its first computation and keeps the
+//! copy, so changing the number for a while takes some care.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tch::{get_num_threads, set_num_threads};
 
-/// What is computed by one thread each at the moment.
-static ALONE: Mutex<Alone> = Mutex::new(Alone {
-    wanted: 0,
-    usual: 1,
+/// Who has asked for single-threaded operations at the moment.
+static ACTIVE: Mutex<Active> = Mutex::new(Active {
+    guards: 0,
+    default: 1,
 });
 
-struct Alone {
-    /// How often it is wanted that every thread computes alone.
-    wanted: usize,
-    /// The number of threads that it was before, while it is wanted.
-    usual: i32,
+struct Active {
+    /// How many [`SingleThreaded`] guards exist.
+    guards: usize,
+    /// The number of threads before the first guard, while there is one.
+    default: i32,
 }
 
-impl Alone {
-    fn usual(&self) -> i32 {
-        match self.wanted {
+impl Active {
+    fn default(&self) -> i32 {
+        match self.guards {
             0 => get_num_threads(),
-            _ => self.usual,
+            _ => self.default,
         }
     }
 }
 
-/// The number of threads that an operation has when nothing else is going on. In a thread that began
-/// beside work which is shared out, libtorch's own number would be 1 for good.
-pub(crate) fn usual_threads() -> i32 {
-    alone().usual()
+/// The number of threads of an operation when no guard exists. In a thread that was started while one
+/// exists, libtorch's own number stays 1.
+pub(crate) fn default_threads() -> i32 {
+    active().default()
 }
 
-/// Lets this thread compute with the usual number of threads, whatever is going on beside it.
-pub(crate) fn compute_as_usual() {
-    let alone = alone();
-    set_this_thread(alone.usual());
-    if alone.wanted > 0 {
+/// Lets this thread compute with the default number of threads, whatever guards exist.
+pub(crate) fn use_default_threads() {
+    let active = active();
+    set_this_thread(active.default());
+    if active.guards > 0 {
         set_process(1);
     }
 }
 
-/// Lets this thread compute by itself, whatever is going on beside it.
-pub(crate) fn compute_alone() {
-    let alone = alone();
-    let usual = alone.usual();
+/// Lets operations of this thread use one thread, whatever guards exist.
+pub(crate) fn use_one_thread() {
+    let active = active();
+    let default = active.default();
     set_this_thread(1);
-    if alone.wanted == 0 {
-        set_process(usual);
+    if active.guards == 0 {
+        set_process(default);
     }
 }
 
-/// Sets the number of this thread for good, and that of the process.
+/// Sets the number for this thread, until it is set again, and for the process.
 fn set_this_thread(threads: i32) {
-    // A thread takes over the number of the process when it is first asked, even if it was told another.
-    let _taken_over = get_num_threads();
+    // A thread copies the number of the process at the first query, even if another one was set before.
+    let _copied = get_num_threads();
     set_num_threads(threads);
 }
 
-/// Sets the number of the process, which threads take over that have not computed yet.
+/// Sets the number for the process, which threads copy at their first computation.
 fn set_process(threads: i32) {
     let _set = thread::spawn(move || set_num_threads(threads)).join();
 }
 
-/// As long as this lives, operations of this thread, and of those that begin meanwhile, are computed
-/// by one thread each. For work that is itself shared out among threads.
-pub(crate) struct OneThreadEach;
+/// A guard: as long as it exists, operations of this thread, and of threads that are started meanwhile,
+/// use one thread each. For work that is itself split among threads.
+pub(crate) struct SingleThreaded;
 
-impl OneThreadEach {
-    pub(crate) fn begin() -> OneThreadEach {
-        let mut alone = alone();
-        alone.usual = alone.usual();
-        alone.wanted += 1;
+impl SingleThreaded {
+    pub(crate) fn begin() -> SingleThreaded {
+        let mut active = active();
+        active.default = active.default();
+        active.guards += 1;
         set_this_thread(1);
-        OneThreadEach
+        SingleThreaded
     }
 }
 
-impl Drop for OneThreadEach {
+impl Drop for SingleThreaded {
     fn drop(&mut self) {
-        let mut alone = alone();
-        alone.wanted -= 1;
-        set_this_thread(alone.usual);
-        if alone.wanted > 0 {
+        let mut active = active();
+        active.guards -= 1;
+        set_this_thread(active.default);
+        if active.guards > 0 {
             set_process(1);
         }
     }
 }
 
-fn alone() -> MutexGuard<'static, Alone> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+fn active() -> MutexGuard<'static, Active> {
+    ACTIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }

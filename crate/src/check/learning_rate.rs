@@ -82,7 +82,8 @@ fn comparable(settings: &TrainingSettings) -> TrainingSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{EpochRecord, History, Score};
+    use crate::evaluate::Score;
+    use crate::train::{EpochRecord, History};
 
     fn runs(of: &[(f64, usize, f64)]) -> Runs {
         let mut runs = Runs::new();

@@ -5,10 +5,11 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 use super::{Checked, Findings, Problem, Report, attempt, ensure};
+use crate::define::Classifier;
 use crate::error::{Error, Result};
 use crate::language::{translate, translated};
 use crate::load::{read_image, write_image};
-use crate::predict::{Classifier, Prediction};
+use crate::predict::Prediction;
 
 /// The attempt: a classifier, the path of a picture file → what the classifier says about the thing
 /// in the picture.

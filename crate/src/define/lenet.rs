@@ -159,7 +159,7 @@ impl Model for LeNet {
     }
 
     fn architecture(&self) -> Architecture {
-        Architecture::LeNet(self.settings.clone())
+        self.settings.architecture()
     }
 
     fn replica(&self) -> Result<Option<Box<dyn Model + Send>>> {
@@ -188,6 +188,21 @@ fn build(settings: &LeNetSettings, flattened: i64, device: Device) -> LeNet {
 }
 
 impl LeNetSettings {
+    /// The name of LeNet's architecture in model files.
+    pub(crate) const ARCHITECTURE: &str = "lenet";
+
+    fn architecture(&self) -> Architecture {
+        let settings = match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(settings)) => settings,
+            // Numbers and names only: there is nothing in them that JSON cannot hold.
+            _ => serde_json::Map::new(),
+        };
+        Architecture {
+            name: LeNetSettings::ARCHITECTURE.into(),
+            settings,
+        }
+    }
+
     /// The shape of each tensor of such a network, by its name, without a network.
     ///
     /// # Errors

@@ -3,13 +3,16 @@
 //! - [`model`]: the trait that training, evaluation, saving and explanation ask for
 //! - [`lenet`]: the network of the workshop
 //! - [`pooling`]: the layer that has nothing to learn
+//! - [`classifier`]: a model together with the description of its data
 //! - [`mod@summary`]: its layers, sizes and parameters as a table
 
+pub mod classifier;
 pub mod lenet;
 pub mod model;
 pub mod pooling;
 pub mod summary;
 
+pub use classifier::Classifier;
 pub use lenet::{Activation, LeNet, LeNetSettings};
 pub use model::{Architecture, ForwardPass, Model, logits, probabilities};
 pub use pooling::max_pool;

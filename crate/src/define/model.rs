@@ -5,7 +5,6 @@ use rand::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, NoGradGuard, Tensor, nn};
 
-use super::lenet::LeNetSettings;
 use crate::error::{Error, Result};
 use crate::panics::catch;
 
@@ -49,7 +48,7 @@ pub trait Model {
 
     /// What a file must know to build this model again without code.
     fn architecture(&self) -> Architecture {
-        Architecture::Custom
+        Architecture::custom()
     }
 
     /// Another network with the same tensors and the same [`forward`](Self::forward), on the CPU, for data
@@ -85,14 +84,26 @@ impl<M: Model + ?Sized> Model for Box<M> {
     }
 }
 
-/// What a model file says about the network whose weights it holds.
+/// The name of a network's architecture and its settings: what a model file says about the network whose
+/// weights it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "lowercase")]
-pub enum Architecture {
-    /// The workshop's network; the file alone is enough to build it.
-    LeNet(LeNetSettings),
-    /// A network written elsewhere; loading its weights needs that code.
-    Custom,
+pub struct Architecture {
+    /// `lenet` for the workshop's network, which is built again from the file alone; `custom` for a network
+    /// whose code the file does not have.
+    pub name: String,
+    /// The settings that the network was made with.
+    #[serde(flatten)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Architecture {
+    /// The architecture of a network whose code is not in this crate.
+    pub fn custom() -> Architecture {
+        Architecture {
+            name: "custom".into(),
+            settings: serde_json::Map::new(),
+        }
+    }
 }
 
 /// One way through a network, from images to logits: for training or not, recording or not.

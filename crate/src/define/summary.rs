@@ -1,4 +1,4 @@
-//! A network's layers, sizes and parameters as a table.
+//! A network's layers, sizes and parameters.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,6 @@ use tch::{Kind, Tensor};
 
 use super::model::{ForwardPass, Model, forward};
 use crate::error::Result;
-use crate::language::translated;
-use crate::notebook::show::{Representations, Show};
-use crate::table::Table;
-use crate::text::with_commas;
 
 /// One layer of a [`Summary`].
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +18,7 @@ pub struct LayerRow {
     pub parameters: usize,
 }
 
-/// The layers of a network, in the order of computation. Shows itself as a table.
+/// The layers of a network, in the order of computation. A notebook shows it as a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// Shape of one image, `[C, H, W]`.
@@ -35,39 +31,6 @@ impl Summary {
     /// All numbers that training changes.
     pub fn parameters(&self) -> usize {
         self.layers.iter().map(|layer| layer.parameters).sum()
-    }
-
-    fn table(&self) -> Table {
-        let columns = [
-            translated("layer", "層"),
-            translated("output shape", "出力の形状"),
-            translated("parameters", "パラメータ数"),
-        ];
-        let mut table = Table::new(translated("Layers", "層の一覧"), &columns);
-        let input = translated("input", "入力").to_string();
-        table.row([input, shape_text(&self.image), String::new()]);
-        for layer in &self.layers {
-            let output = layer.output.as_deref().map_or("–".into(), shape_text);
-            table.row([layer.layer.clone(), output, with_commas(layer.parameters)]);
-        }
-        table.row([
-            translated("total", "合計").into(),
-            String::new(),
-            with_commas(self.parameters()),
-        ]);
-        table
-    }
-}
-
-impl Show for Summary {
-    fn representations(&self) -> Result<Representations> {
-        self.table().representations()
-    }
-}
-
-impl std::fmt::Display for Summary {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.table())
     }
 }
 
@@ -117,14 +80,6 @@ fn parameters_by_layer(model: &dyn Model) -> HashMap<String, usize> {
         }
     }
     counts
-}
-
-fn shape_text(shape: &[i64]) -> String {
-    shape
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" × ")
 }
 
 #[cfg(test)]

@@ -41,10 +41,10 @@ pub use rank_correlation::rank_correlation;
 pub use saliency::Saliency;
 pub use sanity_check::{SanityCheck, Stage, sanity_check};
 
+use crate::define::Classifier;
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::notebook::progress::{IMAGES, Progress, Word};
-use crate::predict::Classifier;
 
 const WORK: Word = Word {
     english: "the explanation",
@@ -242,6 +242,37 @@ impl Classifier {
             Some(class) => Target::Class(self.info.class_index(class)?),
         };
         explain(&*self.model, method, &self.normalised(images)?, &target)
+    }
+
+    /// How a method's heat maps of some images, bytes `[N, C, H, W]`, change while the model
+    /// forgets what it learned: see [`sanity_check()`]. The seed decides by which weights.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if these are not the model's images; those of [`sanity_check()`].
+    pub fn sanity_check(
+        &self,
+        method: &dyn Method,
+        images: &Tensor,
+        seed: u64,
+    ) -> Result<SanityCheck> {
+        sanity_check(&*self.model, method, &self.normalised(images)?, seed)
+    }
+
+    /// How far a method's heat maps of some images, bytes `[N, C, H, W]`, name the pixels that the
+    /// answer hangs on; deleted pixels become black. See
+    /// [`faithfulness()`].
+    ///
+    /// # Errors
+    /// [`Error::Data`] if these are not the model's images; those of [`Classifier::explain`].
+    pub fn faithfulness(&self, method: &dyn Method, images: &Tensor) -> Result<Faithfulness> {
+        let images = self.normalised(images)?;
+        let explanation = explain(&*self.model, method, &images, &Target::Predicted)?;
+        let black = Tensor::f_zeros([1i64], (Kind::Uint8, Device::Cpu))?;
+        let settings = DeletionSettings {
+            deleted: self.info.normalization.apply(&black).double_value(&[0]),
+            ..Default::default()
+        };
+        faithfulness(&*self.model, &images, &explanation, &settings)
     }
 }
 

@@ -13,7 +13,7 @@ use ureq::{Agent, Proxy};
 
 use super::source::{DataFile, Source, Split};
 use crate::error::{Error, Result};
-use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::interrupt::stop_requested;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -275,7 +275,7 @@ fn read_chunk<'a>(body: &mut impl Read, buffer: &'a mut [u8]) -> Attempt<&'a [u8
 
 /// ■ ends it. The temporary file goes with it; what is in place stays.
 fn check_wanted(progress: &Progress) -> Result<()> {
-    if !is_to_stop() {
+    if !stop_requested() {
         return Ok(());
     }
     let (received, total) = (size_text(progress.received), size_text(progress.total));

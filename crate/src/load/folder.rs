@@ -1,8 +1,7 @@
 //! Images of one's own: a folder with one subfolder per class.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -18,17 +17,13 @@ use super::{Dataset, composed};
 use crate::error::{Error, Result};
 use crate::language::{translate, translated};
 use crate::notebook::progress::{FILES, Progress, Word};
-use crate::notebook::show::{Representations, Show};
 use crate::path::expanded;
-use crate::table::Table;
 
 const READING: Word = Word {
     english: "reading the folder",
     japanese: "フォルダの読み込み",
 };
 
-/// Below it, a table says how many more there are.
-const MOST_SKIPPED_SHOWN: usize = 20;
 /// Of files beside the classes' folders, those with these endings are told to be left out.
 const ENDINGS: [&str; 11] = [
     "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "png", "tif", "tiff", "webp",
@@ -249,7 +244,7 @@ fn class_folders(path: &Path) -> Result<(Vec<ClassFolder>, Vec<SkippedFile>)> {
 }
 
 /// The names as numbers, if all of them are whole.
-fn whole_numbers<'a>(names: impl Iterator<Item = &'a String>) -> Option<Vec<u64>> {
+pub(crate) fn whole_numbers<'a>(names: impl Iterator<Item = &'a String>) -> Option<Vec<u64>> {
     let is_number = |name: &&String| name.bytes().all(|byte| byte.is_ascii_digit());
     names
         .map(|name| Some(name).filter(is_number)?.parse().ok())
@@ -325,99 +320,8 @@ fn name_of(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-impl ImageFolder {
-    /// All tables in one, for a cell shows one block of HTML.
-    fn html(&self) -> String {
-        self.tables().iter().map(Table::html).collect()
-    }
-
-    fn tables(&self) -> Vec<Table> {
-        let mut tables = vec![self.counts()];
-        if !self.skipped.is_empty() {
-            tables.push(self.left_out());
-        }
-        let notes = self.notes();
-        if !notes.is_empty() {
-            let columns = [translated(
-                "about the classes' names",
-                "クラスの名前について",
-            )];
-            let mut table = Table::new(translated("Please note", "確認してください"), &columns);
-            notes.into_iter().for_each(|note| table.row([note]));
-            tables.push(table);
-        }
-        tables
-    }
-
-    /// What of the classes' names may not be as it was meant.
-    fn notes(&self) -> Vec<String> {
-        let names = &self.dataset.info.classes;
-        let mut notes = Vec::new();
-        if whole_numbers(names.iter()).is_some() && !names.is_sorted() {
-            notes.push(translate!(
-                "the names are whole numbers, so labels follow their order, not that of texts as in \
-                 torchvision's ImageFolder (1, 10, 2)",
-                "名前がすべて整数なので、ラベルは数の順です。torchvision の ImageFolder では文字列の順 (1, 10, 2) になります"
-            ));
-        }
-        let mut seen: HashMap<String, &String> = HashMap::new();
-        for name in names {
-            if let Some(other) = seen.insert(name.to_lowercase(), name) {
-                notes.push(translate!(
-                    "{other} and {name} differ only in small and capital letters; if they are one \
-                     class, put their images into one folder",
-                    "{other} と {name} は大文字と小文字が違うだけです。同じクラスなら、画像を 1 つのフォルダーにまとめてください"
-                ));
-            }
-        }
-        notes
-    }
-
-    fn counts(&self) -> Table {
-        let columns = [translated("class", "クラス"), translated("images", "画像")];
-        let mut table = Table::new(translated("Images per class", "クラスごとの画像"), &columns);
-        let counts = self.dataset.class_counts();
-        for (class, count) in self.dataset.info.classes.iter().zip(counts) {
-            table.row([class.clone(), count.to_string()]);
-        }
-        table
-    }
-
-    fn left_out(&self) -> Table {
-        let columns = [translated("file: reason", "ファイル: 理由")];
-        let mut table = Table::new(translated("Left out", "読まなかったもの"), &columns);
-        for SkippedFile { path, reason } in self.skipped.iter().take(MOST_SKIPPED_SHOWN) {
-            table.row([format!("{}: {reason}", last_two(path))]);
-        }
-        let more = self.skipped.len().saturating_sub(MOST_SKIPPED_SHOWN);
-        if more > 0 {
-            table.row([translate!("and {more} more", "ほか {more} 件")]);
-        }
-        table
-    }
-}
-
-/// How many images each class has, and what was left out.
-impl Show for ImageFolder {
-    fn representations(&self) -> Result<Representations> {
-        Ok(vec![
-            ("text/html", self.html()),
-            ("text/plain", self.to_string()),
-        ])
-    }
-}
-
-impl fmt::Display for ImageFolder {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for table in self.tables() {
-            write!(formatter, "{table}")?;
-        }
-        Ok(())
-    }
-}
-
 /// A file with its class's folder, which is enough to find it.
-fn last_two(path: &Path) -> String {
+pub(crate) fn file_in_folder(path: &Path) -> String {
     let folder = path.parent().map_or_else(String::new, name_of);
     format!("{folder}/{}", name_of(path))
 }
@@ -425,7 +329,6 @@ fn last_two(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::{Language, with_language};
     use crate::notebook::front::tests::Stage;
     use image::{GrayImage, Luma, RgbImage};
     use tempfile::TempDir;
@@ -454,7 +357,7 @@ mod tests {
     fn skipped(folder: &ImageFolder) -> Vec<(String, &str)> {
         let named = folder.skipped.iter();
         named
-            .map(|file| (last_two(&file.path), &file.reason[..]))
+            .map(|file| (file_in_folder(&file.path), &file.reason[..]))
             .collect()
     }
 
@@ -466,7 +369,7 @@ mod tests {
         assert_eq!(read.dataset.class_counts(), [2, 2]);
         let pixels = Vec::<u8>::try_from(read.dataset.images.flatten(0, -1)).unwrap();
         assert_eq!(pixels, [3, 1, 2, 0]);
-        let files: Vec<String> = read.files.iter().map(|file| last_two(file)).collect();
+        let files: Vec<String> = read.files.iter().map(|file| file_in_folder(file)).collect();
         assert_eq!(files, ["bear/a.png", "bear/b.png", "猫/10.png", "猫/2.png"]);
         assert_eq!(read.skipped, []);
     }
@@ -548,16 +451,6 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_name_with_a_line_break_is_one_line_of_the_tables() {
-        let root = folder(&["cat\nEVCXR_END_CONTENT/1.png", "dog/1.png", "dog/a\nb.txt"]);
-        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
-        assert_eq!(read.dataset.info.classes[0], "cat\nEVCXR_END_CONTENT");
-        let text = read.to_string();
-        assert!(text.contains(r"cat\nEVCXR_END_CONTENT"), "{text}");
-        assert!(text.contains(r"dog/a\nb.txt: this is no image"), "{text}");
-    }
-
-    #[test]
     fn images_get_the_size_and_channels_asked_for() {
         let root = folder(&["bear/grey.png"]);
         let wide = RgbImage::from_pixel(90, 20, image::Rgb([10, 20, 30]));
@@ -628,32 +521,6 @@ mod tests {
             message.contains("cat: no image in it can be read; put"),
             "{message}"
         );
-    }
-
-    #[test]
-    fn the_tables_show_counts_and_reasons() {
-        let root = folder(&["bear/1.png", "cat/1.png", "cat/2.png", "cat/a.txt"]);
-        let read = load_folder(root.path(), [1, 1, 1]).unwrap();
-        assert_eq!(
-            read.to_string(),
-            "Images per class\nclass  images\nbear        1\ncat         2\n\
-             Left out\nfile: reason\n\
-             cat/a.txt: this is no image; PNG, JPEG, GIF, WebP and BMP files are read\n"
-        );
-        let html = read.html();
-        assert!(html.contains(">Images per class<") && html.contains(">Left out<"));
-        let japanese = with_language(Language::Japanese, || read.to_string());
-        assert!(japanese.starts_with("クラスごとの画像\n"), "{japanese}");
-    }
-
-    #[test]
-    fn a_long_list_of_what_was_left_out_is_cut() {
-        let texts: Vec<String> = (0..23).map(|number| format!("cat/{number}.txt")).collect();
-        let mut files = vec!["bear/1.png", "cat/1.png"];
-        files.extend(texts.iter().map(String::as_str));
-        let read = load_folder(folder(&files).path(), [1, 1, 1]).unwrap();
-        assert_eq!(read.skipped.len(), 23);
-        assert!(read.to_string().ends_with("\nand 3 more\n"), "{read}");
     }
 
     #[cfg(target_os = "linux")]

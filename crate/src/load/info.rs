@@ -7,7 +7,7 @@ impl DatasetInfo {
     /// An error that names the first difference, unless images, classes and normalisation are those that
     /// a model knows: the same number of classes is not enough, for its answers are numbers, and these
     /// would get other names.
-    pub(crate) fn check_known_to(&self, model: &DatasetInfo) -> Result<()> {
+    pub(crate) fn check_same(&self, model: &DatasetInfo) -> Result<()> {
         let Some(difference) = self.difference(model) else {
             return Ok(());
         };
@@ -84,7 +84,7 @@ mod tests {
 
     fn refused(dataset: &DatasetInfo) -> String {
         let model = info(&["bear", "cat", "dog"]);
-        let error = dataset.check_known_to(&model).unwrap_err().to_string();
+        let error = dataset.check_same(&model).unwrap_err().to_string();
         let head = "the model was not trained on such a data set: ";
         error.strip_prefix(head).unwrap().to_owned()
     }
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn as_many_classes_are_not_the_same_classes() {
         let same = info(&["bear", "cat", "dog"]);
-        same.check_known_to(&same.clone()).unwrap();
+        same.check_same(&same.clone()).unwrap();
         let others = refused(&info(&["bear", "dog", "owl"]));
         assert!(
             others.starts_with("label 1 is the class `dog`, for the model `cat`"),
@@ -102,7 +102,7 @@ mod tests {
         assert!(order.starts_with("label 0 is the class `cat`"), "{order}");
         // The same letters, written by another program.
         let decomposed = info(&["ba\u{308}r"]);
-        decomposed.check_known_to(&info(&["b\u{e4}r"])).unwrap();
+        decomposed.check_same(&info(&["b\u{e4}r"])).unwrap();
         let fewer = refused(&info(&["bear", "cat"]));
         assert_eq!(fewer, "it has 2 classes, the model 3: bear, cat, dog");
     }

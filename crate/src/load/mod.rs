@@ -16,9 +16,9 @@ pub mod folder;
 pub mod idx;
 pub mod image_file;
 mod info;
-mod parts;
 mod resize;
 pub mod source;
+mod split;
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ pub use source::{Source, Split, fashion_mnist, kmnist, mnist};
 
 use crate::error::{Error, Result};
 use crate::language::translate;
-use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::interrupt::stop_requested;
 use crate::notebook::live::LiveDisplay;
 use crate::notebook::progress::Bar;
 use crate::path::expanded;
@@ -464,7 +464,7 @@ impl Iterator for Batches {
     type Item = (Tensor, Tensor);
 
     fn next(&mut self) -> Option<Self::Item> {
-        if is_to_stop() {
+        if stop_requested() {
             self.end_early();
         }
         self.next_batch()

@@ -28,7 +28,7 @@ pub fn interrupted() -> bool {
 
 /// Whether work on this thread is to end: the cell that it belongs to was interrupted. Threads that
 /// go on while other cells run are not meant by their ■.
-pub(crate) fn is_to_stop() -> bool {
+pub(crate) fn stop_requested() -> bool {
     Front::current().is_some_and(|front| front.is_cells_thread() && front.is_interrupted())
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn go_on(
     total: usize,
     things: &'static str,
 ) -> Result<()> {
-    if !is_to_stop() {
+    if !stop_requested() {
         return Ok(());
     }
     Err(Error::Interrupted {
@@ -61,9 +61,9 @@ mod tests {
     #[test]
     fn an_interrupt_is_seen_until_the_cell_ends() {
         let stage = Stage::deserted();
-        stage.cell(|| assert!(!interrupted() && !is_to_stop()));
+        stage.cell(|| assert!(!interrupted() && !stop_requested()));
         stage.interrupt();
-        stage.cell(|| assert!(interrupted() && is_to_stop() && interrupted()));
+        stage.cell(|| assert!(interrupted() && stop_requested() && interrupted()));
         assert!(!interrupted(), "there is no front");
     }
 
@@ -71,7 +71,7 @@ mod tests {
     fn work_in_other_threads_goes_on() {
         let stage = Stage::deserted();
         stage.interrupt();
-        stage.other_thread(|| assert!(interrupted() && !is_to_stop()));
+        stage.other_thread(|| assert!(interrupted() && !stop_requested()));
     }
 
     #[test]

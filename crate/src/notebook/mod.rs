@@ -4,6 +4,7 @@
 //! - [`mod@input`]: a question to whoever sits before the notebook
 //! - [`interrupt`]: whether ■ was pressed, and how loops end then
 //! - [`progress`]: how far some work is
+//! - [`table`]: small tables
 //! - `live`: a display that follows some work, drawn beside it
 //! - `tensor`: how a tensor shows itself
 //! - [`board`]: what a hub may show of one's exercises
@@ -20,6 +21,7 @@ pub mod interrupt;
 pub(crate) mod live;
 pub mod progress;
 pub mod show;
+pub mod table;
 mod tensor;
 
 pub use board::share_progress;
@@ -27,3 +29,4 @@ pub use input::input;
 pub use interrupt::interrupted;
 pub use progress::{ProgressBar, progress_bar};
 pub use show::{DisplayHandle, Show, display};
+pub use table::Table;

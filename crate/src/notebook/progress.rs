@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::interrupt::{go_on, is_to_stop};
+use super::interrupt::{go_on, stop_requested};
 use super::live::LiveDisplay;
 use super::show::Representations;
 use crate::error::Result;
@@ -298,7 +298,7 @@ impl Counter {
     /// Whether another item may be asked for.
     fn goes_on(&mut self) -> bool {
         let is_over = self.total.is_some_and(|total| self.given >= total);
-        if is_to_stop() && self.progress.take().is_some() && !is_over {
+        if stop_requested() && self.progress.take().is_some() && !is_over {
             println!("{}", self.stopped());
         }
         self.progress.is_some()

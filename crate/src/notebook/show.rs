@@ -233,7 +233,7 @@ mod tests {
     use crate::define::{LeNet, LeNetSettings, summary};
     use crate::error::Error;
     use crate::load::Dataset;
-    use crate::table::Table;
+    use crate::notebook::table::Table;
     use crate::visualize;
     use tch::{Device, Kind, Tensor};
 

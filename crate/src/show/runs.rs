@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::language::translated;
 use crate::notebook::show::{Representations, Show};
-use crate::table::Table;
+use crate::notebook::table::Table;
 use crate::train::history::number;
 use crate::train::runs::{Run, Runs};
 use crate::visualize::{self, Figure, LinePlotSettings, LineSeries};
@@ -101,7 +101,8 @@ impl Show for Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::history::{EpochRecord, Score};
+    use crate::evaluate::Score;
+    use crate::train::history::EpochRecord;
     use crate::train::{History, TrainingSettings};
 
     fn run(runs: &mut Runs, learning_rate: f64, accuracy: f64) {

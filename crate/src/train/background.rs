@@ -10,27 +10,28 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
+use super::callback::{Callback, EpochProgress, StoppedAt, log_heading, log_line, stop_if};
 use super::history::{EpochRecord, History};
 use super::settings::TrainingSettings;
-use super::watcher::{EpochSoFar, StoppedAt, Watcher, break_if, log_heading, log_line};
-use super::{Training, check_possible, parts};
+use super::training::{Training, check_trainable};
 use crate::define::Model;
 use crate::error::{Error, Result};
+use crate::evaluate::{self, Mistake};
 use crate::language::translate;
 use crate::load::Dataset;
-use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::interrupt::stop_requested;
 use crate::panics::catch;
 use crate::text::format_duration;
 
-/// ■ is seen this soon by a cell that waits.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often a waiting cell looks whether ■ was pressed.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A model that can be given to a thread.
+/// A model that can be moved to a thread.
 type SendModel = Box<dyn Model + Send>;
 
-/// The thread that trains, which ends with its model; with nothing if it never got one.
+/// The thread that trains. It returns the model and the result, or nothing if it never got a model.
 type Trainer = JoinHandle<Option<(SendModel, Result<History>)>>;
 
 /// Trains a model as [`train`](super::train) does, to the same weights, but returns at once.
@@ -61,41 +62,39 @@ pub fn train_in_background<M: Model + Send + 'static>(
     settings: &TrainingSettings,
 ) -> Result<BackgroundTraining> {
     let none = "there is no model: another training has taken it; make a new one";
-    let ready = match model {
-        Some(model) => Ready::new(model, training_set, settings)?,
+    let prepared = match model {
+        Some(model) => PreparedTraining::new(model, training_set, settings)?,
         None => return Err(Error::Data(none.into())),
     };
     match model.take() {
-        Some(model) => ready.begin(Box::new(model)),
+        Some(model) => prepared.begin(Box::new(model)),
         None => Err(Error::Data(none.into())),
     }
 }
 
-/// A training that lacks nothing but its model.
-struct Ready {
+/// A training that is ready to start as soon as it gets its model.
+struct PreparedTraining {
     validation_set: Option<Dataset>,
     shared: Arc<Shared>,
     thread: Trainer,
-    /// The way of the model to the thread.
+    /// Sends the model to the thread.
     model: Sender<SendModel>,
 }
 
-impl Ready {
+impl PreparedTraining {
     fn new(
         model: &dyn Model,
         training_set: &Dataset,
         settings: &TrainingSettings,
-    ) -> Result<Ready> {
-        check_possible(model, training_set, settings)?;
+    ) -> Result<PreparedTraining> {
+        check_trainable(model, training_set, settings)?;
         let on_cpu = training_set.to_device(Device::Cpu)?;
-        let validation_set = match parts(training_set.len(), settings)? {
-            Some((_, validation)) => Some(on_cpu.select_rows(&validation)?),
-            None => None,
-        };
+        let (_, validation_set) =
+            on_cpu.validation_split(settings.validation_share, settings.seed)?;
         let shared = Arc::new(Shared::new(settings.epochs));
         let (model, given) = channel();
         let thread = start(given, training_set, settings, &shared)?;
-        Ok(Ready {
+        Ok(PreparedTraining {
             validation_set,
             shared,
             thread,
@@ -110,7 +109,7 @@ impl Ready {
         Ok(BackgroundTraining {
             validation_set: self.validation_set,
             shared: self.shared,
-            held: Mutex::new(Held::Thread(self.thread)),
+            owner: Mutex::new(ModelOwner::Training(self.thread)),
         })
     }
 }
@@ -121,7 +120,7 @@ fn start(
     settings: &TrainingSettings,
     shared: &Arc<Shared>,
 ) -> Result<Trainer> {
-    let mut reporter = Reporter(shared.clone());
+    let mut callback = SharedProgress(shared.clone());
     let dataset = training_set.to_device(training_set.images.device())?;
     let settings = settings.clone();
     let work = move || {
@@ -129,9 +128,9 @@ fn start(
             return None;
         };
         let training =
-            || Training::new(&*model, &dataset, &settings).and_then(|it| it.run(&mut reporter));
+            || Training::new(&*model, &dataset, &settings).and_then(|it| it.run(&mut callback));
         let result = catch(training).unwrap_or_else(|reason| Err(Error::Data(reason)));
-        reporter.ended(&result);
+        callback.ended(&result);
         Some((model, result))
     };
     thread::Builder::new()
@@ -147,17 +146,17 @@ fn start(
 pub struct BackgroundTraining {
     validation_set: Option<Dataset>,
     shared: Arc<Shared>,
-    held: Mutex<Held>,
+    owner: Mutex<ModelOwner>,
 }
 
-/// Who has the model.
-enum Held {
-    /// The thread that trains it.
-    Thread(Trainer),
-    /// The training has failed, and nobody has asked for the model yet.
-    Model(SendModel),
-    /// It was given back.
-    Nothing,
+/// Where the model of a training is.
+enum ModelOwner {
+    /// In the thread that trains it.
+    Training(Trainer),
+    /// Here: the training has failed, and the model was not taken yet.
+    Failed(SendModel),
+    /// Given back.
+    Taken,
 }
 
 /// How far a training is.
@@ -190,30 +189,19 @@ pub enum TrainingState {
     Failed(String),
 }
 
-/// A validation image that the network got wrong at the end of the last epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mistake {
-    /// The index of the image among the validation images.
-    pub index: usize,
-    /// The class the network took it for.
-    pub answer: usize,
-    /// The probability it gave to that class, 0 to 1.
-    pub probability: f64,
-}
-
 impl BackgroundTraining {
     /// How far it is.
     pub fn progress(&self) -> TrainingProgress {
         self.shared.state().progress.clone()
     }
 
-    /// The images held back for validation; `None` if none were.
+    /// The validation set; `None` without one.
     pub fn validation_set(&self) -> Option<&Dataset> {
         self.validation_set.as_ref()
     }
 
-    /// The same, or what to change.
-    pub(crate) fn held_back(&self) -> Result<&Dataset> {
+    /// The validation set, or an error that names the setting to change.
+    pub(crate) fn validation_images(&self) -> Result<&Dataset> {
         self.validation_set.as_ref().ok_or_else(|| {
             let requirement = "its mistakes are those on images held back, so it must be above 0";
             Error::setting("validation_share", 0.0, requirement)
@@ -226,7 +214,7 @@ impl BackgroundTraining {
     /// # Errors
     /// [`Error::Setting`] if no images were held back, [`Error::Data`] before the first epoch's end.
     pub fn mistakes(&self) -> Result<Vec<Mistake>> {
-        let validation_set = self.held_back()?;
+        let validation_set = self.validation_images()?;
         let Some(logits) = self
             .shared
             .state()
@@ -238,7 +226,7 @@ impl BackgroundTraining {
                 "no epoch is over yet; run this cell again in a moment".into(),
             ));
         };
-        mistakes(&logits, &validation_set.labels)
+        evaluate::mistakes(&logits, &validation_set.labels)
     }
 
     /// Prints a line for each of the next epochs as they end, as [`train`](super::train) does. Returns
@@ -262,7 +250,7 @@ impl BackgroundTraining {
         println!("{}", log_heading());
         for next in already.. {
             while state.progress.history.epochs.len() == next && state.is_running() {
-                if is_to_stop() {
+                if stop_requested() {
                     return ControlFlow::Break(());
                 }
                 state = self.shared.wait(state);
@@ -285,7 +273,7 @@ impl BackgroundTraining {
     /// # Errors
     /// Why the training failed, if it did; [`take_model`](Self::take_model) gives its model back then.
     pub fn stop(&self) -> Result<(Box<dyn Model + Send>, History)> {
-        self.ask_to_stop();
+        self.request_stop();
         self.end()
     }
 
@@ -306,32 +294,32 @@ impl BackgroundTraining {
         self.end()
     }
 
-    fn ask_to_stop(&self) {
-        self.shared.state().is_to_stop = true;
+    fn request_stop(&self) {
+        self.shared.state().stop_requested = true;
     }
 
     fn end(&self) -> Result<(SendModel, History)> {
-        let mut held = self.held();
-        match std::mem::replace(&mut *held, Held::Nothing) {
-            Held::Thread(thread) => {
+        let mut owner = self.owner();
+        match std::mem::replace(&mut *owner, ModelOwner::Taken) {
+            ModelOwner::Training(thread) => {
                 let ended = thread.join().ok().flatten().ok_or_else(|| {
                     Error::Data("the training's thread is lost; start the training again".into())
                 })?;
                 match ended {
                     (model, Ok(history)) => Ok((model, history)),
                     (model, Err(error)) => {
-                        *held = Held::Model(model);
+                        *owner = ModelOwner::Failed(model);
                         Err(error)
                     }
                 }
             }
-            Held::Model(model) => {
-                *held = Held::Model(model);
+            ModelOwner::Failed(model) => {
+                *owner = ModelOwner::Failed(model);
                 Err(Error::Data(
                     "this training failed; `take_model` gives its model back".into(),
                 ))
             }
-            Held::Nothing => Err(Error::Data(
+            ModelOwner::Taken => Err(Error::Data(
                 "the model of this training was given back already".into(),
             )),
         }
@@ -348,21 +336,21 @@ impl BackgroundTraining {
         }
         match self.end() {
             Ok((model, _)) => Ok(model),
-            Err(error) => match std::mem::replace(&mut *self.held(), Held::Nothing) {
-                Held::Model(model) => Ok(model),
+            Err(error) => match std::mem::replace(&mut *self.owner(), ModelOwner::Taken) {
+                ModelOwner::Failed(model) => Ok(model),
                 _ => Err(error),
             },
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn owner(&self) -> MutexGuard<'_, ModelOwner> {
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for BackgroundTraining {
     fn drop(&mut self) {
-        self.ask_to_stop();
+        self.request_stop();
     }
 }
 
@@ -397,26 +385,7 @@ impl fmt::Display for TrainingProgress {
     }
 }
 
-/// The mistakes among logits `[N, classes]`, given the labels `[N]`.
-fn mistakes(logits: &Tensor, labels: &Tensor) -> Result<Vec<Mistake>> {
-    let probabilities = logits.f_softmax(-1, Kind::Float)?;
-    let (probabilities, answers) = probabilities.f_max_dim(-1, false)?;
-    let probabilities = Vec::<f32>::try_from(probabilities)?;
-    let answers = Vec::<i64>::try_from(answers)?;
-    let labels = Vec::<i64>::try_from(labels)?;
-    let mut mistakes: Vec<Mistake> = (0..labels.len())
-        .filter(|&index| answers[index] != labels[index])
-        .map(|index| Mistake {
-            index,
-            answer: answers[index] as usize,
-            probability: probabilities[index].into(),
-        })
-        .collect();
-    mistakes.sort_by(|one, other| other.probability.total_cmp(&one.probability));
-    Ok(mistakes)
-}
-
-/// What the training's thread and the cells have in common.
+/// What the training's thread and the cells share.
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -427,7 +396,7 @@ struct State {
     progress: TrainingProgress,
     /// Of the validation images, after the last epoch, on the CPU.
     logits: Option<Tensor>,
-    is_to_stop: bool,
+    stop_requested: bool,
 }
 
 impl State {
@@ -450,29 +419,29 @@ impl Shared {
             state: Mutex::new(State {
                 progress,
                 logits: None,
-                is_to_stop: false,
+                stop_requested: false,
             }),
             changed: Condvar::new(),
             start: Instant::now(),
         }
     }
 
-    /// A panic while it was held has left it whole: every change is one assignment.
+    /// The state. It is valid even after a panic under the lock, because every change is one assignment.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Until something has changed, or it is time to look whether somebody pressed ■.
+    /// Waits until something has changed, or for [`POLL_INTERVAL`].
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let changed = self.changed.wait_timeout(state, LOOK_EVERY);
+        let changed = self.changed.wait_timeout(state, POLL_INTERVAL);
         changed.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-/// Tells the cells how far the training's thread is.
-struct Reporter(Arc<Shared>);
+/// The callback that tells the cells how far the training is.
+struct SharedProgress(Arc<Shared>);
 
-impl Reporter {
+impl SharedProgress {
     fn ended(&self, result: &Result<History>) {
         let mut state = self.0.state();
         let progress = &mut state.progress;
@@ -486,28 +455,28 @@ impl Reporter {
     }
 }
 
-impl Watcher for Reporter {
-    fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>> {
+impl Callback for SharedProgress {
+    fn on_batch_end(&mut self, epoch: &EpochProgress) -> Result<ControlFlow<()>> {
         let mut state = self.0.state();
         let progress = &mut state.progress;
-        progress.epoch = so_far.epoch;
-        progress.share = ((so_far.epoch - 1) as f64 + so_far.share()) / so_far.epochs as f64;
+        progress.epoch = epoch.epoch;
+        progress.share = ((epoch.epoch - 1) as f64 + epoch.fraction()) / epoch.epochs as f64;
         let elapsed = self.0.start.elapsed();
         progress.left = elapsed.mul_f64((1.0 - progress.share) / progress.share);
-        Ok(break_if(state.is_to_stop))
+        Ok(stop_if(state.stop_requested))
     }
 
-    // The state says so when the thread has ended.
-    fn stopped(&mut self, _at: &StoppedAt) {}
+    // `ended` sets the state when the thread ends.
+    fn on_stop(&mut self, _at: &StoppedAt) {}
 
-    fn validated(&mut self, logits: &Tensor) {
+    fn on_validation_end(&mut self, logits: &Tensor) {
         self.0.state().logits = Some(logits.to_device(Device::Cpu));
     }
 
-    fn epoch(&mut self, record: &EpochRecord, _epochs: usize, left: Duration) {
+    fn on_epoch_end(&mut self, record: &EpochRecord, _epochs: usize, remaining: Duration) {
         let mut state = self.0.state();
         state.progress.history.epochs.push(record.clone());
-        state.progress.left = left;
+        state.progress.left = remaining;
         self.0.changed.notify_all();
     }
 }
@@ -519,6 +488,7 @@ mod tests {
     use crate::notebook::front::tests::Stage;
     use crate::state_dict::StateDict;
     use crate::train::train;
+    use tch::Kind;
     use tch::nn;
 
     const BATCH: i64 = 7;
@@ -615,7 +585,7 @@ mod tests {
         let (training, permit, _ended) = gated(5);
         allow(&permit, 4);
         training.follow(1);
-        training.ask_to_stop();
+        training.request_stop();
         // The first batch of the second epoch is taken, no other.
         allow(&permit, 2);
         let (model, history) = training.stop().unwrap();
@@ -625,7 +595,7 @@ mod tests {
         allow(&permit, 4);
         other.follow(1);
         let after_an_epoch = other.mistakes().unwrap();
-        other.ask_to_stop();
+        other.request_stop();
         allow(&permit, 1);
         let (same, _) = other.stop().unwrap();
         assert_eq!(weights(&*model), weights(&*same));
@@ -671,7 +641,7 @@ mod tests {
     #[test]
     fn a_stopped_training_says_so() {
         let (training, permit, _ended) = gated(2);
-        training.ask_to_stop();
+        training.request_stop();
         allow(&permit, 1);
         training.follow(1);
         let progress = training.progress();
@@ -821,7 +791,7 @@ mod tests {
             let (model, _) = training.wait().unwrap();
             assert_eq!(weights(&*model), weights(&alone));
         }
-        assert_eq!(tch::get_num_threads(), crate::threads::usual_threads());
+        assert_eq!(tch::get_num_threads(), crate::threads::default_threads());
     }
 
     #[test]
@@ -835,21 +805,6 @@ mod tests {
         assert!(error.starts_with("validation_share is 0"), "{error}");
         assert!(training.validation_set().is_none());
         training.wait().unwrap();
-    }
-
-    #[test]
-    fn mistakes_come_with_the_surest_first() {
-        // Softmax of (0, ln 3) is (1/4, 3/4), of (0, ln 9) is (1/10, 9/10).
-        let (three, nine) = (3f32.ln(), 9f32.ln());
-        let logits = Tensor::from_slice(&[0.0, three, 0.0, nine, three, 0.0, 0.0, three]);
-        let labels = Tensor::from_slice(&[0i64, 0, 0, 1]);
-        let found = mistakes(&logits.reshape([4, 2]), &labels).unwrap();
-        let expected = [(1, 1, 0.9), (0, 1, 0.75)];
-        assert_eq!(found.len(), 2);
-        for (mistake, (index, answer, probability)) in found.iter().zip(expected) {
-            assert_eq!((mistake.index, mistake.answer), (index, answer));
-            assert!((mistake.probability - probability).abs() < 1e-6);
-        }
     }
 
     #[test]

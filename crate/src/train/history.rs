@@ -4,17 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::evaluate::Score;
 use crate::language::{Language, translate};
 use crate::text::{pad_start, with_commas};
-
-/// Mean loss and share of right answers over some images.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// Mean cross-entropy in nats; ln(classes) is guessing.
-    pub loss: f64,
-    /// Share of right answers, 0 to 1.
-    pub accuracy: f64,
-}
 
 /// One epoch: every training image seen once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,6 +150,7 @@ impl fmt::Display for Score {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::Score;
     use crate::language::with_language;
 
     #[test]

@@ -123,8 +123,9 @@ impl Runs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::{EpochRecord, Score};
+    use super::super::history::EpochRecord;
     use super::*;
+    use crate::evaluate::Score;
     use crate::train::Optimizer;
 
     fn history(accuracy: Option<f64>) -> History {

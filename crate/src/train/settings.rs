@@ -8,8 +8,6 @@ use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::language::translated;
-use crate::notebook::show::{Representations, Show};
-use crate::table::Table;
 
 /// Everything one may turn about a training.
 ///
@@ -133,22 +131,6 @@ impl TrainingSettings {
             ("checkpoint", checkpoint),
         ]
     }
-
-    fn table(&self) -> Table {
-        let columns = [translated("setting", "設定"), translated("value", "値")];
-        let mut table = Table::new(translated("Training settings", "訓練の設定"), &columns);
-        for (name, value) in self.named() {
-            table.row([name.into(), value]);
-        }
-        table
-    }
-}
-
-/// All settings, the defaults too.
-impl Show for TrainingSettings {
-    fn representations(&self) -> Result<Representations> {
-        self.table().representations()
-    }
 }
 
 fn at_least_one(name: &'static str, value: usize) -> Result<()> {
@@ -185,19 +167,6 @@ mod tests {
     #[test]
     fn the_defaults_can_work() {
         TrainingSettings::default().check().unwrap();
-    }
-
-    #[test]
-    fn the_table_shows_every_setting() {
-        let text = TrainingSettings::default().table().to_string();
-        let fields = serde_json::to_value(TrainingSettings::default()).unwrap();
-        for name in fields.as_object().unwrap().keys() {
-            assert!(
-                text.lines().any(|line| line.starts_with(name)),
-                "{name} is missing in\n{text}"
-            );
-        }
-        assert!(text.contains("learning_rate         0.02\n"), "{text}");
     }
 
     #[test]

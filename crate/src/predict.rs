@@ -1,22 +1,18 @@
 //! Step 6, predict: what a trained model says about images, and how often it is right.
 //!
-//! - [`evaluation`]: accuracy, precision, recall and the confusion matrix
-//! - here: the [`Classifier`] and its predictions
-
-pub mod evaluation;
+//! A [`Classifier`] gives a [`Prediction`] for an image; how often it is right is counted by
+//! [`evaluate`](mod@crate::evaluate).
 
 use std::path::Path;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-pub use evaluation::{ClassReport, Evaluation, evaluate};
-
-use crate::define::{Model, probabilities};
+use crate::define::{Classifier, probabilities};
 use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
-use crate::language::translate;
-use crate::load::{Dataset, DatasetInfo, read_image};
-use crate::notebook::progress::{IMAGES, Progress, Word};
+use crate::evaluate::{Evaluation, all_logits, evaluate, mistakes, not_finite};
+use crate::load::{Dataset, read_image};
+use crate::notebook::progress::Word;
 
 const SEARCH: Word = Word {
     english: "the search for mistakes",
@@ -25,14 +21,6 @@ const SEARCH: Word = Word {
 
 /// Without gradients there is room for larger batches.
 const BATCH: usize = 1000;
-
-/// A model with what it must know about its images: all it takes to predict.
-pub struct Classifier {
-    /// The network.
-    pub model: Box<dyn Model>,
-    /// Image size, classes and normalisation it was trained with.
-    pub info: DatasetInfo,
-}
 
 /// What a model says about one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,20 +70,25 @@ impl std::fmt::Display for Prediction {
 }
 
 impl Classifier {
-    /// A classifier from any model and the description of the data it was trained on.
-    pub fn new(model: Box<dyn Model>, info: &DatasetInfo) -> Classifier {
-        Classifier {
-            model,
-            info: info.clone(),
-        }
-    }
-
     /// What the model says about each of some images, bytes of shape `[N, C, H, W]`.
     ///
     /// # Errors
-    /// [`Error::Data`] if these are not bytes of the size the model was trained on.
+    /// [`Error::Data`] if these are not bytes of the size the model was trained on, or the network's answer
+    /// is not finite.
     pub fn predict_batch(&self, images: &Tensor) -> Result<Vec<Prediction>> {
-        predict_batch(&*self.model, &self.info, images)
+        self.check_images(images)?;
+        let mut predictions = Vec::new();
+        // Of 60,000 images at once, one layer's activations would take 0.8 GB.
+        for batch in images.f_split(BATCH as i64, 0)? {
+            let probabilities = probabilities(&*self.model, &self.normalised(&batch)?)?;
+            for row in Vec::<Vec<f64>>::try_from(on_cpu_as_double(&probabilities)?)? {
+                if !row.iter().all(|probability| probability.is_finite()) {
+                    return Err(not_finite());
+                }
+                predictions.push(ranked(&self.info.classes, row)?);
+            }
+        }
+        Ok(predictions)
     }
 
     /// What the model says about one image, bytes of shape `[1, C, H, W]`.
@@ -113,49 +106,27 @@ impl Classifier {
         }
     }
 
-    /// What the network sees of images, bytes of shape `[N, C, H, W]`, on its device.
-    pub(crate) fn normalised(&self, images: &Tensor) -> Result<Tensor> {
-        normalised(&*self.model, &self.info, images)
-    }
-
-    /// An error unless a data set has the images, classes and normalisation of the model's own.
-    pub(crate) fn check_knows(&self, dataset: &Dataset) -> Result<()> {
-        dataset.info.check_known_to(&self.info)
-    }
-
     /// How often the model is right on a data set: see [`evaluate`].
     ///
     /// # Errors
     /// [`Error::Data`] for a data set with other images, classes or normalisation than the model's; those
     /// of [`evaluate`].
     pub fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
-        self.check_knows(dataset)?;
+        self.check_fits(dataset)?;
         evaluate(&*self.model, dataset)
     }
 
-    /// The images of a data set that the model takes for something else, by their index, those it
-    /// is most sure of first.
+    /// The images of a data set that the model takes for another class, by their index, those it is most
+    /// sure of first.
     ///
     /// # Errors
     /// [`Error::Data`] for a data set with other images, classes or normalisation than the model's;
     /// [`Error::Interrupted`] at ■.
     pub fn mistakes(&self, dataset: &Dataset) -> Result<Vec<usize>> {
-        self.check_knows(dataset)?;
-        let mut mistakes = Vec::new();
-        let count = dataset.len();
-        let mut progress = Progress::of(SEARCH, count, IMAGES);
-        for start in (0..count).step_by(BATCH) {
-            progress.done(start)?;
-            let size = BATCH.min(count - start);
-            let batch = dataset.images.f_narrow(0, start as i64, size as i64)?;
-            for (index, prediction) in (start..).zip(self.predict_batch(&batch)?) {
-                if prediction.class() != dataset.class(index)? {
-                    mistakes.push((index, prediction.probability()));
-                }
-            }
-        }
-        mistakes.sort_by(|(_, left), (_, right)| right.total_cmp(left));
-        Ok(mistakes.into_iter().map(|(index, _)| index).collect())
+        self.check_fits(dataset)?;
+        let logits = all_logits(&*self.model, dataset, SEARCH)?;
+        let mistakes = mistakes(&logits, &dataset.labels)?;
+        Ok(mistakes.into_iter().map(|mistake| mistake.index).collect())
     }
 
     /// What the model says about a PNG or JPEG file of any size and colour.
@@ -171,51 +142,6 @@ impl Classifier {
     }
 }
 
-impl std::fmt::Debug for Classifier {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (image, classes) = (self.info.image, self.info.classes.join(", "));
-        formatter.write_str(&translate!(
-            "a classifier of images {image:?} into {classes}",
-            "画像 {image:?} の分類器、クラス: {classes}"
-        ))
-    }
-}
-
-/// What a model says about each of some images, bytes of shape `[N, C, H, W]`.
-///
-/// # Errors
-/// [`Error::Data`] if these are not bytes of the size in `info`, or the network's answer is not finite.
-pub fn predict_batch(
-    model: &dyn Model,
-    info: &DatasetInfo,
-    images: &Tensor,
-) -> Result<Vec<Prediction>> {
-    check_images(info, images)?;
-    let mut predictions = Vec::new();
-    // Of 60,000 images at once, one layer's activations would take 0.8 GB.
-    for batch in images.f_split(BATCH as i64, 0)? {
-        let table = on_cpu_as_double(&probabilities(model, &normalised(model, info, &batch)?)?)?;
-        for row in Vec::<Vec<f64>>::try_from(table)? {
-            if !row.iter().all(|probability| probability.is_finite()) {
-                return Err(Error::Data(
-                    "the network's answer is no finite number: its weights are damaged, or it diverged in \
-                     training"
-                        .into(),
-                ));
-            }
-            predictions.push(ranked(&info.classes, row)?);
-        }
-    }
-    Ok(predictions)
-}
-
-/// What the network sees of images, bytes of shape `[N, C, H, W]`, on its device.
-fn normalised(model: &dyn Model, info: &DatasetInfo, images: &Tensor) -> Result<Tensor> {
-    check_images(info, images)?;
-    let images = images.f_to(model.variables().device())?;
-    Ok(info.normalization.apply(&images))
-}
-
 fn ranked(classes: &[String], row: Vec<f64>) -> Result<Prediction> {
     if row.len() != classes.len() {
         let (found, needed) = (row.len(), classes.len());
@@ -228,24 +154,13 @@ fn ranked(classes: &[String], row: Vec<f64>) -> Result<Prediction> {
     Ok(Prediction { classes })
 }
 
-fn check_images(info: &DatasetInfo, images: &Tensor) -> Result<()> {
-    let size = images.size();
-    if images.kind() == Kind::Uint8 && size.len() == 4 && size[1..] == info.image {
-        return Ok(());
-    }
-    let [channels, height, width] = info.image;
-    Err(Error::Data(format!(
-        "the model wants images as bytes (Uint8) of shape [N, {channels}, {height}, {width}]; these are {:?} of shape {size:?}",
-        images.kind()
-    )))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::define::ForwardPass;
+    use crate::define::{ForwardPass, Model};
+    use crate::load::DatasetInfo;
     use crate::notebook::front::tests::Stage;
-    use tch::{Device, nn};
+    use tch::{Device, Kind, nn};
 
     /// Its logits are the first two pixels, times 255: what it says can be worked out by hand.
     struct FirstPixels(nn::VarStore);
@@ -390,7 +305,7 @@ mod tests {
         broken.info.normalization.deviation = 1e-300;
         let message = broken.predict(&image(1, 3)).unwrap_err().to_string();
         assert!(
-            message.starts_with("the network's answer is no finite number"),
+            message.starts_with("the network's answer is not a finite number"),
             "{message}"
         );
     }

@@ -1,11 +1,11 @@
-//! A data set in two parts, or with equally many images of each class.
+//! Splitting a data set in two, and balancing its classes.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use tch::Device;
 
-use super::Dataset;
+use super::{Dataset, shuffled};
 use crate::error::{Error, Result};
 
 impl Dataset {
@@ -45,6 +45,36 @@ impl Dataset {
         first.shuffle(random);
         second.shuffle(random);
         Ok((self.select(&first)?, self.select(&second)?))
+    }
+
+    /// The images to train on and those to validate with: a random split, whatever their classes, as PyTorch's
+    /// `random_split` makes one. No validation set if the share rounds to no image.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if no image would be left for training.
+    pub(crate) fn validation_split(
+        &self,
+        validation_share: f64,
+        seed: u64,
+    ) -> Result<(Dataset, Option<Dataset>)> {
+        let count = self.len() as i64;
+        let held_out = (count as f64 * validation_share).round() as i64;
+        if held_out == 0 {
+            return Ok((self.to_device(self.images.device())?, None));
+        }
+        if held_out == count {
+            let requirement = format!("that leaves none of the {count} images for training");
+            return Err(Error::setting(
+                "validation_share",
+                validation_share,
+                requirement,
+            ));
+        }
+        let order = shuffled(self.len(), seed)?;
+        let rest = count - held_out;
+        let training_set = self.select_rows(&order.f_narrow(0, 0, rest)?)?;
+        let validation_set = self.select_rows(&order.f_narrow(0, rest, held_out)?)?;
+        Ok((training_set, Some(validation_set)))
     }
 
     /// As many images of every class as the rarest class has. The seed alone decides which, and in

@@ -1,129 +1,26 @@
-//! Pictures of step 7: filters, feature maps, heat maps over images, and what they are worth.
+//! Step 7, explain: heat maps over images.
+//!
+//! - [`layers`]: filters and feature maps
+//! - [`checks`]: how much a heat map is worth
+//! - here: the heat maps themselves
+
+mod checks;
+mod layers;
+
+pub use layers::show_filters;
 
 use tch::{Device, Kind, Tensor};
 
 use super::{picture, truth};
-use crate::define::Model;
+use crate::define::Classifier;
 use crate::error::{Error, Result};
-use crate::explain::{
-    DeletionSettings, Explanation, Faithfulness, Method, SanityCheck, Stage, Target, explain,
-    faithfulness, feature_maps, filters, sanity_check,
-};
+use crate::explain::{Explanation, Method};
 use crate::language::{translate, translated};
 use crate::load::Dataset;
-use crate::notebook::show::{Representations, Show};
-use crate::predict::{Classifier, Prediction};
-use crate::table::Table;
-use crate::visualize::{
-    self, ColourScale, Figure, GridSettings, HeatMapSettings, KernelGridSettings, KernelGroup,
-    LinePlotSettings, LineSeries, Matrix, Overlay, Picture,
-};
-
-/// The filters of a convolution, side by side for several models, with one colour scale for all:
-/// `show_filters("conv1", &[("before training", &fresh), ("after", &model)])`.
-///
-/// # Errors
-/// [`Error::Name`] with the convolutions that exist; [`Error::Picture`] without a model, or if
-/// their filters are of different sizes.
-pub fn show_filters(layer: &str, models: &[(&str, &dyn Model)]) -> Result<Figure> {
-    let groups = models
-        .iter()
-        .map(|(name, model)| kernel_group(name, &filters(*model, layer)?))
-        .collect::<Result<Vec<_>>>()?;
-    let channels = groups
-        .first()
-        .and_then(|group| group.filters.first())
-        .map_or(0, Vec::len);
-    let channel_names = match channels {
-        3 => colours().map(String::from).to_vec(),
-        _ => Vec::new(),
-    };
-    let settings = KernelGridSettings {
-        subtitle: translated(
-            "One colour scale for all; zero is white",
-            "色の目盛はすべてに共通、0 は白",
-        )
-        .into(),
-        value_title: translated("weight", "重み").into(),
-        channel_names,
-    };
-    let title = translate!("Filters of {layer}", "{layer} のフィルタ");
-    visualize::kernel_grid(&title, &groups, &settings)
-}
-
-/// Filters of colour images look at these.
-fn colours() -> [&'static str; 3] {
-    [
-        translated("red", "赤"),
-        translated("green", "緑"),
-        translated("blue", "青"),
-    ]
-}
-
-fn kernel_group(name: &str, filters: &Tensor) -> Result<KernelGroup> {
-    let filters = filters
-        .f_unbind(0)?
-        .iter()
-        .map(|filter| filter.f_unbind(0)?.iter().map(matrix).collect())
-        .collect::<Result<_>>()?;
-    Ok(KernelGroup {
-        name: name.into(),
-        filters,
-    })
-}
-
-/// Values `[H, W]`.
-fn matrix(values: &Tensor) -> Result<Matrix> {
-    let (rows, columns) = values.size2()?;
-    Ok(Matrix {
-        rows: rows as usize,
-        columns: columns as usize,
-        values: floats(values)?,
-        caption: String::new(),
-    })
-}
-
-fn floats(values: &Tensor) -> Result<Vec<f32>> {
-    Ok(Vec::try_from(values.f_to(Device::Cpu)?.f_flatten(0, -1)?)?)
-}
+use crate::predict::Prediction;
+use crate::visualize::{self, ColourScale, Figure, GridSettings, Matrix, Overlay, Picture};
 
 impl Classifier {
-    /// What each filter of a layer answers to one image, bytes of shape `[1, C, H, W]`.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if the image is not the model's; those of [`feature_maps()`].
-    pub fn show_feature_maps(&self, image: &Tensor, layer: &str) -> Result<Figure> {
-        let maps = feature_maps(&*self.model, &self.normalised(image)?, layer)?;
-        let matrices = maps
-            .f_unbind(0)?
-            .iter()
-            .enumerate()
-            .map(|(number, map)| {
-                let caption = translate!("filter {number}", "フィルタ {number}");
-                Ok(Matrix {
-                    caption,
-                    ..matrix(map)?
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        // White stands for "no answer": between the signs where there are two, else at the bottom.
-        let has_signs = matrices
-            .iter()
-            .flat_map(|map| &map.values)
-            .any(|&v| v < 0.0);
-        let settings = HeatMapSettings {
-            value_title: translated("activation", "活性化").into(),
-            colours: match has_signs {
-                true => ColourScale::Diverging,
-                false => ColourScale::Sequential,
-            },
-            input: Some(picture(image)?.captioned(image_caption())),
-            ..Default::default()
-        };
-        let title = translate!("Feature maps of {layer}", "{layer} の特徴マップ");
-        visualize::heat_map(&title, &matrices, &settings)
-    }
-
     /// One image, bytes of shape `[1, C, H, W]`, with the heat map that explains a class: the image
     /// as it is, the heat map alone, and one over the other. Without a class the predicted one.
     ///
@@ -226,7 +123,7 @@ impl Classifier {
         indices: &[usize],
         method: &dyn Method,
     ) -> Result<Figure> {
-        self.check_knows(dataset)?;
+        self.check_fits(dataset)?;
         let images = dataset.select(indices)?.images;
         let explanation = self.explain(method, &images, None)?;
         let heat = Heat::of(&explanation)?;
@@ -266,7 +163,7 @@ impl Classifier {
         indices: &[usize],
         method: &dyn Method,
     ) -> Result<Figure> {
-        self.check_knows(dataset)?;
+        self.check_fits(dataset)?;
         let mut pictures = Vec::new();
         let mut last = None;
         for &index in indices {
@@ -292,62 +189,6 @@ impl Classifier {
             Some(heat) => heat.grid(&title, &pictures, Some(6)),
             None => Err(Error::Data("there is no image to explain".into())),
         }
-    }
-
-    /// How a method's heat maps of some images, bytes `[N, C, H, W]`, change while the model
-    /// forgets what it learned: see [`sanity_check()`]. The seed decides by which weights.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if these are not the model's images; those of [`sanity_check()`].
-    pub fn sanity_check(
-        &self,
-        method: &dyn Method,
-        images: &Tensor,
-        seed: u64,
-    ) -> Result<SanityCheck> {
-        sanity_check(&*self.model, method, &self.normalised(images)?, seed)
-    }
-
-    /// How far a method's heat maps of some images, bytes `[N, C, H, W]`, name the pixels that the
-    /// answer hangs on; deleted pixels become black. See
-    /// [`faithfulness()`].
-    ///
-    /// # Errors
-    /// [`Error::Data`] if these are not the model's images; those of [`Classifier::explain`].
-    pub fn faithfulness(&self, method: &dyn Method, images: &Tensor) -> Result<Faithfulness> {
-        let images = self.normalised(images)?;
-        let explanation = explain(&*self.model, method, &images, &Target::Predicted)?;
-        let black = Tensor::f_zeros([1i64], (Kind::Uint8, Device::Cpu))?;
-        let settings = DeletionSettings {
-            deleted: self.info.normalization.apply(&black).double_value(&[0]),
-            ..Default::default()
-        };
-        faithfulness(&*self.model, &images, &explanation, &settings)
-    }
-
-    /// The areas of deletion and insertion of several methods on the same images, as a table: see
-    /// [`faithfulness`](Self::faithfulness).
-    ///
-    /// # Errors
-    /// Those of [`faithfulness`](Self::faithfulness).
-    pub fn compare_methods(&self, images: &Tensor, methods: &[&dyn Method]) -> Result<Table> {
-        let title = translated(
-            "Areas: deletion the smaller the better, insertion the larger",
-            "曲線の下の面積: 削除は小さいほど、挿入は大きいほど良い",
-        );
-        let columns = [
-            translated("method", "手法"),
-            translated("deletion", "削除"),
-            translated("insertion", "挿入"),
-        ];
-        let mut table = Table::new(title, &columns);
-        for method in methods {
-            let found = self.faithfulness(*method, images)?;
-            let [deletion, insertion] =
-                [found.deletion, found.insertion].map(|curve| format!("{:.3}", curve.area()));
-            table.row([found.method, deletion, insertion]);
-        }
-        Ok(table)
     }
 
     /// What stands below a heat map: the class, its probability, and whether nothing speaks for it.
@@ -453,6 +294,21 @@ impl Heat {
     }
 }
 
+/// Values `[H, W]`.
+fn matrix(values: &Tensor) -> Result<Matrix> {
+    let (rows, columns) = values.size2()?;
+    Ok(Matrix {
+        rows: rows as usize,
+        columns: columns as usize,
+        values: floats(values)?,
+        caption: String::new(),
+    })
+}
+
+fn floats(values: &Tensor) -> Result<Vec<f32>> {
+    Ok(Vec::try_from(values.f_to(Device::Cpu)?.f_flatten(0, -1)?)?)
+}
+
 /// What stands below an image without a heat map.
 fn image_caption() -> &'static str {
     translated("image", "画像")
@@ -474,150 +330,10 @@ fn heat_grid(
     visualize::image_grid(title, pictures, &settings)
 }
 
-impl Faithfulness {
-    /// The mean curves of deletion and insertion, with the areas below them.
-    ///
-    /// # Errors
-    /// [`Error::Picture`] without an image.
-    pub fn curves(&self) -> Result<Figure> {
-        let curves = [
-            (translated("deletion", "削除"), &self.deletion),
-            (translated("insertion", "挿入"), &self.insertion),
-        ];
-        let series = curves.map(|(name, curve)| LineSeries {
-            name: translate!("{name}, area {:.3}", "{name} (面積 {:.3})", curve.area()),
-            points: curve.shares.iter().copied().zip(curve.mean()).collect(),
-        });
-        let settings = LinePlotSettings {
-            x_title: translated(
-                "share of the pixels, the hottest first",
-                "値の大きいほうから数えた画素の割合",
-            )
-            .into(),
-            y_title: translated("probability of the explained class", "説明するクラスの確率")
-                .into(),
-            y_range: Some((0.0, 1.0)),
-            shaded: true,
-            ..Default::default()
-        };
-        let title = translate!("Deletion and insertion: {}", "削除と挿入: {}", self.method);
-        visualize::line_plot(&title, &series, &settings)
-    }
-}
-
-/// The curves.
-impl Show for Faithfulness {
-    fn representations(&self) -> Result<Representations> {
-        self.curves()?.representations()
-    }
-}
-
-impl SanityCheck {
-    /// The heat maps at every stage, one row for each of the images, bytes `[N, C, H, W]`, that
-    /// were explained.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if there are not as many images as heat maps.
-    pub fn show(&self, images: &Tensor) -> Result<Figure> {
-        let rows = images.size().first().copied().unwrap_or(0);
-        if self
-            .stages
-            .iter()
-            .any(|stage| stage.heat_maps.size()[0] != rows)
-        {
-            return Err(Error::Data(format!(
-                "these are {rows} images: give those that were explained"
-            )));
-        }
-        let heats = self.stages.iter().map(|stage| Heat {
-            maps: stage.heat_maps.shallow_clone(),
-            colours: ColourScale::Viridis,
-            smooth: false,
-            subtitle: String::new(),
-        });
-        let heats: Vec<Heat> = heats.collect();
-        let mut pictures = Vec::new();
-        for row in 0..rows {
-            let plain = picture(&images.f_narrow(0, row, 1)?)?;
-            pictures.push(plain.clone().captioned(image_caption()));
-            for (stage, heat) in self.stages.iter().zip(&heats) {
-                let alone = heat.alone(&plain, row as usize)?;
-                pictures.push(alone.captioned(stage.caption()));
-            }
-        }
-        let title = translate!(
-            "While the network forgets, layer by layer: {}",
-            "層を 1 つずつ忘れていくネットワーク: {}",
-            self.method
-        );
-        let subtitle = translate!(
-            "{}. Enlarged without smoothing, each map with a scale of its own.",
-            "{}。補間せずに拡大、目盛はマップごとです。",
-            self.verdict()
-        );
-        heat_grid(&title, &subtitle, &pictures, Some(self.stages.len() + 1))
-    }
-
-    fn verdict(&self) -> String {
-        let last = self.stages.last().map_or(1.0, |stage| stage.similarity);
-        let verdict = if self.passes() {
-            translated(
-                "passes: the maps change with the network",
-                "合格。マップはネットワークとともに変わります",
-            )
-        } else {
-            translated(
-                "fails: the maps stay although the network has forgotten everything",
-                "不合格。ネットワークがすべてを忘れてもマップは変わりません",
-            )
-        };
-        translate!(
-            "{} {verdict} (similarity {last:.2} at the end)",
-            "{}: {verdict} (最後の順位相関 {last:.2})",
-            self.method
-        )
-    }
-
-    fn table(&self) -> Table {
-        let columns = [
-            translated("network", "ネットワーク"),
-            translated("similarity", "順位相関"),
-        ];
-        let mut table = Table::new(self.verdict(), &columns);
-        for stage in &self.stages {
-            let similarity = format!("{:.2}", stage.similarity);
-            table.row([stage.caption().replace('\n', " "), similarity]);
-        }
-        table
-    }
-}
-
-/// The similarities.
-impl Show for SanityCheck {
-    fn representations(&self) -> Result<Representations> {
-        self.table().representations()
-    }
-}
-
-impl std::fmt::Display for SanityCheck {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.table())
-    }
-}
-
-impl Stage {
-    fn caption(&self) -> String {
-        match &self.layer {
-            None => translated("as trained", "訓練後").into(),
-            Some(layer) => translate!("{layer} forgotten", "{layer} を忘却"),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::define::{LeNet, LeNetSettings};
+    use crate::define::{LeNet, LeNetSettings, Model};
     use crate::explain::{Edges, GradCam, GuidedBackpropagation, Saliency};
 
     fn dataset(settings: &LeNetSettings) -> Dataset {
@@ -632,7 +348,7 @@ mod tests {
         Dataset::new(&images, &labels, &classes.collect::<Vec<_>>()).unwrap()
     }
 
-    fn grey() -> (Classifier, Dataset) {
+    pub(super) fn grey() -> (Classifier, Dataset) {
         let settings = LeNetSettings::default();
         let dataset = dataset(&settings);
         let model = LeNet::new(&settings, Device::Cpu).unwrap();
@@ -663,7 +379,7 @@ mod tests {
     }
 
     /// The picture in words, without where its heat maps are hottest.
-    fn words(figure: &Figure) -> String {
+    pub(super) fn words(figure: &Figure) -> String {
         let mut words = String::new();
         for part in figure.alt_text().split(" (with a") {
             let rest = part.split_once(')').map_or(part, |(_, rest)| rest);
@@ -743,68 +459,6 @@ mod tests {
         let said = words(&figure);
         let expected = "image; Grad-CAM at conv1; Guided backpropagation; Edges of the image";
         assert!(said.contains(expected), "{said}");
-    }
-
-    #[test]
-    fn filters_of_one_channel_and_of_three_are_shown() {
-        for (settings, channels) in [(LeNetSettings::default(), 1), (LeNetSettings::table(), 3)] {
-            let model = LeNet::new(&settings, Device::Cpu).unwrap();
-            let figure = show_filters("conv1", &[("before", &model), ("after", &model)]).unwrap();
-            let said = words(&figure);
-            assert!(said.contains("before") && said.contains("after"), "{said}");
-            let svg = figure.svg().unwrap();
-            assert_eq!(svg.contains("green"), channels == 3);
-        }
-        let grey = LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap();
-        let colour = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
-        assert!(show_filters("conv1", &[("grey", &grey), ("colour", &colour)]).is_err());
-        assert!(show_filters("conv1", &[]).is_err());
-        assert!(show_filters("fc1", &[("grey", &grey)]).is_err());
-    }
-
-    #[test]
-    fn feature_maps_of_every_layer_with_places_are_shown() {
-        let (classifier, dataset) = grey();
-        let image = dataset.image(0).unwrap();
-        for layer in ["conv1", "pool1", "sigmoid1", "conv2", "pool2", "sigmoid2"] {
-            let figure = classifier.show_feature_maps(&image, layer).unwrap();
-            assert!(
-                figure.alt_text().contains("filter 5"),
-                "{}",
-                figure.alt_text()
-            );
-        }
-        assert!(classifier.show_feature_maps(&image, "fc1").is_err());
-    }
-
-    #[test]
-    fn the_tests_of_an_explanation_show_themselves() {
-        let (classifier, dataset) = grey();
-        let check = classifier.sanity_check(&Edges, &dataset.images, 0).unwrap();
-        let figure = check.show(&dataset.images).unwrap();
-        let row = "image; as trained; fc3 forgotten; fc2 forgotten; fc1 forgotten; conv2 forgotten; conv1 forgotten";
-        assert!(words(&figure).contains(row), "{}", words(&figure));
-        let table = check.to_string();
-        let heading = "Edges of the image fails: the maps stay although the network has forgotten \
-                       everything (similarity 1.00 at the end)";
-        assert!(table.starts_with(heading), "{table}");
-        assert!(table.contains("conv1 forgotten        1.00"), "{table}");
-        assert!(check.show(&dataset.images.narrow(0, 0, 2)).is_err());
-
-        let found = classifier.faithfulness(&Edges, &dataset.images).unwrap();
-        let table = classifier
-            .compare_methods(&dataset.images, &[&Saliency, &Edges])
-            .unwrap()
-            .to_string();
-        let [deletion, insertion] = [&found.deletion, &found.insertion].map(|curve| curve.area());
-        let row = format!("Edges of the image     {deletion:.3}      {insertion:.3}");
-        assert!(
-            table.contains(&row) && table.contains("\nSaliency "),
-            "{table}"
-        );
-        let said = found.curves().unwrap();
-        let area = format!("deletion, area {:.3}", found.deletion.area());
-        assert!(said.alt_text().contains(&area), "{}", said.alt_text());
     }
 
     #[test]

@@ -1,23 +1,24 @@
-//! How often a model is right, and what it takes for what.
+//! How often a model is right on a data set, and which classes it confuses.
+//!
+//! Training evaluates after each epoch, prediction whenever it is asked to; both call this.
 
-use tch::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
 
-use super::BATCH;
 use crate::define::{Model, logits};
 use crate::error::{Error, Result};
-use crate::language::{translate, translated};
 use crate::load::Dataset;
 use crate::notebook::progress::{IMAGES, Progress, Word};
-use crate::notebook::show::{Representations, Show};
-use crate::table::Table;
-use crate::train::check_fit;
 
-const WORK: Word = Word {
+/// Images at a time: without gradients there is room for larger batches than in training.
+const BATCH: usize = 1000;
+
+pub(crate) const EVALUATION: Word = Word {
     english: "the evaluation",
     japanese: "評価",
 };
 
-/// What a model got right and wrong on a data set. Shows itself as a table of classes.
+/// What a model got right and wrong on a data set. A notebook shows it as a table of classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// The names of the classes.
@@ -41,30 +42,56 @@ pub struct ClassReport {
     pub images: usize,
 }
 
-/// Compares what a model says about every image of a data set with the labels.
-///
-/// A model alone knows no names: that there are as many classes is all that can be compared.
-/// [`Classifier::evaluate`](super::Classifier::evaluate) compares them one by one.
-///
-/// # Errors
-/// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] if the classes do not,
-/// [`Error::Interrupted`] at ■.
-pub fn evaluate(model: &dyn Model, dataset: &Dataset) -> Result<Evaluation> {
-    check_fit(model, dataset)?;
-    let logits = all_logits(model, dataset)?;
-    let labels = dataset.labels.f_to(Device::Cpu)?;
-    let loss = logits.cross_entropy_for_logits(&labels).double_value(&[]);
-    let predicted = Vec::<i64>::try_from(logits.f_argmax(-1, false)?)?;
-    let actual = Vec::<i64>::try_from(labels)?;
-    let counted = Evaluation::count(&dataset.info.classes, &actual, &predicted)?;
-    Ok(Evaluation { loss, ..counted })
+/// Mean loss and share of right answers over some images.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean cross-entropy in nats; ln(classes) is guessing.
+    pub loss: f64,
+    /// Share of right answers, 0 to 1.
+    pub accuracy: f64,
 }
 
-/// The logits of every image, in order, on the CPU: `[N, classes]`.
-fn all_logits(model: &dyn Model, dataset: &Dataset) -> Result<Tensor> {
+/// An image that a model takes for another class.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mistake {
+    /// The index of the image in its data set.
+    pub index: usize,
+    /// The class the network took it for.
+    pub answer: usize,
+    /// The probability it gave to that class, 0 to 1.
+    pub probability: f64,
+}
+
+/// Compares the model's answer for every image of a data set with its label.
+///
+/// A model alone has no names of classes, so only their number is compared with the data set's.
+/// [`Classifier::evaluate`](crate::define::Classifier::evaluate) compares the names.
+///
+/// # Errors
+/// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] without images or with
+/// another number of classes, [`Error::Interrupted`] at ■.
+pub fn evaluate(model: &dyn Model, dataset: &Dataset) -> Result<Evaluation> {
+    let logits = all_logits(model, dataset, EVALUATION)?;
+    Evaluation::of_logits(&logits, dataset)
+}
+
+/// Mean loss and accuracy of a model on a data set: [`evaluate`] in two numbers.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub fn score(model: &dyn Model, dataset: &Dataset) -> Result<Score> {
+    Ok(evaluate(model, dataset)?.score())
+}
+
+/// The logits of every image, in order, on the CPU: `[N, classes]`. The progress names the work.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub(crate) fn all_logits(model: &dyn Model, dataset: &Dataset, work: Word) -> Result<Tensor> {
+    check_fit(model, dataset)?;
     let dataset = dataset.to_device(model.variables().device())?;
     let mut batches = dataset.batches(BATCH)?;
-    let mut progress = Progress::of(WORK, dataset.len(), IMAGES);
+    let mut progress = Progress::of(work, dataset.len(), IMAGES);
     let mut all = Vec::new();
     while let Some((images, _)) = batches.next_batch() {
         progress.done(BATCH * all.len())?;
@@ -73,7 +100,85 @@ fn all_logits(model: &dyn Model, dataset: &Dataset) -> Result<Tensor> {
     Ok(Tensor::f_cat(&all, 0)?)
 }
 
+/// The mistakes in logits `[N, classes]`, given the labels `[N]`, the most probable answer first.
+///
+/// # Errors
+/// [`Error::Data`] for logits that are not finite.
+pub(crate) fn mistakes(logits: &Tensor, labels: &Tensor) -> Result<Vec<Mistake>> {
+    let (probabilities, answers) = logits.f_softmax(-1, Kind::Float)?.f_max_dim(-1, false)?;
+    let probabilities = Vec::<f32>::try_from(probabilities.f_to(Device::Cpu)?)?;
+    if !probabilities
+        .iter()
+        .all(|probability| probability.is_finite())
+    {
+        return Err(not_finite());
+    }
+    let answers = Vec::<i64>::try_from(answers.f_to(Device::Cpu)?)?;
+    let labels = Vec::<i64>::try_from(labels.f_to(Device::Cpu)?)?;
+    let mut mistakes: Vec<Mistake> = (0..labels.len())
+        .filter(|&index| answers[index] != labels[index])
+        .map(|index| Mistake {
+            index,
+            answer: answers[index] as usize,
+            probability: probabilities[index].into(),
+        })
+        .collect();
+    mistakes.sort_by(|one, other| other.probability.total_cmp(&one.probability));
+    Ok(mistakes)
+}
+
+/// The error about a network whose answers are NaN or infinite.
+pub(crate) fn not_finite() -> Error {
+    Error::Data(
+        "the network's answer is not a finite number: its weights are damaged, or it diverged in training"
+            .into(),
+    )
+}
+
+/// Tries one image, so that a misfit is reported before the first batch.
+///
+/// # Errors
+/// [`Error::Forward`] if the images do not fit the network, [`Error::Data`] without images or with
+/// another number of classes.
+pub(crate) fn check_fit(model: &dyn Model, dataset: &Dataset) -> Result<()> {
+    if dataset.is_empty() {
+        return Err(Error::Data("there are no images in this data set".into()));
+    }
+    let image = dataset
+        .info
+        .normalization
+        .apply(&dataset.image(0)?)
+        .f_to(model.variables().device())?;
+    let logits = logits(model, &image)?;
+    let classes = dataset.info.classes.len() as i64;
+    if logits.size() != [1, classes] {
+        return Err(Error::Data(format!(
+            "the network puts out {:?} for one image, but [1, {classes}] is needed: one logit for each of the {classes} classes",
+            logits.size()
+        )));
+    }
+    Ok(())
+}
+
 impl Evaluation {
+    /// From logits `[N, classes]` of the images of a data set, on the CPU.
+    pub(crate) fn of_logits(logits: &Tensor, dataset: &Dataset) -> Result<Evaluation> {
+        let labels = dataset.labels.f_to(Device::Cpu)?;
+        let loss = logits.cross_entropy_for_logits(&labels).double_value(&[]);
+        let predicted = Vec::<i64>::try_from(logits.f_argmax(-1, false)?)?;
+        let actual = Vec::<i64>::try_from(labels)?;
+        let counted = Evaluation::count(&dataset.info.classes, &actual, &predicted)?;
+        Ok(Evaluation { loss, ..counted })
+    }
+
+    /// Loss and accuracy.
+    pub fn score(&self) -> Score {
+        Score {
+            loss: self.loss,
+            accuracy: self.accuracy(),
+        }
+    }
+
     /// Counts pairs of true and predicted labels; the loss stays 0.
     ///
     /// # Errors
@@ -153,45 +258,6 @@ impl Evaluation {
         pairs.truncate(count);
         pairs
     }
-
-    fn table(&self) -> Table {
-        let title = translate!(
-            "{} images: accuracy {:.2} %, loss {:.4}",
-            "画像 {} 枚: 正解率 {:.2} %、損失 {:.4}",
-            self.images(),
-            100.0 * self.accuracy(),
-            self.loss
-        );
-        let columns = [
-            translated("class", "クラス"),
-            translated("precision", "適合率"),
-            translated("recall", "再現率"),
-            translated("images", "画像数"),
-        ];
-        let mut table = Table::new(title, &columns);
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        for row in self.report() {
-            table.row([
-                row.class,
-                percent(row.precision),
-                percent(row.recall),
-                row.images.to_string(),
-            ]);
-        }
-        table
-    }
-}
-
-impl Show for Evaluation {
-    fn representations(&self) -> Result<Representations> {
-        self.table().representations()
-    }
-}
-
-impl std::fmt::Display for Evaluation {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.table())
-    }
 }
 
 /// 0 where there is nothing to divide by, as scikit-learn's `zero_division=0`.
@@ -247,5 +313,20 @@ mod tests {
     fn no_images_is_no_division_by_zero() {
         let evaluation = Evaluation::count(&classes(), &[], &[]).unwrap();
         assert_eq!(evaluation.accuracy(), 0.0);
+    }
+
+    #[test]
+    fn mistakes_come_with_the_surest_first() {
+        // Softmax of (0, ln 3) is (1/4, 3/4), of (0, ln 9) is (1/10, 9/10).
+        let (three, nine) = (3f32.ln(), 9f32.ln());
+        let logits = Tensor::from_slice(&[0.0, three, 0.0, nine, three, 0.0, 0.0, three]);
+        let labels = Tensor::from_slice(&[0i64, 0, 0, 1]);
+        let found = mistakes(&logits.reshape([4, 2]), &labels).unwrap();
+        let expected = [(1, 1, 0.9), (0, 1, 0.75)];
+        assert_eq!(found.len(), 2);
+        for (mistake, (index, answer, probability)) in found.iter().zip(expected) {
+            assert_eq!((mistake.index, mistake.answer), (index, answer));
+            assert!((mistake.probability - probability).abs() < 1e-6);
+        }
     }
 }

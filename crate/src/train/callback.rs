@@ -1,4 +1,4 @@
-//! Who hears how a training goes, and may end it.
+//! Callbacks: what is told of a training's progress, and may stop it. The methods are named as Keras's.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -6,68 +6,71 @@ use std::time::{Duration, Instant};
 
 use tch::Tensor;
 
-use super::Meter;
 use super::history::{EpochRecord, first_columns, heading, number};
+use super::meter::Meter;
 use super::settings::TrainingSettings;
 use crate::error::Result;
 use crate::language::{translate, translated};
-use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::interrupt::stop_requested;
 use crate::notebook::progress::LINE_EVERY;
 use crate::text::{format_duration, with_commas};
 
-/// Hears of every batch and every epoch.
-pub(super) trait Watcher {
-    /// After each batch, whose weights are in the model already. A break ends the training.
-    fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>>;
+/// What a training calls at the end of each batch and each epoch.
+pub(super) trait Callback {
+    /// After each step, when the model has its new weights. A break stops the training.
+    fn on_batch_end(&mut self, progress: &EpochProgress) -> Result<ControlFlow<()>>;
 
-    /// The training has ended before its last epoch did.
-    fn stopped(&mut self, at: &StoppedAt);
+    /// The training was stopped before the end of its last epoch.
+    fn on_stop(&mut self, at: &StoppedAt);
 
-    /// After the validation: the logits `[N, classes]` of the images held back.
-    fn validated(&mut self, _logits: &Tensor) {}
+    /// After the validation, with the logits `[N, classes]` of the validation images.
+    fn on_validation_end(&mut self, _logits: &Tensor) {}
 
-    /// After each epoch, and how long the others will take.
-    fn epoch(&mut self, record: &EpochRecord, epochs: usize, left: Duration);
+    /// After each epoch, with an estimate of the time that the other epochs will take.
+    fn on_epoch_end(&mut self, record: &EpochRecord, epochs: usize, remaining: Duration);
 
-    /// The training is over, by whatever way.
-    fn ends(&mut self, _settings: &TrainingSettings) {}
+    /// At the end of the training, also after a failure.
+    fn on_train_end(&mut self, _settings: &TrainingSettings) {}
 }
 
-/// What a watcher answers after a batch.
-pub(super) fn break_if(is_to_stop: bool) -> ControlFlow<()> {
-    match is_to_stop {
+/// What [`Callback::on_batch_end`] returns.
+pub(super) fn stop_if(stop_requested: bool) -> ControlFlow<()> {
+    match stop_requested {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     }
 }
 
-/// Where an epoch stands.
-pub(super) struct EpochSoFar<'a> {
-    /// The epoch, counted from 1, of so many.
+/// The progress of an epoch.
+pub(super) struct EpochProgress<'a> {
+    /// The epoch, counted from 1.
     pub(super) epoch: usize,
+    /// The number of epochs of the training.
     pub(super) epochs: usize,
-    /// When it began.
+    /// When the epoch began.
     pub(super) start: Instant,
-    /// Of all training images.
+    /// The number of training images.
     pub(super) images: usize,
     pub(super) meter: &'a Meter,
 }
 
-impl EpochSoFar<'_> {
-    /// The share of the training images that were seen, above 0, up to 1.
-    pub(super) fn share(&self) -> f64 {
+impl EpochProgress<'_> {
+    /// The fraction of the training images that were seen, above 0, up to 1.
+    pub(super) fn fraction(&self) -> f64 {
         self.meter.images() as f64 / self.images as f64
     }
 }
 
-/// Where a training has ended before its time.
+/// Where a training was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StoppedAt {
-    /// The epoch, counted from 1, of so many.
+    /// The epoch, counted from 1.
     pub(super) epoch: usize,
+    /// The number of epochs of the training.
     pub(super) epochs: usize,
-    /// How many training images were seen in it, of so many.
+    /// How many training images were seen in that epoch.
     pub(super) seen: usize,
+    /// The number of training images.
     pub(super) images: usize,
 }
 
@@ -85,20 +88,21 @@ impl fmt::Display for StoppedAt {
     }
 }
 
-/// Prints a line for each epoch, and some within epochs that take long. Ends the training at ■.
-pub(super) struct Log {
+/// Prints a line for each epoch, and more lines within epochs that take long. Stops the training at ■.
+pub(super) struct TrainingLog {
+    /// The loss of a network that guesses.
     guessing: f64,
     /// The highest mean loss of an epoch.
     highest: f64,
-    /// The epoch that the last line within an epoch was about, and when it came.
+    /// The epoch of the last line within an epoch, and the time since the epoch's start.
     last_line: Option<(usize, Duration)>,
 }
 
-impl Log {
-    /// Prints what is going to be done, in a sentence. `guessing` is the loss of a network that guesses.
-    pub(super) fn begin(announcement: &str, guessing: f64) -> Log {
+impl TrainingLog {
+    /// Prints the announcement and the heading of the log. `guessing` is the loss of a network that guesses.
+    pub(super) fn begin(announcement: &str, guessing: f64) -> TrainingLog {
         println!("{announcement}\n{}", log_heading());
-        Log {
+        TrainingLog {
             guessing,
             highest: 0.0,
             last_line: None,
@@ -106,30 +110,30 @@ impl Log {
     }
 }
 
-impl Watcher for Log {
-    fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>> {
-        let elapsed = so_far.start.elapsed();
+impl Callback for TrainingLog {
+    fn on_batch_end(&mut self, progress: &EpochProgress) -> Result<ControlFlow<()>> {
+        let elapsed = progress.start.elapsed();
         let next_line = match self.last_line {
-            Some((epoch, at)) if epoch == so_far.epoch => at + LINE_EVERY,
+            Some((epoch, at)) if epoch == progress.epoch => at + LINE_EVERY,
             _ => LINE_EVERY,
         };
         if elapsed >= next_line {
-            println!("{}", within_epoch(so_far, elapsed)?);
-            self.last_line = Some((so_far.epoch, elapsed));
+            println!("{}", within_epoch(progress, elapsed)?);
+            self.last_line = Some((progress.epoch, elapsed));
         }
-        Ok(break_if(is_to_stop()))
+        Ok(stop_if(stop_requested()))
     }
 
-    fn stopped(&mut self, at: &StoppedAt) {
+    fn on_stop(&mut self, at: &StoppedAt) {
         println!("{at}");
     }
 
-    fn epoch(&mut self, record: &EpochRecord, epochs: usize, left: Duration) {
-        println!("{}", log_line(record, epochs, left));
+    fn on_epoch_end(&mut self, record: &EpochRecord, epochs: usize, remaining: Duration) {
+        println!("{}", log_line(record, epochs, remaining));
         self.highest = self.highest.max(record.training.loss);
     }
 
-    fn ends(&mut self, settings: &TrainingSettings) {
+    fn on_train_end(&mut self, settings: &TrainingSettings) {
         if is_explosion(self.highest, self.guessing) {
             println!(
                 "{}",
@@ -139,7 +143,7 @@ impl Watcher for Log {
     }
 }
 
-/// Whether a loss is a number, but no training: ten times that of guessing.
+/// Whether a loss has grown above ten times that of guessing.
 pub(super) fn is_explosion(loss: f64, guessing: f64) -> bool {
     loss > 10.0 * guessing
 }
@@ -148,7 +152,7 @@ pub(super) fn is_explosion(loss: f64, guessing: f64) -> bool {
 pub(super) fn explosion_advice(loss: f64, guessing: f64, settings: &TrainingSettings) -> String {
     let (loss, rate) = (number(loss), settings.learning_rate);
     let smaller = rate / 10.0;
-    // 2e-3 below, 0.2 above, as one writes them.
+    // Small rates are written as 2e-3, larger ones as 0.2.
     let written = |rate: f64| match rate >= 0.1 {
         true => format!("{rate}"),
         false => format!("{rate:e}"),
@@ -167,20 +171,20 @@ pub(super) fn log_heading() -> String {
     format!("{}   {}", heading(), translated("time left", "残り時間"))
 }
 
-/// One epoch, and how long the others will take.
-pub(super) fn log_line(record: &EpochRecord, epochs: usize, left: Duration) -> String {
-    format!("{}   {}", record.line(epochs), format_duration(left))
+/// The line of one epoch, and the estimated time of the others.
+pub(super) fn log_line(record: &EpochRecord, epochs: usize, remaining: Duration) -> String {
+    format!("{}   {}", record.line(epochs), format_duration(remaining))
 }
 
-fn within_epoch(so_far: &EpochSoFar, elapsed: Duration) -> Result<String> {
-    let share = so_far.share();
-    let left = elapsed.mul_f64((1.0 - share) / share);
+fn within_epoch(progress: &EpochProgress, elapsed: Duration) -> Result<String> {
+    let fraction = progress.fraction();
+    let remaining = elapsed.mul_f64((1.0 - fraction) / fraction);
     Ok(translate!(
         "{}   {:.0} % of the epoch, {} left in it",
         "{}   エポックの {:.0} %、残り {}",
-        first_columns(so_far.epoch, so_far.epochs, &so_far.meter.score()?),
-        100.0 * share,
-        format_duration(left)
+        first_columns(progress.epoch, progress.epochs, &progress.meter.score()?),
+        100.0 * fraction,
+        format_duration(remaining)
     ))
 }
 
@@ -189,11 +193,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_times_the_loss_of_guessing_is_no_training() {
+    fn a_loss_above_ten_times_guessing_is_an_explosion() {
         let guessing = 10f64.ln();
         assert!(!is_explosion(22.9, guessing) && is_explosion(23.1, guessing));
         assert!(is_explosion(1e12, guessing) && is_explosion(f64::INFINITY, guessing));
-        // What is no number is an error: `Error::Diverged`.
+        // NaN is an error, `Error::Diverged`.
         assert!(!is_explosion(f64::NAN, guessing));
     }
 

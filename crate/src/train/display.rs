@@ -1,28 +1,32 @@
-//! A training as a notebook shows it: a bar and growing curves, and at last the picture and the table.
+//! The callback that shows a training in a notebook: a progress bar and growing curves, and at the end the
+//! curves and the table of the log.
+//!
+//! It is the one picture that a step draws itself, because it is shown while the step runs.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use super::callback::{
+    Callback, EpochProgress, StoppedAt, explosion_advice, is_explosion, log_heading, log_line,
+    stop_if,
+};
 use super::history::{EpochRecord, History};
 use super::settings::TrainingSettings;
-use super::watcher::{
-    EpochSoFar, StoppedAt, Watcher, break_if, explosion_advice, is_explosion, log_heading, log_line,
-};
 use crate::error::Result;
 use crate::language::{translate, translated};
-use crate::notebook::interrupt::is_to_stop;
+use crate::notebook::interrupt::stop_requested;
 use crate::notebook::live::LiveDisplay;
 use crate::notebook::progress::{Bar, left};
 use crate::notebook::show::Representations;
 use crate::text::{escape, with_commas};
-use crate::visualize::{self, Figure, StepLosses};
+use crate::visualize::{self, EpochMetrics, Figure, StepLosses};
 
-/// Watches a training for the running cell.
-pub(super) struct Live {
+/// Shows a training in the output of the running cell.
+pub(super) struct TrainingDisplay {
     display: Option<LiveDisplay>,
     announcement: String,
-    begun: Instant,
-    /// The epochs that are over, those before this training began too.
+    start: Instant,
+    /// The epochs that are over, including those before a resumed training.
     history: History,
     /// The lines of the table.
     lines: Vec<String>,
@@ -33,16 +37,16 @@ pub(super) struct Live {
     guessing: f64,
 }
 
-impl Live {
+impl TrainingDisplay {
     /// For a training that goes on after `history`, to `epochs` in all. `guessing` is the loss of a
     /// network that guesses. `None` where nothing can be replaced in the notebook.
-    pub(super) fn start(
+    pub(super) fn begin(
         announcement: &str,
         history: &History,
         epochs: usize,
         steps_per_epoch: usize,
         guessing: f64,
-    ) -> Option<Live> {
+    ) -> Option<TrainingDisplay> {
         let steps = StepLosses {
             steps_per_epoch,
             epochs_before: history.epochs.len(),
@@ -50,10 +54,10 @@ impl Live {
             ..StepLosses::default()
         };
         let bar = Bar::of(0.0, announcement.to_owned());
-        Some(Live {
+        Some(TrainingDisplay {
             display: Some(LiveDisplay::start(&bar.representations())?),
             announcement: announcement.to_owned(),
-            begun: Instant::now(),
+            start: Instant::now(),
             history: history.clone(),
             lines: Vec::new(),
             steps,
@@ -62,26 +66,26 @@ impl Live {
         })
     }
 
-    /// Takes in the losses of the steps since it was last asked for. Reading them waits for the device.
-    fn read_losses(&mut self, so_far: &EpochSoFar) -> Result<()> {
+    /// Reads the losses of the steps since the last call. Reading them waits for the device.
+    fn read_losses(&mut self, progress: &EpochProgress) -> Result<()> {
         let known = self.steps.losses.len() - self.steps_before;
-        self.steps.losses.extend(so_far.meter.step_losses(known)?);
+        self.steps.losses.extend(progress.meter.step_losses(known)?);
         Ok(())
     }
 
-    fn bar(&self, so_far: &EpochSoFar) -> Bar {
-        let EpochSoFar { epoch, epochs, .. } = *so_far;
-        let share = so_far.share();
-        let done = (epoch - 1 - self.steps.epochs_before) as f64 + share;
+    fn bar(&self, progress: &EpochProgress) -> Bar {
+        let EpochProgress { epoch, epochs, .. } = *progress;
+        let fraction = progress.fraction();
+        let done = (epoch - 1 - self.steps.epochs_before) as f64 + fraction;
         let all = (epochs - self.steps.epochs_before) as f64;
-        let pace = so_far.meter.images() as f64 / so_far.start.elapsed().as_secs_f64();
-        let (pace, percent) = (with_commas(pace as usize), 100.0 * share);
-        let left = left(self.begun.elapsed(), done / all);
+        let pace = progress.meter.images() as f64 / progress.start.elapsed().as_secs_f64();
+        let (pace, percent) = (with_commas(pace as usize), 100.0 * fraction);
+        let left = left(self.start.elapsed(), done / all);
         let text = translate!(
             "epoch {epoch} of {epochs}, {percent:.0} % of it done{left}, {pace} images/s",
             "エポック {epoch}/{epochs}、その {percent:.0} % が終了{left}、{pace} 枚/秒"
         );
-        Bar::of(share, text)
+        Bar::of(fraction, text)
     }
 
     fn draw(&self, bar: Bar) {
@@ -96,22 +100,22 @@ impl Live {
         });
     }
 
-    /// Marks where the loss grew far beyond guessing, if it did. Gives back its highest value, where it
-    /// stayed a number: else the training ends in an error, which says the same.
+    /// Marks the step at which the loss exploded, if it did. Returns the highest loss, unless a loss was not
+    /// finite: the training ends in an error then, which gives the same advice.
     fn mark_explosion(&mut self) -> Option<f64> {
         let losses = &self.steps.losses;
-        let is_one = |&loss: &f64| !loss.is_finite() || is_explosion(loss, self.guessing);
-        let step = losses.iter().position(is_one)?;
+        let exploded = |&loss: &f64| !loss.is_finite() || is_explosion(loss, self.guessing);
+        let step = losses.iter().position(exploded)?;
         let highest = losses.iter().copied().fold(losses[step], f64::max);
-        let is_number = losses.iter().all(|loss| loss.is_finite());
+        let all_finite = losses.iter().all(|loss| loss.is_finite());
         let at = (step + 1) as f64 / self.steps.steps_per_epoch as f64;
         let words = translated("the loss explodes", "損失が爆発").to_owned();
         self.steps.mark = Some((self.steps.epochs_before as f64 + at, words));
-        is_number.then_some(highest)
+        all_finite.then_some(highest)
     }
 
-    /// What stays: the picture, and the table below it.
-    fn finished(&self) -> Result<Representations> {
+    /// What stays in the notebook: the curves, and the table below them.
+    fn final_output(&self) -> Result<Representations> {
         let figure = curves(&self.history, &self.steps)?;
         let mut table = self.announcement.clone();
         if !self.lines.is_empty() {
@@ -132,40 +136,55 @@ impl Live {
     }
 }
 
-impl Watcher for Live {
-    fn batch(&mut self, so_far: &EpochSoFar) -> Result<ControlFlow<()>> {
-        let is_last = so_far.share() >= 1.0;
-        let wants = self.display.as_ref().is_some_and(LiveDisplay::wants);
-        let stops = is_to_stop();
-        if wants || is_last || stops {
-            self.read_losses(so_far)?;
+impl Callback for TrainingDisplay {
+    fn on_batch_end(&mut self, progress: &EpochProgress) -> Result<ControlFlow<()>> {
+        let is_last = progress.fraction() >= 1.0;
+        let is_due = self.display.as_ref().is_some_and(LiveDisplay::wants);
+        let stop = stop_requested();
+        if is_due || is_last || stop {
+            self.read_losses(progress)?;
         }
-        if wants {
-            self.draw(self.bar(so_far));
+        if is_due {
+            self.draw(self.bar(progress));
         }
         if is_last {
             self.steps_before = self.steps.losses.len();
         }
-        Ok(break_if(stops))
+        Ok(stop_if(stop))
     }
 
-    fn stopped(&mut self, at: &StoppedAt) {
+    fn on_stop(&mut self, at: &StoppedAt) {
         println!("{at}");
     }
 
-    fn epoch(&mut self, record: &EpochRecord, epochs: usize, left: Duration) {
+    fn on_epoch_end(&mut self, record: &EpochRecord, epochs: usize, remaining: Duration) {
         self.history.epochs.push(record.clone());
-        self.lines.push(log_line(record, epochs, left));
+        self.lines.push(log_line(record, epochs, remaining));
     }
 
-    fn ends(&mut self, settings: &TrainingSettings) {
+    fn on_train_end(&mut self, settings: &TrainingSettings) {
         if let Some(loss) = self.mark_explosion() {
             println!("{}", explosion_advice(loss, self.guessing, settings));
         }
-        let last = self.finished();
+        let output = self.final_output();
         if let Some(display) = self.display.take() {
-            display.end(last);
+            display.end(output);
         }
+    }
+}
+
+impl History {
+    /// The record in the form that pictures are drawn from.
+    pub(crate) fn metrics(&self) -> Vec<EpochMetrics> {
+        self.epochs
+            .iter()
+            .map(|epoch| EpochMetrics {
+                training_loss: epoch.training.loss,
+                training_accuracy: epoch.training.accuracy,
+                validation_loss: epoch.validation.map(|score| score.loss),
+                validation_accuracy: epoch.validation.map(|score| score.accuracy),
+            })
+            .collect()
     }
 }
 
