@@ -256,7 +256,7 @@ fn deletion_and_insertion_are_those_of_the_definition() {
         ("deletion", &found.deletion),
         ("insertion", &found.insertion),
     ] {
-        assert_eq!(curve.shares.len() as i64, steps);
+        assert_eq!(curve.fractions.len() as i64, steps);
         let rows = Tensor::from_slice2(&curve.probabilities).to_kind(Kind::Float);
         assert_near(
             name,

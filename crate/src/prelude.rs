@@ -9,9 +9,9 @@ pub use crate::device::DeviceChoice;
 pub use crate::error::{Error, Result};
 pub use crate::evaluate::{Evaluation, evaluate, score};
 pub use crate::explain::{
-    DeletionSettings, Edges, Explanation, Faithfulness, GradCam, GradCamPlusPlus,
-    GuidedBackpropagation, GuidedGradCam, Method, Question, Saliency, SanityCheck, Target, explain,
-    faithfulness, feature_maps, filters, sanity_check,
+    AttributionContext, DeletionSettings, Edges, Explanation, Faithfulness, GradCam,
+    GradCamPlusPlus, GuidedBackpropagation, GuidedGradCam, Method, Saliency, SanityCheck, Target,
+    explain, faithfulness, feature_maps, filters, sanity_check,
 };
 pub use crate::load::{
     Dataset, DatasetInfo, ImageFolder, Normalization, Source, Split, fashion_mnist, kmnist, load,

@@ -7,7 +7,8 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, nn};
 
-use super::model::{Architecture, ForwardPass, Model};
+use super::forward_pass::ForwardPass;
+use super::model::{Architecture, Model};
 use super::pooling::{WINDOW, max_pool};
 use crate::error::{Error, Result};
 use crate::panics::catch;
@@ -24,21 +25,21 @@ pub struct LeNetSettings {
     pub image: [i64; 3],
     /// Number of classes, at least 2.
     pub classes: i64,
-    /// What stands behind each pooling.
+    /// The activation function after each pooling.
     #[serde(default)]
     pub activation: Activation,
     /// Seed of the starting weights; the same seed gives the same weights.
     pub seed: u64,
 }
 
-/// The function between linear layers, without which they would be one linear layer.
+/// The activation function. Without one, all layers together would be one linear layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// 1 / (1 + e⁻ˣ), in (0, 1); LeNet's own time knew little else.
+    /// 1 / (1 + e⁻ˣ), in (0, 1), as was usual in LeNet's time.
     #[default]
     Sigmoid,
-    /// max(0, x), the rectified linear unit of most networks since 2012.
+    /// max(0, x), the rectified linear unit, usual since about 2012.
     Relu,
 }
 
@@ -118,7 +119,7 @@ impl LeNet {
                 format!("such a network cannot be built: {reason}"),
             )
         })?;
-        start_weights(&model.variables, settings.seed)?;
+        initialize_weights(&model.variables, settings.seed)?;
         Ok(model)
     }
 
@@ -144,11 +145,11 @@ impl Model for LeNet {
     }
 
     fn forward(&self, images: &Tensor, pass: &mut ForwardPass) -> Tensor {
-        let x = pass.record("conv1", pass.packed(images).apply(&self.conv1));
+        let x = pass.record("conv1", pass.to_mkldnn(images).apply(&self.conv1));
         let x = pass.record("pool1", max_pool(&x));
         let x = self.activate(1, &x, pass);
 
-        let x = pass.record("conv2", pass.packed(&x).apply(&self.conv2));
+        let x = pass.record("conv2", pass.to_mkldnn(&x).apply(&self.conv2));
         let x = pass.record("pool2", max_pool(&x));
         let x = self.activate(2, &x, pass);
 
@@ -167,7 +168,7 @@ impl Model for LeNet {
     }
 }
 
-/// The layers with whatever weights tch gives them.
+/// The layers, with the weights that tch gives them.
 fn build(settings: &LeNetSettings, flattened: i64, device: Device) -> LeNet {
     let variables = nn::VarStore::new(device);
     let root = variables.root();
@@ -228,7 +229,7 @@ impl LeNetSettings {
     }
 }
 
-/// How many numbers the second pooling hands to the first fully connected layer.
+/// The number of inputs of the first fully connected layer.
 fn flattened_size(settings: &LeNetSettings) -> Result<i64> {
     let [channels, mut height, mut width] = settings.image;
     if channels < 1 {
@@ -242,7 +243,7 @@ fn flattened_size(settings: &LeNetSettings) -> Result<i64> {
         return Err(Error::setting(
             "classes",
             settings.classes,
-            "telling apart needs at least 2 classes",
+            "LeNet needs at least 2 classes",
         ));
     }
     for (convolution, pooling) in [("conv1", "pool1"), ("conv2", "pool2")] {
@@ -285,9 +286,9 @@ fn after_pooling(layer: &str, height: i64, width: i64) -> Result<(i64, i64)> {
     Ok((height / WINDOW, width / WINDOW))
 }
 
-/// Sets weights to Xavier uniform and biases to zero, from a generator of its own: the same seed
-/// gives the same weights whatever random numbers were drawn before.
-fn start_weights(variables: &nn::VarStore, seed: u64) -> Result<()> {
+/// Sets weights to Xavier uniform and biases to zero. The random numbers depend on the seed alone, not on
+/// libtorch's generator.
+fn initialize_weights(variables: &nn::VarStore, seed: u64) -> Result<()> {
     let _no_gradients = tch::no_grad_guard();
     let mut random = StdRng::seed_from_u64(seed);
     let by_name: BTreeMap<_, _> = variables.variables().into_iter().collect();
@@ -306,7 +307,7 @@ fn start_weights(variables: &nn::VarStore, seed: u64) -> Result<()> {
     Ok(())
 }
 
-/// √(6 / (fan in + fan out)), where each connection counts once for every pixel of the kernel.
+/// √(6 / (fan in + fan out)), where the fans count every pixel of the kernel.
 fn xavier_bound(inputs: i64, outputs: i64, kernel: i64) -> f32 {
     (6.0 / ((inputs + outputs) * kernel) as f32).sqrt()
 }

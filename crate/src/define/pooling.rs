@@ -1,18 +1,17 @@
-//! Max-pooling: of each window the largest value.
+//! Max-pooling: the largest value of each window.
 
 use tch::{Kind, Tensor};
 
-/// The side of a window, which is also how far it moves.
+/// The side of a window, and the stride.
 pub(super) const WINDOW: i64 = 2;
 
 /// Max-pooling with windows of 2×2 side by side, from `[N, C, H, W]` to `[N, C, H/2, W/2]`; an odd
 /// last row or column is left out. The numbers are those of `max_pool2d`, bit for bit.
 ///
-/// libtorch notes where in its window each largest value stood, which only training needs, and has
-/// no fast way for planes as narrow as these. Where no gradient is wanted, the largest of two rows
-/// and then of two columns is the same and takes a tenth of the time. Images in oneDNN's layout
-/// ([`ForwardPass::packed`](super::ForwardPass::packed)) come back in the usual one; oneDNN passes
-/// over what is no number.
+/// libtorch also stores the position of each largest value, which only training needs, and is slow for
+/// small images. Without gradients, the maximum of two rows and then of two columns gives the same result in
+/// a tenth of the time. Images in oneDNN's layout ([`ForwardPass::to_mkldnn`](super::ForwardPass::to_mkldnn))
+/// are returned in the usual one; oneDNN ignores NaN.
 ///
 /// ```
 /// use gasshuku::prelude::*;
@@ -29,10 +28,10 @@ pub fn max_pool(images: &Tensor) -> Tensor {
     if images.requires_grad() {
         return images.max_pool2d_default(WINDOW);
     }
-    largest_of_pairs(&largest_of_pairs(images, 2), 3)
+    maximum_of_pairs(&maximum_of_pairs(images, 2), 3)
 }
 
-fn largest_of_pairs(images: &Tensor, dimension: i64) -> Tensor {
+fn maximum_of_pairs(images: &Tensor, dimension: i64) -> Tensor {
     let end = images.size()[dimension as usize] / 2 * 2;
     let every_second = |start| images.slice(dimension, start, end, 2);
     every_second(0).maximum(&every_second(1))
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_stays_seen() {
+    fn nan_stays_nan() {
         let images = Tensor::from_slice(&[1f32, f32::NAN, 3.0, 4.0]).view([1, 1, 2, 2]);
         assert!(max_pool(&images).double_value(&[0, 0, 0, 0]).is_nan());
     }

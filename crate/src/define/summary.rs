@@ -4,17 +4,18 @@ use std::collections::HashMap;
 
 use tch::{Kind, Tensor};
 
-use super::model::{ForwardPass, Model, forward};
+use super::forward_pass::ForwardPass;
+use super::model::{Model, forward};
 use crate::error::Result;
 
 /// One layer of a [`Summary`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerRow {
-    /// The name under which the network records its activation, or that of its parameters.
+    /// The name of its activation in the network, or of its parameters.
     pub layer: String,
-    /// Shape of what the layer puts out for one image; `None` if the network does not record it.
+    /// Shape of the layer's output for one image; `None` if the network does not record it.
     pub output: Option<Vec<i64>>,
-    /// Numbers that training changes.
+    /// The number of trainable parameters.
     pub parameters: usize,
 }
 
@@ -28,13 +29,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// All numbers that training changes.
+    /// The number of trainable parameters of all layers.
     pub fn parameters(&self) -> usize {
         self.layers.iter().map(|layer| layer.parameters).sum()
     }
 }
 
-/// What each layer of a network makes of one image `[C, H, W]`, and what it has to learn.
+/// The output shape of each layer for one image `[C, H, W]`, and its number of trainable parameters.
 ///
 /// # Errors
 /// [`Error::Forward`](crate::Error::Forward) if the network cannot process such an image.
@@ -68,7 +69,7 @@ pub fn summary(model: &dyn Model, image: [i64; 3]) -> Result<Summary> {
     Ok(Summary { image, layers })
 }
 
-/// Trainable numbers by the name before the last dot: `conv1` for `conv1.weight`.
+/// Trainable parameters by the name before the last dot: `conv1` for `conv1.weight`.
 fn parameters_by_layer(model: &dyn Model) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
     for (name, tensor) in model.variables().variables() {
@@ -115,8 +116,8 @@ mod tests {
 
     #[test]
     fn layers_that_are_not_recorded_are_listed_after_the_others() {
-        struct Quiet(nn::VarStore, nn::Linear, nn::Linear);
-        impl Model for Quiet {
+        struct Unrecorded(nn::VarStore, nn::Linear, nn::Linear);
+        impl Model for Unrecorded {
             fn variables(&self) -> &nn::VarStore {
                 &self.0
             }
@@ -128,7 +129,7 @@ mod tests {
         let variables = nn::VarStore::new(Device::Cpu);
         let first = nn::linear(variables.root() / "hidden", 4, 3, Default::default());
         let second = nn::linear(variables.root() / "out", 3, 2, Default::default());
-        let summary = summary(&Quiet(variables, first, second), [1, 2, 2]).unwrap();
+        let summary = summary(&Unrecorded(variables, first, second), [1, 2, 2]).unwrap();
         let hidden = LayerRow {
             layer: "hidden".into(),
             output: None,

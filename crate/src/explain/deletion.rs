@@ -1,4 +1,4 @@
-//! Deletion and insertion: do the pixels that a heat map names carry the answer?
+//! Deletion and insertion: does the answer depend on the pixels that a heat map marks?
 
 use tch::{Kind, Tensor};
 
@@ -13,19 +13,19 @@ const WORK: Word = Word {
     japanese: "画素の削除",
 };
 
-/// The Gaussian with which insertion begins: 11×11 pixels, standard deviation 5, as in the authors'
+/// The Gaussian blur with which insertion begins: 11×11 pixels, standard deviation 5, as in the authors'
 /// own code.
 const BLUR_RADIUS: i64 = 5;
-const BLUR_DEVIATION: f64 = 5.0;
+const BLUR_STD: f64 = 5.0;
 
 /// How pixels are deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeletionSettings {
     /// Pixels that change in one step, at least 1.
     pub pixels_per_step: usize,
-    /// What a deleted pixel becomes, as the network sees it. −1 is black with the default
+    /// The normalised value of a deleted pixel. −1 is black with the default
     /// normalisation: Fashion-MNIST's own background. The paper's images had their mean there.
-    pub deleted: f64,
+    pub fill_value: f64,
 }
 
 impl Default for DeletionSettings {
@@ -33,22 +33,22 @@ impl Default for DeletionSettings {
     fn default() -> Self {
         DeletionSettings {
             pixels_per_step: 28,
-            deleted: -1.0,
+            fill_value: -1.0,
         }
     }
 }
 
-/// How the probability of the explained class moves while pixels go, or come: for each image a
-/// curve of probabilities, 0 to 1, one at each of [`shares`](Curve::shares).
+/// The probability of the explained class while pixels are deleted or inserted: for each image one
+/// probability, 0 to 1, at each of [`fractions`](Curve::fractions).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// The share of the pixels that have changed, 0 to 1.
-    pub shares: Vec<f64>,
+    /// The fraction of the pixels that have changed, 0 to 1.
+    pub fractions: Vec<f64>,
     /// The probabilities of each image.
     pub probabilities: Vec<Vec<f64>>,
 }
 
-/// How far a heat map names the pixels that the network's answer hangs on.
+/// How well a heat map finds the pixels that the network's answer depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Faithfulness {
     /// The name of the method.
@@ -61,10 +61,10 @@ pub struct Faithfulness {
 }
 
 impl Curve {
-    /// The mean over the images, one probability for each share.
+    /// The mean over the images, one probability for each fraction.
     pub fn mean(&self) -> Vec<f64> {
         let images = self.probabilities.len().max(1) as f64;
-        (0..self.shares.len())
+        (0..self.fractions.len())
             .map(|step| {
                 self.probabilities
                     .iter()
@@ -77,13 +77,13 @@ impl Curve {
 
     /// The area below the curve of each image, 0 to 1, by the trapezoidal rule.
     pub fn areas(&self) -> Vec<f64> {
-        let area = |probabilities: &Vec<f64>| area(&self.shares, probabilities);
+        let area = |probabilities: &Vec<f64>| area(&self.fractions, probabilities);
         self.probabilities.iter().map(area).collect()
     }
 
     /// The area below the mean curve, 0 to 1: the mean of the areas.
     pub fn area(&self) -> f64 {
-        area(&self.shares, &self.mean())
+        area(&self.fractions, &self.mean())
     }
 }
 
@@ -107,7 +107,7 @@ pub fn faithfulness(
     check(images, explanation, settings)?;
     let device = model.variables().device();
     let images = images.f_to(device)?;
-    let empty = images.f_full_like(settings.deleted)?;
+    let empty = images.f_full_like(settings.fill_value)?;
     let blurred = blurred(&images)?;
     let heat_maps = explanation.heat_maps()?;
     let pixels = heat_maps.numel() / explanation.len();
@@ -130,12 +130,12 @@ pub fn faithfulness(
         deletion.push(follow(&image, &one(&empty)?)?);
         insertion.push(follow(&one(&blurred)?, &image)?);
     }
-    let shares: Vec<f64> = counts
+    let fractions: Vec<f64> = counts
         .iter()
         .map(|&count| count as f64 / pixels as f64)
         .collect();
     let curve = |probabilities| Curve {
-        shares: shares.clone(),
+        fractions: fractions.clone(),
         probabilities,
     };
     Ok(Faithfulness {
@@ -165,7 +165,7 @@ fn check(images: &Tensor, explanation: &Explanation, settings: &DeletionSettings
     Ok(())
 }
 
-/// How many pixels have changed after each step: none at first, all at last.
+/// How many pixels have changed after each step: none at the start, all at the end.
 fn steps(pixels: usize, pixels_per_step: usize) -> Vec<usize> {
     (0..pixels)
         .step_by(pixels_per_step)
@@ -180,8 +180,8 @@ fn changed_pixels(heat_map: &Tensor, counts: &[usize]) -> Result<Tensor> {
     let mut order: Vec<usize> = (0..heat.len()).collect();
     order.sort_by(|&one, &other| heat[other].total_cmp(&heat[one]));
     let mut position = vec![0i64; heat.len()];
-    for (place, &pixel) in order.iter().enumerate() {
-        position[pixel] = place as i64;
+    for (rank, &pixel) in order.iter().enumerate() {
+        position[pixel] = rank as i64;
     }
     let counts: Vec<i64> = counts.iter().map(|&count| count as i64).collect();
     let counts = Tensor::f_from_slice(&counts)?.f_reshape([-1, 1, 1, 1])?;
@@ -190,8 +190,8 @@ fn changed_pixels(heat_map: &Tensor, counts: &[usize]) -> Result<Tensor> {
         .f_lt_tensor(&counts)?)
 }
 
-/// Images `[N, C, H, W]` as if seen through frosted glass: under a Gaussian of 11×11 pixels with
-/// standard deviation 5, their edges continued.
+/// Images `[N, C, H, W]` blurred by a Gaussian of 11×11 pixels with standard deviation 5, their edges
+/// continued.
 ///
 /// # Errors
 /// [`Error::Torch`] for another shape.
@@ -202,7 +202,7 @@ pub fn blurred(images: &Tensor) -> Result<Tensor> {
         BLUR_RADIUS + 1,
         (Kind::Float, images.device()),
     )?;
-    let weights = (offsets.f_square()? / (-2.0 * BLUR_DEVIATION.powi(2))).f_exp()?;
+    let weights = (offsets.f_square()? / (-2.0 * BLUR_STD.powi(2))).f_exp()?;
     let weights = weights.f_div(&weights.f_sum(Kind::Float)?)?;
     let planes = images
         .f_reshape([count * channels, 1, height, width])?
@@ -216,8 +216,8 @@ pub fn blurred(images: &Tensor) -> Result<Tensor> {
     Ok(blurred.f_reshape([count, channels, height, width])?)
 }
 
-fn area(shares: &[f64], probabilities: &[f64]) -> f64 {
-    shares
+fn area(fractions: &[f64], probabilities: &[f64]) -> f64 {
+    fractions
         .windows(2)
         .zip(probabilities.windows(2))
         .map(|(share, probability)| (share[1] - share[0]) * (probability[0] + probability[1]) / 2.0)
@@ -251,10 +251,10 @@ mod tests {
         let explanation = explain(&model, &Saliency, &images, &Target::Class(0)).unwrap();
         let settings = DeletionSettings {
             pixels_per_step: 1,
-            deleted: -1.0,
+            fill_value: -1.0,
         };
         let found = faithfulness(&model, &images, &explanation, &settings).unwrap();
-        assert_eq!(found.deletion.shares, [0.0, 0.5, 1.0]);
+        assert_eq!(found.deletion.fractions, [0.0, 0.5, 1.0]);
         let deletion = [sigmoid(3.5), sigmoid(-1.5), sigmoid(-3.0)];
         near(&found.deletion.probabilities[0], &deletion);
         near(&found.deletion.mean(), &deletion);

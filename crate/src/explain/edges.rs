@@ -1,14 +1,14 @@
-//! Edges: a picture that looks like an explanation and is none.
+//! Edges: a picture that looks like an explanation but is not one.
 
 use tch::{Kind, Tensor};
 
-use super::{Method, Question};
+use super::{AttributionContext, Method};
 use crate::error::Result;
 use crate::language::translated;
 
-/// How steep the image itself is at each pixel: the magnitude of its Sobel gradient.
+/// The magnitude of the image's Sobel gradient at each pixel.
 ///
-/// It never looks at the network. A method whose maps resemble these needs a second look; Adebayo
+/// It does not depend on the network. Be careful with a method whose maps look like these; Adebayo
 /// et al., arXiv 1810.03292, section 5, compare with an edge detector for the same reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Edges;
@@ -19,8 +19,8 @@ impl Method for Edges {
     }
 
     /// `[N, C, H, W]`, 0 or more.
-    fn attribute(&self, question: &Question) -> Result<Tensor> {
-        let images = question.images;
+    fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
+        let images = context.images;
         let (count, channels, height, width) = images.size4()?;
         // Each channel by itself, as if it were an image; edges are continued past the border.
         let planes = images

@@ -1,4 +1,4 @@
-//! Feature maps: what each filter finds in an image.
+//! Feature maps: the output of each filter for an image.
 
 use tch::{Device, Tensor};
 
@@ -6,8 +6,7 @@ use crate::define::model::forward;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 
-/// What each filter of a layer answers to one normalised image `[1, C, H, W]`: `[K, h, w]`, on the
-/// CPU.
+/// The output of each filter of a layer for one normalised image `[1, C, H, W]`: `[K, h, w]`, on the CPU.
 ///
 /// # Errors
 /// [`Error::Name`] with the layers that exist; [`Error::Explain`] for one without height and width;
@@ -23,7 +22,7 @@ pub fn feature_maps(model: &dyn Model, image: &Tensor, layer: &str) -> Result<Te
     let image = image.f_to(model.variables().device())?;
     let _logits = tch::no_grad(|| forward(model, &image, &mut pass))?;
     let activation = pass.layer(layer)?;
-    super::question::check_spatial(layer, activation)?;
+    super::attribution_context::check_spatial(layer, activation)?;
     Ok(activation.f_squeeze_dim(0)?.f_to(Device::Cpu)?)
 }
 

@@ -1,4 +1,4 @@
-//! Filters: what a convolution looks for.
+//! Filters: the weights of a convolution.
 
 use tch::{Device, Tensor};
 
@@ -6,7 +6,7 @@ use crate::define::Model;
 use crate::error::{Error, Result};
 
 /// The filters of a convolution, `[K, C, height, width]`: a kernel for each of K filters and each
-/// of C channels of what the layer before puts out. A copy, on the CPU.
+/// of C channels of its input. A copy, on the CPU.
 ///
 /// # Errors
 /// [`Error::Name`] with the convolutions that exist.

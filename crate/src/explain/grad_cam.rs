@@ -1,8 +1,8 @@
-//! Grad-CAM: where a layer found what speaks for a class.
+//! Grad-CAM: the regions of a layer that speak for a class.
 
 use tch::{Kind, Tensor};
 
-use super::{Method, Question};
+use super::{AttributionContext, Method};
 use crate::error::Result;
 use crate::language::translate;
 
@@ -10,7 +10,7 @@ use crate::language::translate;
 /// Localization", arXiv 1610.02391.
 ///
 /// Each filter k of the layer gets a weight: how much the logit y of the class grows, on average
-/// over the places i, j, when its activation A does (equation 1). The map is the sum of the
+/// over the positions i, j, when its activation A does (equation 1). The map is the sum of the
 /// activations with these weights, and only what is positive, since what lowers the logit belongs
 /// to other classes (equation 2):
 ///
@@ -18,11 +18,11 @@ use crate::language::translate;
 /// αₖ = 1/(h·w) Σᵢⱼ ∂y/∂Aᵏᵢⱼ          L = ReLU(Σₖ αₖ Aᵏ)
 /// ```
 ///
-/// pytorch-grad-cam and Captum compute the same; Captum leaves out the ReLU unless it is told
+/// pytorch-grad-cam and Captum compute the same; Captum applies the ReLU only with
 /// `relu_attributions=True`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GradCam {
-    /// The layer that is looked into, usually the last convolution.
+    /// The name of the layer, usually the last convolution.
     pub layer: String,
 }
 
@@ -41,8 +41,8 @@ impl Method for GradCam {
     }
 
     /// `[N, 1, h, w]` at the size of the layer, 0 or more.
-    fn attribute(&self, question: &Question) -> Result<Tensor> {
-        let (activation, gradient) = question.at_layer(&self.layer)?;
+    fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
+        let (activation, gradient) = context.activation_and_gradient(&self.layer)?;
         let weights = gradient.f_mean_dim([2i64, 3].as_slice(), true, Kind::Float)?;
         weighted_sum(&weights, &activation)
     }

@@ -1,9 +1,9 @@
-//! Grad-CAM++: Grad-CAM that does better justice to several, and to small, objects.
+//! Grad-CAM++: Grad-CAM for several objects of one class, and for small ones.
 
 use tch::{Kind, Tensor};
 
 use super::grad_cam::weighted_sum;
-use super::{Method, Question};
+use super::{AttributionContext, Method};
 use crate::error::Result;
 use crate::language::translate;
 
@@ -13,8 +13,8 @@ const EPSILON: f64 = 1e-6;
 /// Chattopadhyay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep
 /// Convolutional Networks", arXiv 1710.11063.
 ///
-/// Where Grad-CAM averages the gradient over all places, Grad-CAM++ sums the positive gradients,
-/// each with a weight of its own (equations 19 and 11; g is ∂y/∂Aᵏᵢⱼ):
+/// Grad-CAM averages the gradient over all positions; Grad-CAM++ sums the positive gradients,
+/// each with its own weight (equations 19 and 11; g is ∂y/∂Aᵏᵢⱼ):
 ///
 /// ```text
 /// αᵏᵢⱼ = g² / (2 g² + Σₐᵦ Aᵏₐᵦ · g³)     wₖ = Σᵢⱼ αᵏᵢⱼ ReLU(g)     L = ReLU(Σₖ wₖ Aᵏ)
@@ -28,7 +28,7 @@ const EPSILON: f64 = 1e-6;
 /// a convolution itself, the denominator passes through zero, and single weights become enormous.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GradCamPlusPlus {
-    /// The layer that is looked into, usually the last convolution.
+    /// The name of the layer, usually the last convolution.
     pub layer: String,
 }
 
@@ -47,20 +47,20 @@ impl Method for GradCamPlusPlus {
     }
 
     /// `[N, 1, h, w]` at the size of the layer, 0 or more.
-    fn attribute(&self, question: &Question) -> Result<Tensor> {
-        let (activation, gradient) = question.at_layer(&self.layer)?;
-        let places = [2i64, 3];
-        let sum = activation.f_sum_dim_intlist(places.as_slice(), true, Kind::Float)?;
+    fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
+        let (activation, gradient) = context.activation_and_gradient(&self.layer)?;
+        let positions = [2i64, 3];
+        let sum = activation.f_sum_dim_intlist(positions.as_slice(), true, Kind::Float)?;
         let squared = gradient.f_mul(&gradient)?;
         let cubed = squared.f_mul(&gradient)?;
         let denominator = squared
             .f_mul_scalar(2.0)?
             .f_add(&sum.f_mul(&cubed)?)?
             .f_add_scalar(EPSILON)?;
-        // Where the gradient is zero, so is the numerator: α is too without being told.
+        // Where the gradient is zero, the numerator is zero too, so α needs no special case.
         let alpha = squared.f_div(&denominator)?;
         let weights = alpha.f_mul(&gradient.f_relu()?)?.f_sum_dim_intlist(
-            places.as_slice(),
+            positions.as_slice(),
             true,
             Kind::Float,
         )?;

@@ -1,8 +1,8 @@
-//! Guided backpropagation: the gradient, made sharp, and less honest.
+//! Guided backpropagation: a sharper gradient, which says less about the network.
 
 use tch::Tensor;
 
-use super::{Method, Question};
+use super::{AttributionContext, Method};
 use crate::error::Result;
 
 /// Springenberg, Dosovitskiy, Brox, Riedmiller, "Striving for Simplicity: The All Convolutional
@@ -26,8 +26,8 @@ impl Method for GuidedBackpropagation {
     }
 
     /// `[N, C, H, W]`, with signs.
-    fn attribute(&self, question: &Question) -> Result<Tensor> {
-        question.guided_gradient()
+    fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
+        context.guided_gradient()
     }
 
     fn is_signed(&self) -> bool {

@@ -1,8 +1,8 @@
-//! Guided Grad-CAM: the pixels of guided backpropagation, where Grad-CAM looks.
+//! Guided Grad-CAM: guided backpropagation, limited to the regions that Grad-CAM marks.
 
 use tch::Tensor;
 
-use super::{GradCam, GuidedBackpropagation, Method, Question, enlarge};
+use super::{AttributionContext, GradCam, GuidedBackpropagation, Method, enlarge};
 use crate::error::Result;
 use crate::language::translate;
 
@@ -10,11 +10,11 @@ use crate::language::translate;
 /// backpropagation and the Grad-CAM map enlarged to the image.
 ///
 /// The map is enlarged bilinearly, as the paper says; Captum's `GuidedGradCam` takes the nearest
-/// place unless it is told `interpolate_mode="bilinear"`. The map is not scaled before it is
+/// position unless it is told `interpolate_mode="bilinear"`. The map is not scaled before it is
 /// multiplied, as in Captum; pytorch-grad-cam's example scales it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GuidedGradCam {
-    /// The layer that Grad-CAM looks into.
+    /// The name of Grad-CAM's layer.
     pub layer: String,
 }
 
@@ -33,11 +33,11 @@ impl Method for GuidedGradCam {
     }
 
     /// `[N, C, H, W]`, with signs.
-    fn attribute(&self, question: &Question) -> Result<Tensor> {
-        let pixels = GuidedBackpropagation.attribute(question)?;
+    fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
+        let pixels = GuidedBackpropagation.attribute(context)?;
         let (_, _, height, width) = pixels.size4()?;
-        let places = GradCam::at(&self.layer).attribute(question)?;
-        Ok(pixels.f_mul(&enlarge(&places, [height, width])?)?)
+        let map = GradCam::at(&self.layer).attribute(context)?;
+        Ok(pixels.f_mul(&enlarge(&map, [height, width])?)?)
     }
 
     fn is_signed(&self) -> bool {

@@ -1,18 +1,20 @@
-//! Step 7, explain: why does the network say so?
+//! Step 7, explain: why does the network give this answer?
 //!
-//! Three ways to look inside, and two ways to find out whether to believe what one sees:
+//! Methods that explain, and two checks of what a method is worth:
 //!
-//! - [`grad_cam`], [`grad_cam_plus_plus`]: where a layer found what speaks for a class
-//! - [`saliency`], [`guided_backpropagation`], [`guided_grad_cam`]: which pixels a class hangs on
-//! - [`mod@filters`]: what a convolution looks for
-//! - [`mod@feature_maps`]: what it finds in an image
-//! - [`deletion`]: does the class vanish with the pixels that a heat map names?
-//! - [`mod@sanity_check`]: does a heat map change when the network forgets what it learned?
+//! - [`grad_cam`], [`grad_cam_plus_plus`]: the regions of a layer that speak for a class
+//! - [`saliency`], [`guided_backpropagation`], [`guided_grad_cam`]: the pixels that a class depends on
+//! - [`mod@filters`]: the weights of a convolution
+//! - [`mod@feature_maps`]: its output for an image
+//! - [`deletion`]: does the class disappear with the pixels that a heat map marks?
+//! - [`mod@sanity_check`]: does a heat map change when the weights are randomised?
 //! - [`edges`]: a heat map that explains nothing, to compare with
-//! - here: the [`Method`] that they have in common, and the [`Explanation`] it gives
+//! - `attribution_context`: the activations and gradients that methods are made of
+//! - here: the trait [`Method`], and the [`Explanation`] that it gives
 //!
 //! A further method is one more file: see [`Method`].
 
+mod attribution_context;
 pub mod deletion;
 pub mod edges;
 pub mod feature_maps;
@@ -21,13 +23,13 @@ pub mod grad_cam;
 pub mod grad_cam_plus_plus;
 pub mod guided_backpropagation;
 pub mod guided_grad_cam;
-mod question;
 pub mod rank_correlation;
 pub mod saliency;
 pub mod sanity_check;
 
 use tch::{Device, Kind, Tensor};
 
+pub use attribution_context::{AttributionContext, Target};
 pub use deletion::{Curve, DeletionSettings, Faithfulness, blurred, faithfulness};
 pub use edges::Edges;
 pub use feature_maps::feature_maps;
@@ -36,13 +38,11 @@ pub use grad_cam::GradCam;
 pub use grad_cam_plus_plus::GradCamPlusPlus;
 pub use guided_backpropagation::GuidedBackpropagation;
 pub use guided_grad_cam::GuidedGradCam;
-pub use question::{Question, Target};
 pub use rank_correlation::rank_correlation;
 pub use saliency::Saliency;
 pub use sanity_check::{SanityCheck, Stage, sanity_check};
 
-use crate::define::Classifier;
-use crate::define::Model;
+use crate::define::{Classifier, Model};
 use crate::error::{Error, Result};
 use crate::notebook::progress::{IMAGES, Progress, Word};
 
@@ -51,16 +51,16 @@ const WORK: Word = Word {
     japanese: "説明",
 };
 
-/// So many images are explained at once: more take longer each, since they leave the cache.
+/// Images explained at once. With more, each image takes longer, because they do not fit into the cache.
 const BATCH: i64 = 250;
 
-/// A way to explain: from a question to numbers that say which places matter.
+/// An attribution method: it says how much each position or pixel matters.
 ///
-/// A method of one's own needs two functions. This one weights the image by its gradient
+/// A custom method needs two functions. This one weights the image by its gradient
 /// (Shrikumar et al., arXiv 1605.01713):
 ///
 /// ```
-/// use gasshuku::explain::{Method, Question, Target, explain};
+/// use gasshuku::explain::{Method, AttributionContext, Target, explain};
 /// use gasshuku::prelude::*;
 ///
 /// struct GradientTimesInput;
@@ -69,8 +69,8 @@ const BATCH: i64 = 250;
 ///     fn name(&self) -> String {
 ///         "gradient × input".into()
 ///     }
-///     fn attribute(&self, question: &Question) -> gasshuku::Result<Tensor> {
-///         Ok(question.input_gradient()? * question.images)
+///     fn attribute(&self, context: &AttributionContext) -> gasshuku::Result<Tensor> {
+///         Ok(context.input_gradient()? * context.images)
 ///     }
 /// }
 ///
@@ -84,15 +84,15 @@ pub trait Method {
     /// Its name, as a textbook writes it.
     fn name(&self) -> String;
 
-    /// How much each place speaks for the class in question, before any scaling.
+    /// How much each position speaks for the class, before any scaling.
     ///
     /// `[N, 1, h, w]` at the size of a layer, or `[N, C, H, W]` with a number for every pixel.
     ///
     /// # Errors
-    /// Those of the [`Question`]; [`explain`] adds its own.
-    fn attribute(&self, question: &Question) -> Result<Tensor>;
+    /// Those of the [`AttributionContext`]; [`explain`] adds its own.
+    fn attribute(&self, context: &AttributionContext) -> Result<Tensor>;
 
-    /// Whether numbers below zero mean something: that a place speaks against the class.
+    /// Whether negative numbers mean that a position speaks against the class.
     fn is_signed(&self) -> bool {
         false
     }
@@ -105,10 +105,10 @@ pub struct Explanation {
     pub method: String,
     /// The class that was explained, for each image.
     pub classes: Vec<usize>,
-    /// How much each place speaks for that class, before scaling: `[N, 1, h, w]` at the size of a
+    /// How much each position speaks for that class, before scaling: `[N, 1, h, w]` at the size of a
     /// layer, or `[N, C, H, W]` with a number for every pixel. On the CPU.
     pub attributions: Tensor,
-    /// Whether numbers below zero mean something.
+    /// Whether negative numbers mean that a position speaks against the class.
     pub is_signed: bool,
     /// Height and width of the images in pixels.
     pub image: [i64; 2],
@@ -116,7 +116,7 @@ pub struct Explanation {
 
 /// Explains what a model says about normalised images `[N, C, H, W]`.
 ///
-/// Nothing is disturbed: weights, their gradients and libtorch's random numbers stay as they are.
+/// Weights, their gradients and libtorch's random numbers stay unchanged.
 ///
 /// ```
 /// use gasshuku::explain::{GradCam, Target, explain};
@@ -150,11 +150,11 @@ pub fn explain(
     for start in (0..count).step_by(BATCH as usize) {
         progress.done(start as usize)?;
         let batch = images.f_narrow(0, start, BATCH.min(count - start))?;
-        let target = target.part(start as usize, batch.size()[0] as usize, count as usize)?;
-        let question = Question::new(model, &batch, target);
-        let found = method.attribute(&question)?.f_detach()?;
+        let target = target.for_batch(start as usize, batch.size()[0] as usize, count as usize)?;
+        let context = AttributionContext::new(model, &batch, target);
+        let found = method.attribute(&context)?.f_detach()?;
         attributions.push(found.f_to(Device::Cpu)?);
-        classes.extend(question.classes()?);
+        classes.extend(context.classes()?);
     }
     let attributions = Tensor::f_cat(&attributions, 0)?;
     check_attributions(method, &attributions, count)?;
@@ -178,7 +178,7 @@ impl Explanation {
         self.classes.is_empty()
     }
 
-    /// Whether there is a number for every pixel, not for the coarser places of a layer.
+    /// Whether there is a number for every pixel, not for the coarser positions of a layer.
     pub fn is_per_pixel(&self) -> bool {
         self.attributions.size()[2..] == self.image
     }
@@ -186,7 +186,7 @@ impl Explanation {
     /// The attributions at the size of the images, not scaled: `[N, 1 or C, H, W]`.
     ///
     /// Those of a layer are enlarged bilinearly, as the Grad-CAM paper has it (section 3.2), with
-    /// the centres of the corner places half a place away from the edge: what
+    /// the centres of the corner positions half a position away from the edge: what
     /// `torch.nn.functional.interpolate(align_corners=False)`, Captum's `LayerAttribution` in its
     /// mode "bilinear", and OpenCV's `resize` in pytorch-grad-cam do.
     ///
@@ -196,11 +196,11 @@ impl Explanation {
         enlarge(&self.attributions, self.image)
     }
 
-    /// The heat maps `[N, H, W]`, 0 (does not matter) to 1 (the place that matters most).
+    /// The heat maps `[N, H, W]`, 0 (does not matter) to 1 (the position that matters most).
     ///
     /// Of several channels the largest magnitude counts, as in Simonyan, Vedaldi, Zisserman, arXiv
     /// 1312.6034, section 3.1. Each map is divided by its own largest value; a map of zeros stays
-    /// so. pytorch-grad-cam subtracts the smallest value first, which makes a 0 of places that do
+    /// so. pytorch-grad-cam subtracts the smallest value first, which gives 0 to positions that do
     /// speak for the class; Captum and the papers do not scale at all.
     ///
     /// # Errors
@@ -225,8 +225,8 @@ impl Explanation {
 }
 
 impl Classifier {
-    /// Explains what the model says about images, bytes of shape `[N, C, H, W]`: why it takes each
-    /// for what it does, or, with a class, what speaks for that class.
+    /// Explains the model's answers for images, bytes of shape `[N, C, H, W]`: what speaks for the predicted
+    /// class of each image, or for the given class.
     ///
     /// # Errors
     /// [`Error::Data`] if these are not bytes of the size the model was trained on;
@@ -244,8 +244,8 @@ impl Classifier {
         explain(&*self.model, method, &self.normalised(images)?, &target)
     }
 
-    /// How a method's heat maps of some images, bytes `[N, C, H, W]`, change while the model
-    /// forgets what it learned: see [`sanity_check()`]. The seed decides by which weights.
+    /// How a method's heat maps of some images, bytes `[N, C, H, W]`, change while the model's weights are
+    /// randomised: see [`sanity_check()`]. The seed decides the random weights.
     ///
     /// # Errors
     /// [`Error::Data`] if these are not the model's images; those of [`sanity_check()`].
@@ -258,8 +258,8 @@ impl Classifier {
         sanity_check(&*self.model, method, &self.normalised(images)?, seed)
     }
 
-    /// How far a method's heat maps of some images, bytes `[N, C, H, W]`, name the pixels that the
-    /// answer hangs on; deleted pixels become black. See
+    /// How well a method's heat maps of some images, bytes `[N, C, H, W]`, find the pixels that the answer
+    /// depends on; deleted pixels become black. See
     /// [`faithfulness()`].
     ///
     /// # Errors
@@ -269,7 +269,7 @@ impl Classifier {
         let explanation = explain(&*self.model, method, &images, &Target::Predicted)?;
         let black = Tensor::f_zeros([1i64], (Kind::Uint8, Device::Cpu))?;
         let settings = DeletionSettings {
-            deleted: self.info.normalization.apply(&black).double_value(&[0]),
+            fill_value: self.info.normalization.apply(&black).double_value(&[0]),
             ..Default::default()
         };
         faithfulness(&*self.model, &images, &explanation, &settings)
@@ -629,8 +629,8 @@ mod tests {
             fn name(&self) -> String {
                 "Odd".into()
             }
-            fn attribute(&self, question: &Question) -> Result<Tensor> {
-                Ok(question.images.flatten(0, -1))
+            fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
+                Ok(context.images.flatten(0, -1))
             }
         }
         let message = error(&Odd, &noise(1), &Target::Predicted);
@@ -681,9 +681,9 @@ mod tests {
             fn name(&self) -> String {
                 "impatient".into()
             }
-            fn attribute(&self, question: &Question) -> Result<Tensor> {
+            fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
                 self.0.interrupt();
-                Ok(question.images.shallow_clone())
+                Ok(context.images.shallow_clone())
             }
         }
         let (model, stage) = (lenet(), Stage::deserted());

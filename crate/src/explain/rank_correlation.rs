@@ -1,4 +1,4 @@
-//! How alike two heat maps order their pixels.
+//! The similarity of the order of pixels in two heat maps.
 
 /// Spearman's rank correlation: −1 (opposite order) to 1 (the same order).
 ///

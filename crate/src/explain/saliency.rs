@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Method, Question};
+use super::{AttributionContext, Method};
 use crate::error::Result;
 use crate::language::translated;
 
@@ -21,7 +21,7 @@ impl Method for Saliency {
     }
 
     /// `[N, C, H, W]`, 0 or more.
-    fn attribute(&self, question: &Question) -> Result<Tensor> {
-        Ok(question.input_gradient()?.f_abs()?)
+    fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
+        Ok(context.input_gradient()?.f_abs()?)
     }
 }

@@ -1,4 +1,4 @@
-//! The sanity check: a network that has forgotten what it learned must be explained differently.
+//! The sanity check: the heat maps of a network with random weights must be different.
 
 use std::collections::BTreeMap;
 
@@ -16,49 +16,49 @@ const WORK: Word = Word {
     japanese: "健全性の検査",
 };
 
-/// Maps that are less alike than this have changed. The paper draws curves and names no number.
-const ALIKE: f64 = 0.5;
+/// A similarity below this counts as changed. The paper draws curves and names no number.
+const SIMILARITY_THRESHOLD: f64 = 0.5;
 
-/// What becomes of a method's heat maps while the network forgets, layer by layer.
+/// How a method's heat maps change while the weights are randomised, layer by layer.
 #[derive(Debug)]
 pub struct SanityCheck {
     /// The name of the method.
     pub method: String,
-    /// First as trained, then with ever more layers forgotten, from the last to the first.
+    /// First the trained network, then with one more randomised layer each, from the last layer to the first.
     pub stages: Vec<Stage>,
 }
 
-/// The network after one more layer has been forgotten.
+/// The network after one more layer was randomised.
 #[derive(Debug)]
 pub struct Stage {
-    /// The layer whose weights have just become random; `None` for the network as trained.
+    /// The layer that was randomised last; `None` for the trained network.
     pub layer: Option<String>,
     /// The heat maps `[N, H, W]`, 0 to 1.
     pub heat_maps: Tensor,
-    /// How alike they are to those of the trained network: Spearman's rank correlation of the
-    /// pixels, −1 to 1, averaged over the images. A map without any order counts as 0.
+    /// Similarity to the maps of the trained network: Spearman's rank correlation of the pixels, −1 to 1,
+    /// averaged over the images. A constant map counts as 0.
     pub similarity: f64,
 }
 
 impl SanityCheck {
-    /// Whether the maps of a network that knows nothing are different ones: a rank correlation
-    /// below 0.5 at the last stage.
+    /// Whether the maps have changed when all weights are random: a rank correlation below 0.5 at the last
+    /// stage.
     pub fn passes(&self) -> bool {
         self.stages
             .last()
-            .is_some_and(|stage| stage.similarity < ALIKE)
+            .is_some_and(|stage| stage.similarity < SIMILARITY_THRESHOLD)
     }
 }
 
-/// Explains normalised images `[N, C, H, W]` again and again while the weights become random, one
-/// layer after the other, from the logits back to the image.
+/// Explains normalised images `[N, C, H, W]` after each layer that is randomised, from the logits back to
+/// the image.
 ///
 /// The model parameter randomisation test with cascading of Adebayo, Gilmer, Muelly, Goodfellow,
-/// Hardt, Kim, "Sanity Checks for Saliency Maps", arXiv 1810.03292, section 3. Explained is always
-/// the class that the trained network predicts. Where the authors start a layer anew, its numbers
-/// are drawn here from a uniform distribution with the mean and the standard deviation that they
-/// have, which suits every kind of layer. When the function returns, in whatever way, the weights
-/// are bit for bit what they were.
+/// Hardt, Kim, "Sanity Checks for Saliency Maps", arXiv 1810.03292, section 3. It always
+/// explains the class that the trained network predicts. The authors initialise a layer again; here its
+/// numbers are drawn from a uniform distribution with their mean and standard deviation, which suits every
+/// kind of layer. When the function returns, also with an error, the weights are bit for bit the same as
+/// before.
 ///
 /// # Errors
 /// Those of [`explain`].
@@ -78,11 +78,11 @@ pub fn sanity_check(
     }];
     let layers = layers_from_the_last(model, images)?;
     let mut random = StdRng::seed_from_u64(seed);
-    let weights = KeptWeights::of(model.variables())?;
+    let weights = WeightSnapshot::of(model.variables())?;
     let mut progress = Progress::of(WORK, layers.len(), LAYERS);
     for (done, layer) in layers.into_iter().enumerate() {
         progress.done(done)?;
-        weights.forget(&layer, &mut random)?;
+        weights.randomize(&layer, &mut random)?;
         let heat_maps = explain(model, method, images, &target)?.heat_maps()?;
         stages.push(Stage {
             layer: Some(layer),
@@ -115,13 +115,13 @@ fn similarity(original: &Tensor, changed: &Tensor) -> Result<f64> {
     Ok(sum / original.len() as f64)
 }
 
-/// The weights of a network, with a copy that is put back at the end.
-struct KeptWeights {
+/// A copy of a network's weights, which is restored when it is dropped.
+struct WeightSnapshot {
     by_name: BTreeMap<String, (Tensor, Tensor)>,
 }
 
-impl KeptWeights {
-    fn of(variables: &nn::VarStore) -> Result<KeptWeights> {
+impl WeightSnapshot {
+    fn of(variables: &nn::VarStore) -> Result<WeightSnapshot> {
         let by_name = variables
             .variables()
             .into_iter()
@@ -130,11 +130,11 @@ impl KeptWeights {
                 Ok((name, (tensor, copy)))
             })
             .collect::<Result<_>>()?;
-        Ok(KeptWeights { by_name })
+        Ok(WeightSnapshot { by_name })
     }
 
-    /// Draws the weights of one layer anew.
-    fn forget(&self, layer: &str, random: &mut StdRng) -> Result<()> {
+    /// Draws random weights for one layer.
+    fn randomize(&self, layer: &str, random: &mut StdRng) -> Result<()> {
         let _no_gradients = tch::no_grad_guard();
         let belongs = |name: &str| {
             name.rsplit_once('.')
@@ -158,11 +158,11 @@ impl KeptWeights {
     }
 }
 
-impl Drop for KeptWeights {
+impl Drop for WeightSnapshot {
     fn drop(&mut self) {
         let _no_gradients = tch::no_grad_guard();
         for (tensor, copy) in self.by_name.values_mut() {
-            // A copy onto a tensor of the same shape and kind has no way to fail.
+            // Copying onto a tensor of the same shape and kind cannot fail.
             let _copied = tensor.f_copy_(copy);
         }
     }
@@ -174,7 +174,7 @@ mod tests {
 
     use tch::{Device, Kind};
 
-    use super::super::{Edges, GradCam, Question, Saliency};
+    use super::super::{AttributionContext, Edges, GradCam, Saliency};
     use super::*;
     use crate::define::{LeNet, LeNetSettings};
     use crate::error::Error;
@@ -256,11 +256,11 @@ mod tests {
             fn name(&self) -> String {
                 "third time unlucky".into()
             }
-            fn attribute(&self, question: &Question) -> Result<Tensor> {
+            fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
                 self.0.set(self.0.get() + 1);
                 match self.0.get() {
                     3 => Err(Error::Data("unlucky".into())),
-                    _ => Ok(question.images.shallow_clone()),
+                    _ => Ok(context.images.shallow_clone()),
                 }
             }
         }
@@ -272,9 +272,9 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_weights_keep_mean_and_deviation() {
+    fn random_weights_keep_mean_and_standard_deviation() {
         let model = lenet();
-        let kept = KeptWeights::of(model.variables()).unwrap();
+        let kept = WeightSnapshot::of(model.variables()).unwrap();
         let moments = || {
             let fc1 = &model.variables().variables()["fc1.weight"];
             let mean = fc1.mean(Kind::Float).double_value(&[]);
@@ -282,7 +282,8 @@ mod tests {
         };
         let (mean, deviation) = moments();
         let others = weights(&model);
-        kept.forget("fc1", &mut StdRng::seed_from_u64(3)).unwrap();
+        kept.randomize("fc1", &mut StdRng::seed_from_u64(3))
+            .unwrap();
         let (new_mean, new_deviation) = moments();
         assert!((new_mean - mean).abs() < 0.01 * deviation);
         assert!((new_deviation - deviation).abs() < 0.01 * deviation);
@@ -293,18 +294,18 @@ mod tests {
 
     #[test]
     fn the_weights_are_what_they_were_after_an_interrupt() {
-        /// Presses ■ while the network with one layer forgotten is explained.
+        /// Presses ■ while the network with one randomised layer is explained.
         struct Impatient<'a>(&'a Stage, Cell<usize>);
         impl Method for Impatient<'_> {
             fn name(&self) -> String {
                 "impatient".into()
             }
-            fn attribute(&self, question: &Question) -> Result<Tensor> {
+            fn attribute(&self, context: &AttributionContext) -> Result<Tensor> {
                 self.1.set(self.1.get() + 1);
                 if self.1.get() == 2 {
                     self.0.interrupt();
                 }
-                Ok(question.images.shallow_clone())
+                Ok(context.images.shallow_clone())
             }
         }
         let (model, stage) = (lenet(), Stage::deserted());

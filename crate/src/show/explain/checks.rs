@@ -53,7 +53,7 @@ impl Faithfulness {
         ];
         let series = curves.map(|(name, curve)| LineSeries {
             name: translate!("{name}, area {:.3}", "{name} (面積 {:.3})", curve.area()),
-            points: curve.shares.iter().copied().zip(curve.mean()).collect(),
+            points: curve.fractions.iter().copied().zip(curve.mean()).collect(),
         });
         let settings = LinePlotSettings {
             x_title: translated(
@@ -113,8 +113,8 @@ impl SanityCheck {
             }
         }
         let title = translate!(
-            "While the network forgets, layer by layer: {}",
-            "層を 1 つずつ忘れていくネットワーク: {}",
+            "While the weights are randomised, layer by layer: {}",
+            "層の重みを 1 つずつ乱数に置き換えたとき: {}",
             self.method
         );
         let subtitle = translate!(
@@ -134,8 +134,8 @@ impl SanityCheck {
             )
         } else {
             translated(
-                "fails: the maps stay although the network has forgotten everything",
-                "不合格。ネットワークがすべてを忘れてもマップは変わりません",
+                "fails: the maps stay although all weights are random",
+                "不合格。重みがすべて乱数になってもマップは変わりません",
             )
         };
         translate!(
@@ -176,7 +176,7 @@ impl Stage {
     fn caption(&self) -> String {
         match &self.layer {
             None => translated("as trained", "訓練後").into(),
-            Some(layer) => translate!("{layer} forgotten", "{layer} を忘却"),
+            Some(layer) => translate!("{layer} randomised", "{layer} を乱数化"),
         }
     }
 }
@@ -191,13 +191,12 @@ mod tests {
         let (classifier, dataset) = grey();
         let check = classifier.sanity_check(&Edges, &dataset.images, 0).unwrap();
         let figure = check.show(&dataset.images).unwrap();
-        let row = "image; as trained; fc3 forgotten; fc2 forgotten; fc1 forgotten; conv2 forgotten; conv1 forgotten";
+        let row = "image; as trained; fc3 randomised; fc2 randomised; fc1 randomised; conv2 randomised; conv1 randomised";
         assert!(words(&figure).contains(row), "{}", words(&figure));
         let table = check.to_string();
-        let heading = "Edges of the image fails: the maps stay although the network has forgotten \
-                       everything (similarity 1.00 at the end)";
+        let heading = "Edges of the image fails: the maps stay although all weights are random (similarity 1.00 at the end)";
         assert!(table.starts_with(heading), "{table}");
-        assert!(table.contains("conv1 forgotten        1.00"), "{table}");
+        assert!(table.contains("conv1 randomised        1.00"), "{table}");
         assert!(check.show(&dataset.images.narrow(0, 0, 2)).is_err());
 
         let found = classifier.faithfulness(&Edges, &dataset.images).unwrap();

@@ -1,4 +1,4 @@
-//! What is asked of an explanation: why does this network take these images for these classes?
+//! What an attribution method gets: the network, the images, the classes, and gradients with respect to them.
 
 use std::cell::OnceCell;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Which class is to be explained.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Target {
-    /// For each image the class that the model takes it for.
+    /// The predicted class of each image.
     #[default]
     Predicted,
     /// The same class for all images, as its label.
@@ -22,7 +22,7 @@ pub enum Target {
 
 impl Target {
     /// The target of a batch: `count` images from `start` on, of `all`.
-    pub(super) fn part(&self, start: usize, count: usize, all: usize) -> Result<Target> {
+    pub(super) fn for_batch(&self, start: usize, count: usize, all: usize) -> Result<Target> {
         match self {
             Target::Each(classes) if classes.len() != all => Err(Error::Data(format!(
                 "there are {all} images to explain but {} classes; give one class for each image",
@@ -54,25 +54,29 @@ impl Target {
     }
 }
 
-/// A network, images, and the class of each that is to be explained.
+/// A network, images, and the class of each image that is to be explained.
 ///
-/// It hands out what methods are made of: activations and gradients. What is differentiated is
-/// the logit of the class, before the softmax, as in the papers: a probability also grows when the
-/// other classes' logits fall. Each image's logit depends on that image alone, so one way back
-/// from the sum of all gives every image its own gradient.
-pub struct Question<'a> {
+/// It gives methods what they need: activations and gradients. Differentiated is the logit of the class,
+/// before the softmax, as in the papers: a probability also grows when the logits of other classes fall.
+/// Each image's logit depends on that image alone, so one backward pass from the sum of all logits gives
+/// every image its own gradient.
+pub struct AttributionContext<'a> {
     /// The network.
     pub model: &'a dyn Model,
     /// Normalised images `[N, C, H, W]`, on the network's device.
     pub images: &'a Tensor,
     target: Target,
-    /// `[N]`, known after the first look at the logits.
+    /// `[N]`, known after the first forward pass.
     labels: OnceCell<Tensor>,
 }
 
-impl<'a> Question<'a> {
-    pub(super) fn new(model: &'a dyn Model, images: &'a Tensor, target: Target) -> Question<'a> {
-        Question {
+impl<'a> AttributionContext<'a> {
+    pub(super) fn new(
+        model: &'a dyn Model,
+        images: &'a Tensor,
+        target: Target,
+    ) -> AttributionContext<'a> {
+        AttributionContext {
             model,
             images,
             target,
@@ -97,15 +101,15 @@ impl<'a> Question<'a> {
         Ok(labels.into_iter().map(|label| label as usize).collect())
     }
 
-    /// What a layer answers to the images, and how the logit changes with it: activation A and
-    /// gradient ∂y/∂A, both `[N, K, h, w]` for K filters.
+    /// The activation A of a layer and the gradient of the logit with respect to it, ∂y/∂A; both
+    /// `[N, K, h, w]` for K filters.
     ///
     /// # Errors
     /// [`Error::Name`] with the layers that exist; [`Error::Explain`] for a layer without height
     /// and width, or one that the logits do not depend on.
-    pub fn at_layer(&self, layer: &str) -> Result<(Tensor, Tensor)> {
+    pub fn activation_and_gradient(&self, layer: &str) -> Result<(Tensor, Tensor)> {
         tch::with_grad(|| {
-            let mut pass = ForwardPass::beginning_at(layer);
+            let mut pass = ForwardPass::gradients_from(layer);
             let score = self.forward(self.images, &mut pass)?;
             let activation = pass.layer(layer)?;
             check_spatial(layer, activation)?;
@@ -122,53 +126,53 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// How the logit changes with each pixel: ∂y/∂x, `[N, C, H, W]`.
+    /// The gradient of the logit with respect to each pixel, ∂y/∂x, `[N, C, H, W]`.
     ///
     /// # Errors
     /// [`Error::Explain`] if the logits do not depend on the images.
     pub fn input_gradient(&self) -> Result<Tensor> {
         tch::with_grad(|| {
-            let images = self.tracked()?;
+            let images = self.images_with_gradient()?;
             let score = self.forward(&images, &mut ForwardPass::inference())?;
             let mut gradients = backward(&score, &[images])?;
-            gradients.pop().flatten().ok_or_else(independent)
+            gradients.pop().flatten().ok_or_else(no_dependence)
         })
     }
 
-    /// [`input_gradient`](Self::input_gradient), but what comes back through a ReLU passes only
-    /// where it is positive: see [`GuidedBackpropagation`](super::GuidedBackpropagation).
+    /// [`input_gradient`](Self::input_gradient), but a gradient passes back through a ReLU only where it is
+    /// positive: see [`GuidedBackpropagation`](super::GuidedBackpropagation).
     ///
     /// # Errors
     /// Those of `input_gradient`.
     pub fn guided_gradient(&self) -> Result<Tensor> {
         tch::with_grad(|| {
-            let images = self.tracked()?;
+            let images = self.images_with_gradient()?;
             let mut pass = ForwardPass::guided();
             let score = self.forward(&images, &mut pass)?;
-            // The network in pieces, cut at each ReLU: the images begin the first of them.
-            let mut beginnings = vec![images];
-            let outputs = pass.rectified().iter();
-            beginnings.extend(outputs.map(|relu| relu.output.shallow_clone()));
-            let mut gradients = backward(&score, &beginnings)?;
-            for relu in pass.rectified().iter().rev() {
-                beginnings.pop();
+            // The graph is cut at each ReLU. These are the leaves of its parts: the images, then the ReLUs' outputs.
+            let mut leaves = vec![images];
+            let outputs = pass.guided_relus().iter();
+            leaves.extend(outputs.map(|relu| relu.output.shallow_clone()));
+            let mut gradients = backward(&score, &leaves)?;
+            for relu in pass.guided_relus().iter().rev() {
+                leaves.pop();
                 let Some(gradient) = gradients.pop().flatten() else {
                     continue;
                 };
-                // The product of a gradient that is positive and an input that is.
+                // Passes back where both the gradient and the ReLU's input are positive.
                 let guided = gradient.f_relu()?.f_mul(&relu.input.f_gt(0.0)?)?;
-                let piece = relu.input.f_mul(&guided.f_detach()?)?.f_sum(Kind::Float)?;
-                let further = backward(&piece, &beginnings)?;
+                let part = relu.input.f_mul(&guided.f_detach()?)?.f_sum(Kind::Float)?;
+                let further = backward(&part, &leaves)?;
                 for (sum, more) in gradients.iter_mut().zip(further) {
-                    *sum = added(sum.take(), more)?;
+                    *sum = sum_of(sum.take(), more)?;
                 }
             }
-            gradients.pop().flatten().ok_or_else(independent)
+            gradients.pop().flatten().ok_or_else(no_dependence)
         })
     }
 
-    /// The images as a beginning whose gradient is wanted, whatever the weights say of theirs.
-    fn tracked(&self) -> Result<Tensor> {
+    /// The images as a leaf that tracks gradients, even if the weights do not.
+    fn images_with_gradient(&self) -> Result<Tensor> {
         Ok(self.images.f_detach()?.f_set_requires_grad(true)?)
     }
 
@@ -199,12 +203,12 @@ impl<'a> Question<'a> {
 
 /// The gradients of a number with respect to some tensors; `None` where it does not depend on one.
 ///
-/// The gradients that the weights hold are left alone.
+/// The gradients that the weights hold stay unchanged.
 fn backward(score: &Tensor, inputs: &[Tensor]) -> Result<Vec<Option<Tensor>>> {
     if !score.requires_grad() || !inputs.iter().all(Tensor::requires_grad) {
         return Ok(inputs.iter().map(|_| None).collect());
     }
-    // The graph is kept, for the pieces of a guided pass may share parts of it.
+    // The graph is kept, because the parts of a guided pass may share nodes.
     let gradients = Tensor::f_run_backward(&[score], inputs, true, false)?;
     Ok(gradients
         .into_iter()
@@ -212,7 +216,7 @@ fn backward(score: &Tensor, inputs: &[Tensor]) -> Result<Vec<Option<Tensor>>> {
         .collect())
 }
 
-fn added(sum: Option<Tensor>, more: Option<Tensor>) -> Result<Option<Tensor>> {
+fn sum_of(sum: Option<Tensor>, more: Option<Tensor>) -> Result<Option<Tensor>> {
     Ok(match (sum, more) {
         (Some(sum), Some(more)) => Some(sum.f_add(&more)?),
         (sum, more) => sum.or(more),
@@ -233,6 +237,6 @@ pub(super) fn check_spatial(layer: &str, activation: &Tensor) -> Result<()> {
     })
 }
 
-fn independent() -> Error {
+fn no_dependence() -> Error {
     Error::Data("the logits of this network do not depend on the image".into())
 }
