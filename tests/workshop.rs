@@ -225,7 +225,10 @@ fn a_checkpoint_of_something_else_is_an_error() {
     let message = resume(&lenet(), &dataset, &saved)
         .expect_err("a model")
         .to_string();
-    assert!(message.contains("no checkpoint of a training"), "{message}");
+    assert!(
+        message.contains("not a checkpoint of a training"),
+        "{message}"
+    );
     let missing = folder.path().join("nothing.safetensors");
     let message = resume(&lenet(), &dataset, &missing)
         .expect_err("nothing")

@@ -1,6 +1,6 @@
 //! How often a model is right on a data set, and which classes it confuses.
 //!
-//! Training evaluates after each epoch, prediction whenever it is asked to; both call this.
+//! Training calls this after each epoch, and prediction for a test set.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -18,12 +18,12 @@ pub(crate) const EVALUATION: Word = Word {
     japanese: "評価",
 };
 
-/// What a model got right and wrong on a data set. A notebook shows it as a table of classes.
+/// The right and wrong answers of a model on a data set. A notebook shows a table of classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// The names of the classes.
     pub classes: Vec<String>,
-    /// How many images of each true class (row) were taken for each class (column).
+    /// The confusion matrix: the number of images of each true class (row) by predicted class (column).
     pub confusion: Vec<Vec<usize>>,
     /// Mean cross-entropy in nats.
     pub loss: f64,
@@ -34,11 +34,11 @@ pub struct Evaluation {
 pub struct ClassReport {
     /// The class.
     pub class: String,
-    /// Of the images said to be of this class, the share that is; 0 if there are none.
+    /// The share of images predicted as this class that are of this class; 0 if there are none.
     pub precision: f64,
-    /// Of the images of this class, the share that was recognised; 0 if there are none.
+    /// The share of images of this class that were predicted as this class; 0 if there are none.
     pub recall: f64,
-    /// How many images of this class there are.
+    /// The number of images of this class.
     pub images: usize,
 }
 
@@ -51,14 +51,14 @@ pub struct Score {
     pub accuracy: f64,
 }
 
-/// An image that a model takes for another class.
+/// An image with a wrong prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mistake {
     /// The index of the image in its data set.
     pub index: usize,
-    /// The class the network took it for.
+    /// The predicted class.
     pub answer: usize,
-    /// The probability it gave to that class, 0 to 1.
+    /// The probability of that class, 0 to 1.
     pub probability: f64,
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn all_logits(model: &dyn Model, dataset: &Dataset, work: Word) -> Re
     Ok(Tensor::f_cat(&all, 0)?)
 }
 
-/// The mistakes in logits `[N, classes]`, given the labels `[N]`, the most probable answer first.
+/// The wrong predictions, given logits `[N, classes]` and labels `[N]`; those with the highest probability first.
 ///
 /// # Errors
 /// [`Error::Data`] for logits that are not finite.
@@ -161,7 +161,7 @@ pub(crate) fn check_fit(model: &dyn Model, dataset: &Dataset) -> Result<()> {
 }
 
 impl Evaluation {
-    /// From logits `[N, classes]` of the images of a data set, on the CPU.
+    /// From the logits `[N, classes]` of all images of a data set, on the CPU.
     pub(crate) fn of_logits(logits: &Tensor, dataset: &Dataset) -> Result<Evaluation> {
         let labels = dataset.labels.f_to(Device::Cpu)?;
         let loss = logits.cross_entropy_for_logits(&labels).double_value(&[]);
@@ -218,7 +218,7 @@ impl Evaluation {
         ratio(right, self.images())
     }
 
-    /// How many images were looked at.
+    /// The number of images.
     pub fn images(&self) -> usize {
         self.confusion.iter().flatten().sum()
     }
@@ -260,7 +260,7 @@ impl Evaluation {
     }
 }
 
-/// 0 where there is nothing to divide by, as scikit-learn's `zero_division=0`.
+/// 0 for a division by zero, as scikit-learn's `zero_division=0`.
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 {
         0.0

@@ -1,11 +1,23 @@
 //! The support crate of the gasshuku workshop: deep learning in Rust, step by step.
 //!
-//! One module per step, named as its notebook: [`load`], [`visualize`], [`define`], [`train`],
-//! [`save`], [`predict`], [`explain`]. Data flows one way, data → model → training → file →
-//! prediction → explanation → picture; [`show`] makes pictures of what the others compute, and
-//! [`check`] looks at the attempts at the notebooks' exercises.
-//! [`notebook`] is how values, questions and ■ pass between a cell and its notebook.
-//! A notebook starts with `use gasshuku::prelude::*;`.
+//! A notebook starts with `use gasshuku::prelude::*;`. One module per step, named as its notebook:
+//! [`load`], [`visualize`], [`define`], [`train`], [`save`], [`predict`], [`explain`].
+//!
+//! Data flows one way: data → model → training → checkpoint → prediction → explanation → picture. A module
+//! uses only modules above it in this list:
+//!
+//! 1. [`error`], [`language`], [`device`], and small helpers
+//! 2. [`notebook`]: how a cell and its notebook exchange values, questions and ■; tables
+//! 3. [`visualize`]: drawing; knows nothing of tensors and steps
+//! 4. [`load`]: data sets
+//! 5. [`define`]: models
+//! 6. [`state_dict`], [`save`]: files of weights and models
+//! 7. [`mod@evaluate`]: loss, accuracy, confusion matrix
+//! 8. [`train`]: the training loop, checkpoints, background trainings
+//! 9. [`predict`]: classes and probabilities
+//! 10. [`explain`]: heat maps, filters, feature maps
+//! 11. [`show`]: how the values of all steps are shown in a notebook
+//! 12. [`check`]: checks of the notebooks' exercises
 
 pub mod check;
 pub mod define;

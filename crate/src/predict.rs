@@ -1,7 +1,7 @@
-//! Step 6, predict: what a trained model says about images, and how often it is right.
+//! Step 6, predict: the classes and probabilities that a trained model gives to images.
 //!
-//! A [`Classifier`] gives a [`Prediction`] for an image; how often it is right is counted by
-//! [`evaluate`](mod@crate::evaluate).
+//! A [`Classifier`] gives a [`Prediction`] for each image. [`evaluate`](mod@crate::evaluate) counts how often
+//! predictions are right.
 
 use std::path::Path;
 
@@ -19,10 +19,10 @@ const SEARCH: Word = Word {
     japanese: "間違いの検索",
 };
 
-/// Without gradients there is room for larger batches.
+/// Images at a time: without gradients there is room for larger batches than in training.
 const BATCH: usize = 1000;
 
-/// What a model says about one image.
+/// The answer of a model for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// Every class with its probability, the most probable first; the probabilities sum to 1.
@@ -70,7 +70,7 @@ impl std::fmt::Display for Prediction {
 }
 
 impl Classifier {
-    /// What the model says about each of some images, bytes of shape `[N, C, H, W]`.
+    /// The predictions for images, bytes of shape `[N, C, H, W]`.
     ///
     /// # Errors
     /// [`Error::Data`] if these are not bytes of the size the model was trained on, or the network's answer
@@ -91,7 +91,7 @@ impl Classifier {
         Ok(predictions)
     }
 
-    /// What the model says about one image, bytes of shape `[1, C, H, W]`.
+    /// The prediction for one image, bytes of shape `[1, C, H, W]`.
     ///
     /// # Errors
     /// [`Error::Data`] if this is not one image of the size the model was trained on.
@@ -129,7 +129,7 @@ impl Classifier {
         Ok(mistakes.into_iter().map(|mistake| mistake.index).collect())
     }
 
-    /// What the model says about a PNG or JPEG file of any size and colour.
+    /// The prediction for an image file of any size and colour.
     ///
     /// # Errors
     /// Those of [`read_image`].

@@ -7,13 +7,13 @@ use crate::error::{Error, Result};
 use crate::language::translate;
 use crate::load::{Dataset, DatasetInfo};
 
-/// A model with what it must know about its images: all that prediction and explanation need.
+/// A model with the description of its data: all that prediction and explanation need.
 ///
 /// [`load_model`](crate::save::load_model) makes one from a file.
 pub struct Classifier {
     /// The network.
     pub model: Box<dyn Model>,
-    /// Image size, classes and normalisation it was trained with.
+    /// Image size, classes and normalisation of its training set.
     pub info: DatasetInfo,
 }
 

@@ -1,4 +1,4 @@
-//! Step 3, define: a network as the table of its layers.
+//! Step 3, define: a network as a table of its layers.
 
 use std::fmt;
 

@@ -27,7 +27,7 @@ use crate::visualize;
 pub struct LiveCurve {
     quantity: String,
     values: Arc<Mutex<Vec<f64>>>,
-    // Behind a cell, for evcxr shows what it is given by reference.
+    // In a RefCell, because evcxr shows values by reference.
     display: RefCell<Option<LiveDisplay>>,
     last_line: Instant,
 }
@@ -73,14 +73,14 @@ impl LiveCurve {
         values.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether there was a display to end.
+    /// Draws the curve for the last time. Returns whether it had been drawn before.
     fn end(&self) -> bool {
         let display = self.display.take();
-        let is_one = display.is_some();
+        let was_drawn = display.is_some();
         if let Some(display) = display {
             display.end(self.representations());
         }
-        is_one
+        was_drawn
     }
 
     /// As the last expression of the cell in which it grows, the curve is drawn there for the last time;
@@ -92,14 +92,14 @@ impl LiveCurve {
     }
 }
 
-/// The curve of the values so far, still to be drawn.
+/// Draws the curve of the values so far, when it is called.
 fn drawing(
     quantity: &str,
     values: &Arc<Mutex<Vec<f64>>>,
 ) -> impl FnOnce() -> Result<Representations> + Send + 'static {
     let (quantity, values) = (quantity.to_owned(), values.clone());
     move || {
-        // Copied, so that the loop waits for no drawing.
+        // Copied, so that the loop does not wait for the drawing.
         let values = values
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

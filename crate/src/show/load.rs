@@ -37,7 +37,7 @@ pub fn show_images(title: &str, images: &[Tensor], captions: &[String]) -> Resul
     visualize::image_grid(title, &pictures, &GridSettings::default())
 }
 
-/// How many images of each class some data sets have, as bars.
+/// The number of images of each class in some data sets, as bars.
 ///
 /// # Errors
 /// [`Error::Data`] if the data sets have different classes.
@@ -87,7 +87,7 @@ impl Dataset {
         )
     }
 
-    /// One image as the numbers it is made of.
+    /// The pixel values of one image.
     ///
     /// # Errors
     /// [`Error::Index`] beyond the last image.
@@ -101,7 +101,7 @@ impl Dataset {
     }
 }
 
-/// How many images of which shape and of which classes.
+/// The number of images, their shape and their classes.
 impl Show for Dataset {
     fn representations(&self) -> Result<Representations> {
         let [channels, height, width] = self.info.image;
@@ -116,7 +116,7 @@ impl Show for Dataset {
 }
 
 impl ImageFolder {
-    /// All tables in one, for a cell shows one block of HTML.
+    /// All tables in one string, because evcxr shows one block of HTML for a cell.
     fn html(&self) -> String {
         self.tables().iter().map(Table::html).collect()
     }
@@ -139,7 +139,7 @@ impl ImageFolder {
         tables
     }
 
-    /// What of the classes' names may not be as it was meant.
+    /// Notes about names of classes that may be mistakes.
     fn notes(&self) -> Vec<String> {
         let names = &self.dataset.info.classes;
         let mut notes = Vec::new();
@@ -187,7 +187,7 @@ impl ImageFolder {
     }
 }
 
-/// How many images each class has, and what was left out.
+/// The number of images of each class, and the skipped files.
 impl Show for ImageFolder {
     fn representations(&self) -> Result<Representations> {
         Ok(vec![

@@ -56,8 +56,7 @@ pub fn picture(image: &Tensor) -> Result<Picture> {
     }
 }
 
-/// An image with the class that a model takes it for, marked as right or wrong; if wrong, with the
-/// true one.
+/// An image with its predicted class, marked as right or wrong; if wrong, with the true class.
 fn answered(dataset: &Dataset, index: usize, answer: &str, probability: f64) -> Result<Picture> {
     let class = dataset.class(index)?;
     let right = answer == class;
@@ -71,7 +70,7 @@ fn answered(dataset: &Dataset, index: usize, answer: &str, probability: f64) -> 
         .marked(right))
 }
 
-/// What an image is, below what it was taken for.
+/// The true class, below a wrong prediction.
 fn truth(class: &str) -> String {
     translate!("is {class}", "正解: {class}")
 }

@@ -33,7 +33,7 @@ impl Classifier {
         self.prediction_bars(image, &[None])
     }
 
-    /// Images of a data set with what the model takes them for, marked as right or wrong.
+    /// Images of a data set with their predicted classes, marked as right or wrong.
     ///
     /// # Errors
     /// Those of [`show_predictions`](Self::show_predictions).

@@ -1,4 +1,4 @@
-//! Trainings side by side as a picture and a table.
+//! Comparing trainings in a picture and a table.
 
 use crate::error::Result;
 use crate::language::translated;
@@ -8,7 +8,7 @@ use crate::train::history::number;
 use crate::train::runs::{Run, Runs};
 use crate::visualize::{self, Figure, LinePlotSettings, LineSeries};
 
-/// A picture tells no more lines apart.
+/// The most lines that can be told apart in a picture.
 const MOST_LINES: usize = 7;
 
 impl Runs {

@@ -1,4 +1,4 @@
-//! Step 4, train: settings, schedules, histories and trainings that are under way.
+//! Step 4, train: settings, schedules, histories and running trainings.
 
 use super::answered;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::text::with_commas;
 use crate::train::{BackgroundTraining, History, StepRates, TrainingSettings};
 use crate::visualize::{self, Figure, GridSettings, LinePlotSettings, LineSeries};
 
-/// The learning rate at every step of a training on so many images.
+/// The learning rate at every step of a training on `images` images.
 ///
 /// # Errors
 /// [`Error::Setting`] for settings that cannot work.
@@ -55,7 +55,7 @@ impl TrainingSettings {
     }
 }
 
-/// All settings, the defaults too.
+/// All settings, including the defaults.
 impl Show for TrainingSettings {
     fn representations(&self) -> Result<Representations> {
         self.table().representations()
@@ -84,8 +84,8 @@ impl Show for History {
 }
 
 impl BackgroundTraining {
-    /// Some of the validation images that the network got wrong at the end of the last epoch, those
-    /// it was most sure of.
+    /// Validation images with wrong predictions at the end of the last epoch, at most `count` of them, those
+    /// with the highest probability.
     ///
     /// # Errors
     /// Those of [`BackgroundTraining::mistakes`]; [`Error::Data`] if there are none.
@@ -115,7 +115,7 @@ impl BackgroundTraining {
     }
 }
 
-/// A bar with the share that is done and the time left, and the curves of the epochs that are over.
+/// A progress bar with the time left, and the curves of the finished epochs.
 impl Show for BackgroundTraining {
     fn representations(&self) -> Result<Representations> {
         let progress = self.progress();

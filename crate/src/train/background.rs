@@ -1,7 +1,7 @@
-//! Training in a thread of its own, while other cells run.
+//! Training in a background thread, while other cells run.
 //!
-//! A cell that trains is busy until the last epoch. A training in the background can be looked at
-//! meanwhile, and stopped with its model kept. ■ does not end it, for it belongs to no running cell.
+//! Its progress can be shown from other cells, and it can be stopped without losing its model. ■ does not stop
+//! it, because it belongs to no running cell.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -36,9 +36,8 @@ type Trainer = JoinHandle<Option<(SendModel, Result<History>)>>;
 
 /// Trains a model as [`train`](super::train) does, to the same weights, but returns at once.
 ///
-/// Takes the model out of `model` when it is sure that the training can begin: a cell that fails leaves it
-/// there. Libtorch's own random numbers are left to the other cells; a network whose dropout shall not
-/// depend on them uses [`ForwardPass::dropout`](crate::define::ForwardPass::dropout).
+/// Takes the model out of `model` only when all checks have passed, so a cell that fails does not lose it.
+/// libtorch's generator is not seeded, because other cells use it too; for reproducible dropout use [`ForwardPass::dropout`](crate::define::ForwardPass::dropout).
 ///
 /// ```no_run
 /// use gasshuku::prelude::*;
@@ -53,9 +52,8 @@ type Trainer = JoinHandle<Option<(SendModel, Result<History>)>>;
 /// ```
 ///
 /// # Errors
-/// What is wrong with the settings, the images or the network is said at once, as by
-/// [`train`](super::train), and [`Error::Data`] if there is no model; what goes wrong later, by
-/// [`BackgroundTraining::stop`] and [`BackgroundTraining::wait`].
+/// Those of [`train`](super::train) that are known before the first step, and [`Error::Data`] if there is no
+/// model. Later errors are returned by [`BackgroundTraining::stop`] and [`BackgroundTraining::wait`].
 pub fn train_in_background<M: Model + Send + 'static>(
     model: &mut Option<M>,
     training_set: &Dataset,
@@ -139,10 +137,10 @@ fn start(
         .map_err(|error| Error::Data(format!("no thread for the training: {error}")))
 }
 
-/// A training that goes on while other cells run.
+/// A training in a background thread.
 ///
-/// As the last expression of a cell it shows how far it is. When the variable is given another value,
-/// the training stops after its batch, and its model is lost.
+/// As the last expression of a cell it shows its progress. When the value is dropped, the training stops after
+/// the current batch, and its model is lost.
 pub struct BackgroundTraining {
     validation_set: Option<Dataset>,
     shared: Arc<Shared>,
@@ -159,38 +157,38 @@ enum ModelOwner {
     Taken,
 }
 
-/// How far a training is.
+/// The progress of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingProgress {
-    /// Whether it goes on, or how it ended.
+    /// Whether it is running, or how it ended.
     pub state: TrainingState,
     /// The epoch it is in, counted from 1.
     pub epoch: usize,
-    /// How many epochs it is to have.
+    /// The number of epochs of the training.
     pub epochs: usize,
     /// The share of all steps that are done, 0 to 1.
     pub share: f64,
-    /// How long it will take at this pace.
+    /// Estimated remaining time.
     pub left: Duration,
-    /// The epochs that are over.
+    /// The finished epochs.
     pub history: History,
 }
 
-/// Whether a training goes on, or how it ended.
+/// Whether a training is running, or how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrainingState {
-    /// It goes on.
+    /// It is running.
     Running,
-    /// All epochs are over.
+    /// All epochs are finished.
     Finished,
-    /// It was stopped before that.
+    /// It was stopped earlier.
     Stopped,
     /// It failed, for this reason.
     Failed(String),
 }
 
 impl BackgroundTraining {
-    /// How far it is.
+    /// The progress.
     pub fn progress(&self) -> TrainingProgress {
         self.shared.state().progress.clone()
     }
@@ -208,8 +206,8 @@ impl BackgroundTraining {
         })
     }
 
-    /// The validation images that the network got wrong at the end of the last epoch, those it was
-    /// most sure of first.
+    /// The validation images with wrong predictions at the end of the last epoch, those with the highest
+    /// probability first.
     ///
     /// # Errors
     /// [`Error::Setting`] if no images were held back, [`Error::Data`] before the first epoch's end.
@@ -242,7 +240,7 @@ impl BackgroundTraining {
         }
     }
 
-    /// The same; a break at ■.
+    /// Follows as [`follow`](Self::follow) does, and breaks at ■.
     fn follow_unless_stopped(&self, epochs: usize) -> ControlFlow<()> {
         let mut state = self.shared.state();
         let already = state.progress.history.epochs.len();
@@ -267,8 +265,7 @@ impl BackgroundTraining {
         ControlFlow::Continue(())
     }
 
-    /// Ends the training after the batch it is at. Gives back the model as it is then, and the epochs
-    /// that were over.
+    /// Stops the training after the current batch. Returns the model as it is then, and the finished epochs.
     ///
     /// # Errors
     /// Why the training failed, if it did; [`take_model`](Self::take_model) gives its model back then.
@@ -277,7 +274,7 @@ impl BackgroundTraining {
         self.end()
     }
 
-    /// Waits for the last epoch, printing a line for each. Gives back the trained model, once.
+    /// Waits for the last epoch, printing a line for each. Returns the trained model, once.
     ///
     /// # Errors
     /// Those of [`BackgroundTraining::stop`]; [`Error::Interrupted`] at ■, which leaves the training
@@ -325,7 +322,7 @@ impl BackgroundTraining {
         }
     }
 
-    /// The model of a training that failed, as it was then, once.
+    /// The model of a failed training, once.
     ///
     /// # Errors
     /// [`Error::Data`] while the training goes on, and when the model was given back already.
@@ -394,7 +391,7 @@ struct Shared {
 
 struct State {
     progress: TrainingProgress,
-    /// Of the validation images, after the last epoch, on the CPU.
+    /// The logits of the validation images after the last epoch, on the CPU.
     logits: Option<Tensor>,
     stop_requested: bool,
 }
@@ -739,7 +736,7 @@ mod tests {
         assert!(running.take_model().is_err());
     }
 
-    /// LeNet behind dropout, which trains without helpers.
+    /// LeNet behind dropout, which trains without workers.
     struct Dropping(LeNet);
 
     impl Model for Dropping {

@@ -1,4 +1,4 @@
-//! Training that was interrupted goes on where it was.
+//! Checkpoints: an interrupted training continues from its last finished epoch.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,8 +18,8 @@ const OPTIMIZER: &str = "optimizer/";
 
 /// Everything that the rest of a training depends on, after a finished epoch.
 ///
-/// The random state needs no place of its own: every epoch starts from a seed made of the
-/// settings' seed and the epoch's number.
+/// It needs no state of random generators: each epoch has a seed made of the settings' seed and the epoch's
+/// number.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     pub(crate) progress: Progress,
@@ -27,12 +27,12 @@ pub(crate) struct Checkpoint {
     pub(crate) optimizer: BTreeMap<String, Tensor>,
 }
 
-/// The part of a checkpoint that is text.
+/// The part of a checkpoint that is not tensors, stored as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     pub(crate) settings: TrainingSettings,
     pub(crate) history: History,
-    /// How many training images there are, before some are held back: resuming with others is a mistake.
+    /// The number of images before the validation split. Resuming with another number is an error.
     pub(crate) images: usize,
     /// Their shape, classes and normalisation.
     pub(crate) info: DatasetInfo,
@@ -57,7 +57,7 @@ impl Checkpoint {
         let text = weights.metadata.remove(KEY).ok_or_else(|| {
             Error::file(
                 path,
-                "this is no checkpoint of a training; a saved model is read with `load_model`",
+                "this is not a checkpoint of a training; a saved model is read with `load_model`",
             )
         })?;
         let progress = serde_json::from_str(&text).map_err(|error| {

@@ -14,8 +14,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tch::{Device, Kind, Tensor};
 
-use super::optimizer::gradient;
-use super::training::trainable;
+use super::optimizer::{gradient, trainable_parameters};
 use crate::define::model::forward;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
@@ -57,7 +56,7 @@ impl<'a> DataParallel<'a> {
     ) -> Result<DataParallel<'a>> {
         Ok(DataParallel {
             model,
-            parameters: trainable(model)?,
+            parameters: trainable_parameters(model)?,
             dataset: dataset.to_device(model.variables().device())?,
             workers: start_workers(model, dataset, batch_size)?,
         })
@@ -74,8 +73,8 @@ impl<'a> DataParallel<'a> {
     /// # Errors
     /// [`Error::Forward`] if the images do not fit the network.
     pub(super) fn compute_gradients(&self, rows: &Tensor, seed: u64) -> Result<Vec<ShardResult>> {
-        let most = rows.numel() / MIN_SHARD;
-        let shards = (self.workers.len() + 1).min(most).max(1);
+        let max_shards = rows.numel() / MIN_SHARD;
+        let shards = (self.workers.len() + 1).min(max_shards).max(1);
         let mut random = StdRng::seed_from_u64(seed);
         let shards = rows.f_chunk(shards as i64, 0)?;
         let mut shards = shards.into_iter().map(|rows| Shard {
@@ -165,15 +164,15 @@ fn start_workers(model: &dyn Model, dataset: &Dataset, batch_size: usize) -> Res
 
 impl Worker {
     fn start(replica: Box<dyn Model + Send>, dataset: Dataset) -> Result<Worker> {
-        let parameters = trainable(&*replica)?;
-        let (shards, asked) = channel::<Shard>();
-        let (predicted, results) = channel();
+        let parameters = trainable_parameters(&*replica)?;
+        let (shards, received) = channel::<Shard>();
+        let (sender, results) = channel();
         let thread = thread::spawn(move || {
             use_one_thread();
-            for shard in asked {
+            for shard in received {
                 let found = catch(|| shard_gradient(&*replica, &parameters, &dataset, &shard));
                 let found = found.unwrap_or_else(|reason| Err(Error::Data(reason)));
-                if predicted.send(found).is_err() {
+                if sender.send(found).is_err() {
                     break;
                 }
             }
@@ -209,7 +208,7 @@ impl Drop for Worker {
 }
 
 fn thread_ended() -> Error {
-    Error::Data("a thread of the training has thread_ended; start the training again".into())
+    Error::Data("a thread of the training has ended; start the training again".into())
 }
 
 /// Lets a replica use the model's weights: the same memory, not a copy, so that an optimizer's step
@@ -260,7 +259,7 @@ mod tests {
         });
         DataParallel {
             model,
-            parameters: trainable(model).unwrap(),
+            parameters: trainable_parameters(model).unwrap(),
             dataset: dataset.to_device(Device::Cpu).unwrap(),
             workers: twins.collect(),
         }
@@ -281,7 +280,7 @@ mod tests {
         let (images, labels) = dataset.batch(&rows);
         let logits = forward(&model, &images, &mut ForwardPass::training()).unwrap();
         let loss = logits.cross_entropy_for_logits(&labels);
-        let expected = gradient(&loss, &trainable(&model).unwrap()).unwrap();
+        let expected = gradient(&loss, &trainable_parameters(&model).unwrap()).unwrap();
         assert_eq!(average_gradients(&whole).unwrap(), expected);
 
         // 110 images in 3 shards: 37, 37 and 36, so the mean must weigh them.

@@ -26,20 +26,20 @@ pub(super) struct TrainingDisplay {
     display: Option<LiveDisplay>,
     announcement: String,
     start: Instant,
-    /// The epochs that are over, including those before a resumed training.
+    /// The finished epochs, including those before a resumed training.
     history: History,
     /// The lines of the table.
     lines: Vec<String>,
     /// The loss of each step, epoch by epoch.
     steps: StepLosses,
-    /// How many of them belong to epochs that are over.
+    /// How many of them belong to finished epochs.
     steps_before: usize,
     guessing: f64,
 }
 
 impl TrainingDisplay {
-    /// For a training that goes on after `history`, to `epochs` in all. `guessing` is the loss of a
-    /// network that guesses. `None` where nothing can be replaced in the notebook.
+    /// For a training of `epochs` epochs that continues after `history`. `guessing` is the loss of a network
+    /// that guesses. `None` if the notebook cannot update what it shows.
     pub(super) fn begin(
         announcement: &str,
         history: &History,

@@ -1,4 +1,4 @@
-//! What happened during training, epoch by epoch.
+//! The history of a training: loss and accuracy of each epoch.
 
 use std::fmt;
 
@@ -13,9 +13,9 @@ use crate::text::{pad_start, with_commas};
 pub struct EpochRecord {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// On the training images, measured while the weights were changing.
+    /// On the training images, measured during the epoch, while the weights changed.
     pub training: Score,
-    /// On the images held back, after the epoch; `None` if none were.
+    /// On the validation images, after the epoch; `None` without validation.
     pub validation: Option<Score>,
     /// The learning rate of the epoch's last step.
     pub learning_rate: f64,
@@ -25,7 +25,7 @@ pub struct EpochRecord {
     pub images_per_second: f64,
 }
 
-/// All epochs of a training. Shows itself as curves of loss and accuracy.
+/// All epochs of a training. A notebook shows it as curves of loss and accuracy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// The epochs, in order.
@@ -115,7 +115,7 @@ impl EpochRecord {
     }
 }
 
-/// Where an epoch stands and its training score, below the first columns of [`heading`].
+/// The number of an epoch and its training score, below the first columns of [`heading`].
 pub(crate) fn first_columns(epoch: usize, epochs: usize, training: &Score) -> String {
     pad_start(&format!("{epoch}/{epochs}"), first_width()) + &columns(training, 16)
 }

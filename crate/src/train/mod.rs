@@ -52,20 +52,20 @@ use crate::text::with_commas;
 use checkpoint::Checkpoint;
 use training::Training;
 
-/// Trains a model on its device, printing one line an epoch.
+/// Trains a model on its device. A notebook shows growing curves; elsewhere one line is printed an epoch.
 ///
-/// The same model, data, settings and number of threads give the same weights, bit for bit on the
-/// CPU, whatever trains or draws random numbers beside it: dropout has numbers of its own in
-/// [`ForwardPass::dropout`](crate::define::ForwardPass::dropout). For networks that use libtorch's dropout, which draws from the one generator
-/// of the process, its seed is set at the beginning of every epoch.
+/// The same model, data, settings and number of threads give the same weights, bit for bit on the CPU, even
+/// if other trainings or random numbers are drawn at the same time. Dropout must be
+/// [`ForwardPass::dropout`](crate::define::ForwardPass::dropout) for that; libtorch's own dropout draws from the
+/// generator of the process, which is seeded at the start of each epoch.
 ///
-/// ■ ends it after the mini-batch it is at: the model keeps what it has learned, and the history has
-/// the epochs that were over.
+/// ■ stops it after the current mini-batch. The model keeps what it has learned, and the history has the
+/// finished epochs.
 ///
 /// # Errors
 /// [`Error::Setting`] for hyperparameters that cannot work, [`Error::Forward`] if the images do
 /// not fit the network, [`Error::Data`] if the classes do not, [`Error::Diverged`] if the loss
-/// leaves the range of numbers, and those of writing a checkpoint.
+/// is no longer finite, and those of writing a checkpoint.
 pub fn train(
     model: &dyn Model,
     training_set: &Dataset,
@@ -74,10 +74,10 @@ pub fn train(
     Training::new(model, training_set, settings)?.run_in_foreground()
 }
 
-/// Goes on with a training from its checkpoint, to the weights an uninterrupted one reaches.
+/// Continues a training from its checkpoint, and reaches the same weights as an uninterrupted training.
 ///
-/// The settings are those in the checkpoint, which is kept up to date. A training that had
-/// finished is left as it is. ■ ends it as it ends [`train`].
+/// The settings are those in the checkpoint, which is updated after each epoch. A finished training stays
+/// unchanged. ■ stops it as it stops [`train`].
 ///
 /// # Errors
 /// Those of [`train`]; a checkpoint that is missing, damaged, of another network or other images.
@@ -114,8 +114,8 @@ fn resume_from(model: &dyn Model, training_set: &Dataset, path: &Path) -> Result
     training.run_in_foreground()
 }
 
-/// Loads the model of a file, or trains a LeNet where there is no such file yet, and says so at the head
-/// of the training log. The trained model is not saved.
+/// Loads the model of a file, or trains a LeNet if there is no such file yet; the training log says so. The
+/// trained model is not saved.
 ///
 /// # Errors
 /// Those of [`load_model`] for a file that exists, and [`Error::Data`] if its model was trained on other

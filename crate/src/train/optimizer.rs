@@ -1,8 +1,7 @@
 //! How gradients become new weights: SGD, Adam, AdamW.
 //!
-//! libtorch has these too, but does not hand out their state, and a checkpoint needs it. All
-//! parameters are handled as one long vector: a few operations per step instead of a dozen for
-//! each of a network's tensors.
+//! libtorch has them too, but tch gives no access to their state, which a checkpoint needs. All parameters
+//! are treated as one long vector: a few operations a step instead of a dozen for each tensor.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::schedule::StepRates;
+use crate::define::Model;
 use crate::error::{Error, Result};
+use crate::state_dict::StateDict;
 
-/// Which rule turns gradients into new weights.
+/// The rule that turns gradients into new weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Optimizer {
     /// Stochastic gradient descent with momentum: b ← μ b + g, θ ← θ − η b (Sutskever et al.,
@@ -30,7 +31,7 @@ pub enum Optimizer {
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// The weights under training and what the optimizer remembers about them.
+/// The weights and the optimizer's state.
 #[derive(Debug)]
 pub struct OptimizerState {
     optimizer: Optimizer,
@@ -95,8 +96,8 @@ impl OptimizerState {
         Ok(&self.first_moment * -rates.learning_rate)
     }
 
-    /// −η m̂ / (√v̂ + ε), with both bias corrections taken out of the vectors: every operation here
-    /// passes over all the network's weights.
+    /// −η m̂ / (√v̂ + ε). Both bias corrections are applied to numbers instead of vectors, because each
+    /// operation on vectors reads all weights.
     fn adam(&mut self, gradient: &Tensor, rates: StepRates) -> Result<Tensor> {
         let beta1 = rates.momentum;
         let _ = self.first_moment.f_lerp_(gradient, 1.0 - beta1)?;
@@ -128,7 +129,7 @@ impl OptimizerState {
         Ok(())
     }
 
-    /// What a checkpoint keeps.
+    /// The state for a checkpoint.
     pub(crate) fn tensors(&self) -> BTreeMap<String, Tensor> {
         BTreeMap::from([
             ("steps".into(), Tensor::from_slice(&[self.steps])),
@@ -137,7 +138,7 @@ impl OptimizerState {
         ])
     }
 
-    /// Takes up what a checkpoint kept.
+    /// Restores the state from a checkpoint.
     pub(crate) fn restore(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         let find = |name: &str, like: &Tensor| match tensors.get(name) {
             Some(tensor) if tensor.size() == like.size() => Ok(tensor.shallow_clone()),
@@ -161,6 +162,21 @@ fn flatten(tensors: &[Tensor]) -> Result<Tensor> {
         .map(|tensor| tensor.detach().flatten(0, -1))
         .collect();
     Ok(Tensor::f_cat(&flat, 0)?)
+}
+
+/// The trainable weights, sorted by name, so that a checkpoint's vectors keep their order.
+///
+/// # Errors
+/// [`Error::Data`] if there are none.
+pub(super) fn trainable_parameters(model: &dyn Model) -> Result<Vec<Tensor>> {
+    let named = StateDict::of(model.variables()).tensors;
+    let parameters: Vec<Tensor> = named.into_values().filter(Tensor::requires_grad).collect();
+    if parameters.is_empty() {
+        return Err(Error::Data(
+            "the model has no weights to train; are its layers made from its `variables`?".into(),
+        ));
+    }
+    Ok(parameters)
 }
 
 /// The gradient of a loss with respect to all parameters, one after the other, `[P]`. A parameter

@@ -1,27 +1,27 @@
-//! Trainings side by side: what was tried, and what came of it.
+//! Comparing trainings: their settings and their results.
 
 use serde::{Deserialize, Serialize};
 
 use super::history::History;
 use super::settings::TrainingSettings;
 
-/// A training that is over: its settings, and what happened.
+/// A finished training: its settings and its history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// The hyperparameters.
     pub settings: TrainingSettings,
-    /// What happened, epoch by epoch.
+    /// Loss and accuracy of each epoch.
     pub history: History,
 }
 
 impl Run {
-    /// The accuracy on the images held back after the last epoch, 0 to 1; `None` without any.
+    /// The validation accuracy after the last epoch, 0 to 1; `None` without validation.
     pub fn validation_accuracy(&self) -> Option<f64> {
         Some(self.history.last()?.validation?.accuracy)
     }
 }
 
-/// Trainings that are kept to be compared, each named by what it has in no other way than the rest.
+/// Trainings to compare. Each is named by the settings in which it differs.
 ///
 /// ```
 /// use gasshuku::prelude::*;
@@ -34,8 +34,8 @@ impl Run {
 /// assert_eq!(runs.names(), ["learning_rate 0.001", "learning_rate 0.01"]);
 /// ```
 ///
-/// Shows itself as a picture of all validation losses and accuracies, and a table of the settings that
-/// differ, the highest validation accuracy first.
+/// A notebook shows a picture of the validation accuracies, and a table of the settings that differ, the
+/// highest validation accuracy first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Runs {
     runs: Vec<Run>,
@@ -47,7 +47,7 @@ impl Runs {
         Runs::default()
     }
 
-    /// Keeps a training.
+    /// Adds a training.
     pub fn add(&mut self, settings: &TrainingSettings, history: &History) {
         self.runs.push(Run {
             settings: settings.clone(),
@@ -83,15 +83,15 @@ impl Runs {
                 let values = all.iter().map(|named| named[index].1.clone()).collect();
                 (first[index].0, values)
             })
-            // Where a training is saved makes no difference to it.
+            // The path of the checkpoint does not change a training.
             .filter(|(name, values): &(_, Vec<String>)| {
                 *name != "checkpoint" && values.iter().any(|value| *value != values[0])
             })
             .collect()
     }
 
-    /// What each training is called: the settings in which it may differ from others, or its number
-    /// where there are none. Trainings with the same settings have their number, too.
+    /// The name of each training: the settings in which it differs from others, or its number if there are
+    /// none. Trainings with the same settings get their number, too.
     pub fn names(&self) -> Vec<String> {
         let differences = self.differences();
         let name = |run: usize| -> String {

@@ -1,4 +1,4 @@
-//! How the learning rate moves during training.
+//! Learning-rate schedules.
 
 use std::f64::consts::PI;
 
@@ -14,13 +14,13 @@ pub enum Schedule {
     Cosine,
     /// Up from η / 25 to η during the first 30 % of the steps, then down to η / 250,000, each along
     /// half a cosine, while the momentum (β₁ of Adam) goes from 0.95 to 0.85 and back (Smith,
-    /// Topin, arXiv 1708.07120; the numbers are the defaults of PyTorch's `OneCycleLR`). A single step is
-    /// no cycle: it has the rate η, where PyTorch's has the last rate of a cycle and learns nothing.
+    /// Topin, arXiv 1708.07120; the numbers are the defaults of PyTorch's `OneCycleLR`). A single
+    /// step has the rate η; PyTorch's gives it the last rate of a cycle, with which it learns nothing.
     #[default]
     OneCycle,
 }
 
-/// What a schedule says about one step.
+/// The learning rate and the momentum of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepRates {
     /// The learning rate.
@@ -32,14 +32,14 @@ pub struct StepRates {
 impl Schedule {
     /// The rates of one step, counted from 0, of a training of `steps` steps in all.
     ///
-    /// `highest` holds the settings' learning rate and momentum. Without momentum (0) there is
-    /// none to move.
+    /// `highest` holds the settings' learning rate and momentum. A momentum of
+    /// 0 stays 0.
     pub fn at(self, step: usize, steps: usize, highest: StepRates) -> StepRates {
-        let share = step as f64 / steps.max(1) as f64;
+        let fraction = step as f64 / steps.max(1) as f64;
         match self {
             Schedule::None => highest,
             Schedule::Cosine => StepRates {
-                learning_rate: highest.learning_rate * (1.0 + (PI * share).cos()) / 2.0,
+                learning_rate: highest.learning_rate * (1.0 + (PI * fraction).cos()) / 2.0,
                 ..highest
             },
             Schedule::OneCycle => one_cycle(step as f64, steps as f64, highest),
@@ -54,16 +54,16 @@ fn one_cycle(step: f64, steps: f64, highest: StepRates) -> StepRates {
     let (learning_rate, momentum) = if steps <= 1.0 {
         (highest.learning_rate, 0.85)
     } else if step <= top {
-        let share = step / top;
+        let fraction = step / top;
         (
-            half_cosine(start, highest.learning_rate, share),
-            half_cosine(0.95, 0.85, share),
+            half_cosine(start, highest.learning_rate, fraction),
+            half_cosine(0.95, 0.85, fraction),
         )
     } else {
-        let share = (step - top) / (steps - 1.0 - top);
+        let fraction = (step - top) / (steps - 1.0 - top);
         (
-            half_cosine(highest.learning_rate, end, share),
-            half_cosine(0.85, 0.95, share),
+            half_cosine(highest.learning_rate, end, fraction),
+            half_cosine(0.85, 0.95, fraction),
         )
     };
     let momentum = if highest.momentum > 0.0 {
@@ -77,9 +77,9 @@ fn one_cycle(step: f64, steps: f64, highest: StepRates) -> StepRates {
     }
 }
 
-/// From one value to another along half a cosine, for a share from 0 to 1.
-fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
-    to + (from - to) / 2.0 * (1.0 + (PI * share).cos())
+/// From one value to another along half a cosine, for a fraction from 0 to 1.
+fn half_cosine(from: f64, to: f64, fraction: f64) -> f64 {
+    to + (from - to) / 2.0 * (1.0 + (PI * fraction).cos())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The hyperparameters of a training, in one place.
+//! The hyperparameters of a training.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::language::translated;
 
-/// Everything one may turn about a training.
+/// The hyperparameters of a training.
 ///
 /// ```
 /// use gasshuku::prelude::*;
@@ -28,14 +28,13 @@ pub struct TrainingSettings {
     pub optimizer: Optimizer,
     /// SGD's momentum, Adam's β₁; at least 0, below 1. The one-cycle schedule moves it.
     pub momentum: f64,
-    /// How strongly weights are pulled towards zero; 0 or more.
+    /// Weight decay, the strength of the pull towards zero; 0 or more.
     pub weight_decay: f64,
-    /// How the learning rate moves from step to step.
+    /// How the learning rate changes from step to step.
     pub schedule: Schedule,
-    /// Fixes which images are held back, their order in every epoch, and dropout.
+    /// Seed of the validation split, of the order of images in each epoch, and of dropout.
     pub seed: u64,
-    /// Share of the training images held back to measure what the network has not seen; at least
-    /// 0, below 1.
+    /// Share of the training images that are used for validation only; at least 0, below 1.
     pub validation_share: f64,
     /// Where to save after every epoch, so that [`resume`](super::resume) can go on; `None` for
     /// nowhere.

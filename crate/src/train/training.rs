@@ -14,7 +14,7 @@ use super::data_parallel::{DataParallel, average_gradients};
 use super::display::TrainingDisplay;
 use super::history::{EpochRecord, History};
 use super::meter::Meter;
-use super::optimizer::OptimizerState;
+use super::optimizer::{OptimizerState, trainable_parameters};
 use super::schedule::StepRates;
 use super::settings::TrainingSettings;
 use crate::define::Model;
@@ -32,9 +32,9 @@ pub(super) struct Training<'a> {
     model: &'a dyn Model,
     training_set: Dataset,
     validation_set: Option<Dataset>,
-    /// How many images there are, before some were held back.
+    /// The number of images before the validation split.
     images: usize,
-    /// Whether libtorch's one generator of random numbers is set anew with every epoch.
+    /// Whether libtorch's random generator is seeded at the start of each epoch.
     seeds_libtorch: bool,
     settings: TrainingSettings,
     data_parallel: DataParallel<'a>,
@@ -53,7 +53,7 @@ impl<'a> Training<'a> {
         let on_device = dataset.to_device(model.variables().device())?;
         let (training_set, validation_set) =
             on_device.validation_split(settings.validation_share, settings.seed)?;
-        let parameters = trainable(model)?;
+        let parameters = trainable_parameters(model)?;
         let data_parallel = DataParallel::new(model, &training_set, settings.batch_size)?;
         Ok(Training {
             model,
@@ -78,30 +78,30 @@ impl<'a> Training<'a> {
         self.optimizer.restore(optimizer)
     }
 
-    /// Runs, and shows how it goes: in place in a notebook, line by line elsewhere.
+    /// Runs with a display in a notebook, with a log elsewhere.
     pub(super) fn run_in_foreground(mut self) -> Result<History> {
         self.seeds_libtorch = true;
         let (epochs, steps) = (self.settings.epochs, self.steps_per_epoch());
-        let guessing = (self.training_set.info.classes.len() as f64).ln();
+        let guessing_loss = (self.training_set.info.classes.len() as f64).ln();
         let announcement = self.announcement();
-        let _validation_shows_nothing = Shown::begin();
-        match TrainingDisplay::begin(&announcement, &self.history, epochs, steps, guessing) {
-            Some(mut live) => self.run(&mut live),
-            None => self.run(&mut TrainingLog::begin(&announcement, guessing)),
+        let _no_progress_of_validation = Shown::begin();
+        match TrainingDisplay::begin(&announcement, &self.history, epochs, steps, guessing_loss) {
+            Some(mut display) => self.run(&mut display),
+            None => self.run(&mut TrainingLog::begin(&announcement, guessing_loss)),
         }
     }
 
     pub(super) fn run(mut self, callback: &mut dyn Callback) -> Result<History> {
-        let ended = self.all_epochs(callback);
+        let result = self.all_epochs(callback);
         callback.on_train_end(&self.settings);
-        ended?;
+        result?;
         Ok(self.history)
     }
 
     fn all_epochs(&mut self, callback: &mut dyn Callback) -> Result<()> {
         let start = Instant::now();
-        let already = self.history.epochs.len();
-        for epoch in already + 1..=self.settings.epochs {
+        let finished = self.history.epochs.len();
+        for epoch in finished + 1..=self.settings.epochs {
             let record = match self.epoch(epoch, callback)? {
                 ControlFlow::Continue(record) => record,
                 ControlFlow::Break(seen) => {
@@ -109,7 +109,7 @@ impl<'a> Training<'a> {
                     break;
                 }
             };
-            let done = (epoch - already) as u32;
+            let done = (epoch - finished) as u32;
             let remaining = start.elapsed() / done * (self.settings.epochs - epoch) as u32;
             callback.on_epoch_end(&record, self.settings.epochs, remaining);
             self.history.epochs.push(record);
@@ -166,8 +166,8 @@ impl<'a> Training<'a> {
         )
     }
 
-    /// One pass over the training images, then a look at the validation images. A break, with the
-    /// number of training images seen, where the callback wanted one or ■ ended the look.
+    /// One epoch: a pass over the training images, then the validation. Breaks with the number of training
+    /// images seen if the callback or ■ stops it.
     fn epoch(
         &mut self,
         epoch: usize,
@@ -203,7 +203,7 @@ impl<'a> Training<'a> {
         }))
     }
 
-    /// The score of one pass over the training images, unless the callback ended it after so many.
+    /// One pass over the training images. Returns the score, or breaks with the number of images seen.
     fn pass(
         &mut self,
         epoch: usize,
@@ -271,8 +271,8 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Weights and buffers, which may break without the loss of the training: the running variance of batch
-    /// normalisation over a batch of one image is NaN.
+    /// Weights and buffers can become NaN while the training loss does not: an example is the running variance
+    /// of batch normalisation over a batch of one image.
     fn check_network(&self, epoch: usize) -> Result<()> {
         let Some(name) = not_finite(self.model.variables())? else {
             return Ok(());
@@ -306,19 +306,7 @@ impl<'a> Training<'a> {
     }
 }
 
-/// The weights in the order of their names, so that a checkpoint's long vectors keep their places.
-pub(super) fn trainable(model: &dyn Model) -> Result<Vec<Tensor>> {
-    let named = StateDict::of(model.variables()).tensors;
-    let parameters: Vec<Tensor> = named.into_values().filter(Tensor::requires_grad).collect();
-    if parameters.is_empty() {
-        return Err(Error::Data(
-            "the model has no weights to train; are its layers made from its `variables`?".into(),
-        ));
-    }
-    Ok(parameters)
-}
-
-/// What would fail only after the first step, or take a model that cannot be trained.
+/// Finds errors before the first step: in the settings, the path of the checkpoint, the shapes, the weights.
 pub(super) fn check_trainable(
     model: &dyn Model,
     dataset: &Dataset,
@@ -329,7 +317,7 @@ pub(super) fn check_trainable(
         check_writable(path)?;
     }
     check_fit(model, dataset)?;
-    trainable(model).map(|_| ())
+    trainable_parameters(model).map(|_| ())
 }
 
 fn epoch_seed(seed: u64, epoch: usize) -> u64 {

@@ -1,10 +1,10 @@
-//! How much heat maps are worth: curves of deletion and insertion, and the sanity check.
+//! Checks of heat maps: curves of deletion and insertion, and the sanity check.
 
 use std::fmt;
 
 use tch::Tensor;
 
-use super::{Heat, heat_grid, image_caption};
+use super::{HeatMaps, heat_grid, image_caption};
 use crate::define::Classifier;
 use crate::error::{Error, Result};
 use crate::explain::{Faithfulness, Method, SanityCheck, Stage};
@@ -80,8 +80,7 @@ impl Show for Faithfulness {
 }
 
 impl SanityCheck {
-    /// The heat maps at every stage, one row for each of the images, bytes `[N, C, H, W]`, that
-    /// were explained.
+    /// The heat maps at every stage, one row for each of the explained images, bytes `[N, C, H, W]`.
     ///
     /// # Errors
     /// [`Error::Data`] if there are not as many images as heat maps.
@@ -96,13 +95,13 @@ impl SanityCheck {
                 "these are {rows} images: give those that were explained"
             )));
         }
-        let heats = self.stages.iter().map(|stage| Heat {
+        let heats = self.stages.iter().map(|stage| HeatMaps {
             maps: stage.heat_maps.shallow_clone(),
             colours: ColourScale::Viridis,
             smooth: false,
             subtitle: String::new(),
         });
-        let heats: Vec<Heat> = heats.collect();
+        let heats: Vec<HeatMaps> = heats.collect();
         let mut pictures = Vec::new();
         for row in 0..rows {
             let plain = picture(&images.f_narrow(0, row, 1)?)?;

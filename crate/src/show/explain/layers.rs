@@ -1,4 +1,4 @@
-//! What a network's layers have learned and what they answer: filters and feature maps.
+//! The filters of a convolution, and feature maps.
 
 use tch::Tensor;
 
@@ -44,7 +44,7 @@ pub fn show_filters(layer: &str, models: &[(&str, &dyn Model)]) -> Result<Figure
     visualize::kernel_grid(&title, &groups, &settings)
 }
 
-/// Filters of colour images look at these.
+/// The names of the channels of colour images.
 fn colours() -> [&'static str; 3] {
     [
         translated("red", "赤"),
@@ -66,7 +66,7 @@ fn kernel_group(name: &str, filters: &Tensor) -> Result<KernelGroup> {
 }
 
 impl Classifier {
-    /// What each filter of a layer answers to one image, bytes of shape `[1, C, H, W]`.
+    /// The feature maps of a layer for one image, bytes of shape `[1, C, H, W]`.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) if the image is not the model's; those of [`feature_maps()`].
@@ -84,7 +84,7 @@ impl Classifier {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        // White stands for "no answer": between the signs where there are two, else at the bottom.
+        // White means no activation: in the middle of the scale with both signs, else at its end.
         let has_signs = matrices
             .iter()
             .flat_map(|map| &map.values)

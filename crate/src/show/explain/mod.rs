@@ -1,7 +1,7 @@
 //! Step 7, explain: heat maps over images.
 //!
 //! - [`layers`]: filters and feature maps
-//! - [`checks`]: how much a heat map is worth
+//! - [`checks`]: checks of heat maps
 //! - here: the heat maps themselves
 
 mod checks;
@@ -34,13 +34,13 @@ impl Classifier {
     ) -> Result<Figure> {
         let prediction = self.predict(image)?;
         let explanation = self.explain(method, image, class)?;
-        let heat = Heat::of(&explanation)?;
+        let heat = HeatMaps::of(&explanation)?;
         let plain = picture(image)?;
         let pictures = [
             plain.clone().captioned(image_caption()),
             heat.alone(&plain, 0)?
                 .captioned(translated("heat map", "ヒートマップ")),
-            heat.over(&plain, 0)?.captioned(self.why(
+            heat.over(&plain, 0)?.captioned(self.caption(
                 &prediction,
                 explanation.classes[0],
                 &heat,
@@ -71,8 +71,8 @@ impl Classifier {
         let mut last = None;
         for class in classes {
             let explanation = self.explain(method, image, Some(class))?;
-            let heat = Heat::of(&explanation)?;
-            let caption = self.why(&prediction, explanation.classes[0], &heat, 0);
+            let heat = HeatMaps::of(&explanation)?;
+            let caption = self.caption(&prediction, explanation.classes[0], &heat, 0);
             pictures.push(heat.over(&plain, 0)?.captioned(caption));
             last = Some(heat);
         }
@@ -82,8 +82,8 @@ impl Classifier {
         }
     }
 
-    /// The same image and class, explained by several methods. Each heat map stands alone, in its
-    /// own colours: so one sees what it shows and not what the image does.
+    /// The same image and class, explained by several methods. The heat maps are not laid over the image, so
+    /// that the image's own edges are not mistaken for theirs.
     ///
     /// # Errors
     /// Those of [`show_explanation`](Self::show_explanation).
@@ -98,8 +98,8 @@ impl Classifier {
         let mut pictures = vec![plain.clone().captioned(image_caption())];
         for method in methods {
             let explanation = self.explain(*method, image, class)?;
-            let strength = Heat::strength(&explanation)?;
-            pictures.push(strength.alone(&plain, 0)?.captioned(method.name()));
+            let magnitude = HeatMaps::magnitude(&explanation)?;
+            pictures.push(magnitude.alone(&plain, 0)?.captioned(method.name()));
         }
         let title = translated("One image, several methods", "1 枚の画像と複数の手法");
         let subtitle = translated(
@@ -111,8 +111,8 @@ impl Classifier {
         heat_grid(title, subtitle, &pictures, None)
     }
 
-    /// Many images of a data set with what the model takes them for, and why: marked as right or
-    /// wrong, with the probability, and with the true class where it is another.
+    /// Images of a data set with their predicted classes and the heat maps for them: marked as right or wrong,
+    /// with the probability, and with the true class of wrong predictions.
     ///
     /// # Errors
     /// [`Error::Index`] beyond the last image; [`Error::Data`] for a data set with other images, classes or
@@ -126,7 +126,7 @@ impl Classifier {
         self.check_fits(dataset)?;
         let images = dataset.select(indices)?.images;
         let explanation = self.explain(method, &images, None)?;
-        let heat = Heat::of(&explanation)?;
+        let heat = HeatMaps::of(&explanation)?;
         let predictions = self.predict_batch(&images)?;
         let pictures = indices
             .iter()
@@ -135,7 +135,7 @@ impl Classifier {
             .map(|(row, (&index, prediction))| {
                 let class = dataset.class(index)?;
                 let right = prediction.class() == class;
-                let mut caption = self.why(prediction, explanation.classes[row], &heat, row);
+                let mut caption = self.caption(prediction, explanation.classes[row], &heat, row);
                 if !right {
                     caption += "\n";
                     caption += &truth(class);
@@ -152,8 +152,8 @@ impl Classifier {
         heat.grid(&title, &pictures, None)
     }
 
-    /// Images of a data set that the model may be wrong about, each three times: as it is, with
-    /// what speaks for the predicted class, and with what speaks for the true one.
+    /// Images of a data set, each three times: as it is, with the heat map for the predicted class, and with
+    /// the heat map for the true class.
     ///
     /// # Errors
     /// Those of [`show_explanations`](Self::show_explanations).
@@ -173,8 +173,8 @@ impl Classifier {
             pictures.push(plain.clone().captioned(truth(class)));
             for asked in [prediction.class(), class] {
                 let explanation = self.explain(method, &image, Some(asked))?;
-                let heat = Heat::of(&explanation)?;
-                let caption = self.why(&prediction, explanation.classes[0], &heat, 0);
+                let heat = HeatMaps::of(&explanation)?;
+                let caption = self.caption(&prediction, explanation.classes[0], &heat, 0);
                 let right = asked == class;
                 pictures.push(heat.over(&plain, 0)?.captioned(caption).marked(right));
                 last = Some(heat);
@@ -191,8 +191,14 @@ impl Classifier {
         }
     }
 
-    /// What stands below a heat map: the class, its probability, and whether nothing speaks for it.
-    fn why(&self, prediction: &Prediction, class: usize, heat: &Heat, row: usize) -> String {
+    /// The caption of a heat map: the class, its probability, and a note if the map is empty.
+    fn caption(
+        &self,
+        prediction: &Prediction,
+        class: usize,
+        heat: &HeatMaps,
+        row: usize,
+    ) -> String {
         let class = self.info.classes.get(class).map_or("", String::as_str);
         let probability = prediction.probability_of(class);
         let empty = if heat.is_empty(row) {
@@ -204,33 +210,33 @@ impl Classifier {
     }
 }
 
-/// The heat maps of an explanation, ready to be laid over images.
-struct Heat {
+/// The heat maps of an explanation, in the form in which they are drawn.
+struct HeatMaps {
     /// `[N, H, W]`, in [0, 1], or in [−1, 1] with signs.
     maps: Tensor,
     colours: ColourScale,
-    /// Whether values stand for more than a pixel, so that those in between are interpolated.
+    /// Whether a value covers more than one pixel, so that the map is interpolated.
     smooth: bool,
     subtitle: String,
 }
 
-impl Heat {
-    fn of(explanation: &Explanation) -> Result<Heat> {
+impl HeatMaps {
+    fn of(explanation: &Explanation) -> Result<HeatMaps> {
         if explanation.is_signed {
             let maps = explanation.signed_maps()?;
-            Ok(Heat::new(explanation, maps, ColourScale::Diverging))
+            Ok(HeatMaps::new(explanation, maps, ColourScale::Diverging))
         } else {
-            Heat::strength(explanation)
+            HeatMaps::magnitude(explanation)
         }
     }
 
-    /// Without signs, whatever the method.
-    fn strength(explanation: &Explanation) -> Result<Heat> {
+    /// Without signs, for every method.
+    fn magnitude(explanation: &Explanation) -> Result<HeatMaps> {
         let maps = explanation.heat_maps()?;
-        Ok(Heat::new(explanation, maps, ColourScale::Viridis))
+        Ok(HeatMaps::new(explanation, maps, ColourScale::Viridis))
     }
 
-    fn new(explanation: &Explanation, maps: Tensor, colours: ColourScale) -> Heat {
+    fn new(explanation: &Explanation, maps: Tensor, colours: ColourScale) -> HeatMaps {
         let smooth = !explanation.is_per_pixel();
         let enlarged = match explanation.attributions.size()[..] {
             [_, _, height, width] if smooth => {
@@ -249,7 +255,7 @@ impl Heat {
             "Images are enlarged without smoothing; {enlarged}. Each map has a scale of its own.",
             "画像は補間せずに拡大しています。{enlarged}。目盛はマップごとに異なります。"
         );
-        Heat {
+        HeatMaps {
             maps,
             colours,
             smooth,
@@ -309,12 +315,12 @@ fn floats(values: &Tensor) -> Result<Vec<f32>> {
     Ok(Vec::try_from(values.f_to(Device::Cpu)?.f_flatten(0, -1)?)?)
 }
 
-/// What stands below an image without a heat map.
+/// The caption of an image without a heat map.
 fn image_caption() -> &'static str {
     translated("image", "画像")
 }
 
-/// Images with heat maps, and the colour bar of these.
+/// Images with heat maps, and their colour bar.
 fn heat_grid(
     title: &str,
     subtitle: &str,
