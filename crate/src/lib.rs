@@ -10,7 +10,7 @@
 //! 2. [`notebook`]: how a cell and its notebook exchange values, questions and ■; tables
 //! 3. [`visualize`]: drawing; knows nothing of tensors and steps
 //! 4. [`load`]: data sets
-//! 5. [`define`]: models
+//! 5. [`define`]: the networks
 //! 6. [`state_dict`], [`save`]: files of weights and models
 //! 7. [`mod@evaluate`]: loss, accuracy, confusion matrix
 //! 8. [`train`]: the training loop, checkpoints, background trainings
