@@ -13,7 +13,7 @@ use evcxr_prewarm::stamp::{self, Stamp, replace_file};
 use evcxr_prewarm::toolchain;
 use serde_json::json;
 
-use crate::languages::{ENGLISH, OTHERS};
+use crate::notebooks::{ENGLISH, OTHERS};
 use crate::process;
 use crate::setup::{self, packages};
 use crate::workshop::Workshop;

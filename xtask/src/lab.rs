@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::languages::ENGLISH;
+use crate::notebooks::ENGLISH;
 use crate::process;
 use crate::setup;
 use crate::workshop::Workshop;

@@ -2,13 +2,10 @@
 
 mod bench;
 mod book;
-mod browser;
 mod clean;
 mod doctor;
-mod exercises;
 mod hub;
 mod lab;
-mod languages;
 mod notebooks;
 mod pictures;
 mod process;
@@ -24,8 +21,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use evcxr_prewarm::stamp;
-use run::Gaps;
+use notebooks::execute::Exercises;
 use workshop::Workshop;
 
 /// Set-up and chores of the workshop.
@@ -132,8 +128,12 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Hub(options) => hub::hub(&workshop, &options),
         Command::Setup => setup::setup(&workshop).map(|()| ExitCode::SUCCESS),
         Command::Run { notebooks, solved } => {
-            let gaps = if solved { Gaps::Solved } else { Gaps::Open };
-            run::run(&workshop, &notebooks, gaps)
+            let exercises = if solved {
+                Exercises::Solved
+            } else {
+                Exercises::Unsolved
+            };
+            run::run(&workshop, &notebooks, exercises)
         }
         Command::Test { only } => test::test(&workshop, only),
         Command::Bench {

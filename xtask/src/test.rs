@@ -1,16 +1,16 @@
-//! Every test there is.
+//! Every test of the repository.
+
+mod browser;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::browser;
 use crate::hub;
-use crate::languages::{self, ENGLISH, OTHERS};
-use crate::notebooks;
+use crate::notebooks::execute::{self, Exercises};
+use crate::notebooks::{self, ENGLISH, OTHERS, translations};
 use crate::process;
-use crate::run::{self, Gaps};
 use crate::setup;
 use crate::setup::libtorch::{self, Flavour};
 use crate::workshop::Workshop;
@@ -103,10 +103,10 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
         Part::Rust => cargo_test(workshop, &["--workspace"]),
         Part::Notebooks => {
             let clean = notebooks::check_all(workshop)?;
-            let alike = languages::check_all(workshop)?;
+            let alike = translations::check_all(workshop)?;
             let mut every = notebooks::of_language(workshop, ENGLISH)?;
-            every.extend(notebooks::good(workshop)?);
-            Ok(run::run_all(workshop, &every, Gaps::Open)? && clean && alike)
+            every.extend(notebooks::passing(workshop)?);
+            Ok(execute::run_all(workshop, &every, Exercises::Unsolved)? && clean && alike)
         }
         Part::Solutions => solutions(workshop),
         Part::Failing => failing(workshop),
@@ -138,7 +138,7 @@ fn solutions(workshop: &Workshop) -> Result<bool> {
     let mut good = true;
     for language in OTHERS {
         let notebooks = notebooks::of_language(workshop, language)?;
-        good &= run::run_all(workshop, &notebooks, Gaps::Solved)?;
+        good &= execute::run_all(workshop, &notebooks, Exercises::Solved)?;
     }
     Ok(good)
 }
@@ -150,7 +150,7 @@ fn cuda(workshop: &Workshop) -> Result<bool> {
     // Of the whole workspace, as above: for one package alone cargo would choose other features of
     // what it depends on, and compile libtorch's C++ again.
     let in_rust = cargo_test(workshop, &["--workspace", "--test", "cuda"])?;
-    let in_kernel = run::run_all(workshop, &notebooks::of_cuda(workshop)?, Gaps::Open)?;
+    let in_kernel = execute::run_all(workshop, &notebooks::cuda(workshop)?, Exercises::Unsolved)?;
     Ok(in_rust && in_kernel)
 }
 
@@ -166,7 +166,7 @@ fn failing(workshop: &Workshop) -> Result<bool> {
     }
     let mut good = true;
     for (path, (name, cell, word)) in found.iter().zip(FAILING) {
-        let report = run::run_one(workshop, path, Gaps::Open)?;
+        let report = execute::run_one(workshop, path, Exercises::Unsolved)?;
         let seen: Vec<u64> = report.failures.iter().map(|failure| failure.cell).collect();
         let told = report
             .failures

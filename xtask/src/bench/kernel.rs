@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::Bench;
 use super::report::{Case, Report, Unit, median, turns};
 use super::worker::{Worker, number};
-use crate::languages::ENGLISH;
 use crate::notebooks;
+use crate::notebooks::ENGLISH;
 use crate::process;
 
 const PEER: &str = "bench_kernel.py";

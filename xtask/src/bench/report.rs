@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Bench;
 use super::worker::{Run, Worker};
-use crate::stamp::replace_file;
+use evcxr_prewarm::stamp::replace_file;
 
 /// What a case is measured in, and what is better.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

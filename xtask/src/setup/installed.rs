@@ -10,8 +10,8 @@ use evcxr_prewarm::inventory::{self, Damage};
 
 use super::{packages, venv};
 use crate::process::{self, Step, Watch};
-use crate::stamp::{self, replace_file};
 use crate::workshop::Workshop;
+use evcxr_prewarm::stamp::{self, replace_file};
 
 /// What has become of something that set-up has installed.
 #[derive(Debug, PartialEq, Eq)]

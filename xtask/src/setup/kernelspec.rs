@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::EVCXR;
 use crate::process;
-use crate::stamp::replace_file;
 use crate::workshop::Workshop;
+use evcxr_prewarm::stamp::replace_file;
 
 /// Writes what is not there, or differs.
 pub(crate) fn write(workshop: &Workshop) -> Result<bool> {

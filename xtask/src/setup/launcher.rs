@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use super::EVCXR;
 use super::installed::{Condition, Program};
 use crate::process::{self, Watch};
-use crate::stamp;
 use crate::workshop::Workshop;
+use evcxr_prewarm::stamp;
 
 /// Builds it into .venv/bin, beside evcxr_jupyter. Not where cargo builds: it may do so while kernels
 /// run.

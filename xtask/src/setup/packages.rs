@@ -10,8 +10,8 @@ use evcxr_prewarm::program::Answer;
 use super::installed::{Condition, Packages};
 use super::{PACKAGES, requirements, venv};
 use crate::process::{self, Step, Watch};
-use crate::stamp::{self, Stamp};
 use crate::workshop::Workshop;
+use evcxr_prewarm::stamp::{self, Stamp};
 
 /// While it works; half of it stays.
 const GB: f64 = 0.7;

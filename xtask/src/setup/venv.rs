@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use super::requirements::Python;
 use super::{PACKAGES, requirements};
 use crate::process;
-use crate::stamp::{Stamp, replace_file};
 use crate::workshop::Workshop;
+use evcxr_prewarm::stamp::{Stamp, replace_file};
 
 /// What takes minutes to compile and has nothing to do with Python, below .venv, with its stamp. The
 /// stamp is the last to come back.

@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::book;
+use crate::notebooks::execute::Exercises;
 use crate::process;
-use crate::run::Gaps;
 use crate::setup::packages;
 use crate::workshop::Workshop;
 
@@ -45,7 +45,7 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
     let pages = book::build(
         workshop,
         &folder.join("book"),
-        &[Gaps::Open, Gaps::Solved],
+        &[Exercises::Unsolved, Exercises::Solved],
         Some(REPOSITORY),
     )?;
     let screenshots = folder.join("screenshots");

@@ -5,23 +5,17 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::exercises;
-use crate::notebooks::{self, cells, text};
+use super::exercises;
+use super::json::{cells, read, text};
+use super::list::{ENGLISH, OTHERS, of_language};
 use crate::workshop::Workshop;
-
-/// The folder of the language that the others are compared with.
-pub(crate) const ENGLISH: &str = "en";
-/// Those of the others.
-pub(crate) const OTHERS: [&str; 1] = ["ja"];
-/// All of them.
-pub(crate) const LANGUAGES: [&str; 2] = [ENGLISH, OTHERS[0]];
 
 /// Compares every notebook with its English sibling, and says where they differ.
 pub(crate) fn check_all(workshop: &Workshop) -> Result<bool> {
-    let ours = notebooks::of_language(workshop, ENGLISH)?;
+    let ours = of_language(workshop, ENGLISH)?;
     let mut good = true;
     for other in OTHERS {
-        let theirs = notebooks::of_language(workshop, other)?;
+        let theirs = of_language(workshop, other)?;
         let names = |paths: &[PathBuf]| -> Vec<_> {
             let names = paths.iter().filter_map(|path| path.file_name());
             names.map(ToOwned::to_owned).collect()
@@ -32,7 +26,7 @@ pub(crate) fn check_all(workshop: &Workshop) -> Result<bool> {
             continue;
         }
         for (ours, theirs) in ours.iter().zip(&theirs) {
-            for sentence in differences(&notebooks::read(ours)?, &notebooks::read(theirs)?)? {
+            for sentence in differences(&read(ours)?, &read(theirs)?)? {
                 good = false;
                 println!("{}: {sentence}", workshop.relative(theirs));
             }

@@ -6,7 +6,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::notebooks::{cell, cells, text};
+use super::json::{cell, cells, text};
 
 /// What a report begins with, in every language: see `gasshuku::check`.
 const SOLVED: char = '✓';
