@@ -127,7 +127,7 @@ pub(crate) fn bench(
 
 /// What a program writes, in one line.
 fn said(command: &mut Command) -> Result<String> {
-    let answer = process::ask(command)?.filter(|answer| answer.success);
+    let answer = process::output(command)?.filter(|answer| answer.success);
     let answer = answer.with_context(|| process::cannot_start(command))?;
     Ok(answer.stdout.trim().to_owned())
 }
@@ -136,7 +136,7 @@ impl Bench<'_> {
     /// The command of a worker of ours, which is built if need be, with what every one needs to know.
     fn ours(&self, name: &str, weights: &str) -> Result<Command> {
         println!("building {name} in release: the first time, libtorch's C++ takes a few minutes");
-        let built = process::hand_over(self.workshop.cargo().args([
+        let built = process::run(self.workshop.cargo().args([
             "build",
             "--release",
             "--quiet",
@@ -172,7 +172,7 @@ impl Bench<'_> {
     }
 
     fn versions(&self, script: &str) -> Result<Value> {
-        let answer = process::ask(self.python(script).arg("--versions"))?
+        let answer = process::output(self.python(script).arg("--versions"))?
             .filter(|answer| answer.success)
             .context("the Python of target/bench/venv does not run: remove that folder")?;
         serde_json::from_str(&answer.stdout).with_context(|| format!("{script} has no versions"))

@@ -31,7 +31,7 @@ pub(crate) fn book(workshop: &Workshop, repository: &str) -> Result<ExitCode> {
     let pages = workshop.relative(&pages);
     println!(
         "the book is made: {pages}, {megabytes:.1} MB, {}",
-        process::duration(start.elapsed())
+        process::format_duration(start.elapsed())
     );
     println!("open {pages}/index.html, or serve it: python3 -m http.server --directory {pages}");
     if repository.is_none() {
@@ -146,7 +146,7 @@ impl Sphinx<'_> {
             .arg(self.folder.join("source").join(part))
             .arg(pages)
             .env("PYTHONDONTWRITEBYTECODE", "1");
-        let status = process::hand_over(&mut command)?;
+        let status = process::run(&mut command)?;
         ensure!(
             status.success(),
             "Sphinx cannot make the part {part} of the book; what it says stands above"

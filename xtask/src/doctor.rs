@@ -8,9 +8,12 @@ use evcxr_prewarm::template::{NO_LIBRARY, State};
 use evcxr_prewarm::{analyzer, inventory, spare_offers, start, toolchain};
 
 use crate::process;
-use crate::setup::installed::Condition;
-use crate::setup::libtorch::{self, Flavour, Source};
-use crate::setup::{evcxr, gpu, kernelspec, launcher, packages, requirements, template, venv};
+use crate::setup::condition::Condition;
+use crate::setup::libtorch::{self, Source, Variant};
+use crate::setup::{
+    disk_space, evcxr, gpu, kernelspec, launcher, packages, python, requirements, template,
+    torch_wheel, venv,
+};
 use crate::workshop::Workshop;
 
 const SETUP: &str = "run `cargo xtask setup`";
@@ -76,7 +79,7 @@ fn findings(workshop: &Workshop) -> Vec<Finding> {
         note("rust-src", rust_src()),
         needed("C++ compiler", requirements::compiler(workshop)),
         note("git", requirements::git()),
-        needed("room", room(workshop)),
+        needed("disk space", disk_space(workshop)),
         needed("Python", python(workshop)),
         needed(
             "Python packages",
@@ -111,14 +114,14 @@ fn launcher(workshop: &Workshop) -> Result<String> {
 }
 
 fn kernelspec(workshop: &Workshop) -> Result<String> {
-    if kernelspec::is_done(workshop) && template::is_written(workshop)? {
+    if kernelspec::is_current(workshop) && template::is_written(workshop)? {
         return Ok("Rust, in .venv/share/jupyter".to_owned());
     }
     bail!("not as it is to be: {SETUP}")
 }
 
 fn cargo() -> Result<String> {
-    match process::ask(Command::new("cargo").arg("--version"))? {
+    match process::output(Command::new("cargo").arg("--version"))? {
         Some(answer) if answer.success => Ok(answer.stdout.trim().replace("cargo ", "")),
         _ => bail!("no cargo is on PATH: install Rust from https://rustup.rs"),
     }
@@ -132,18 +135,18 @@ fn rust_src() -> Result<String> {
     bail!("not there; completion in notebooks knows more with it: `rustup component add rust-src`")
 }
 
-fn room(workshop: &Workshop) -> Result<String> {
+fn disk_space(workshop: &Workshop) -> Result<String> {
     let source = libtorch::choose(workshop)?;
-    let missing = requirements::missing_gb(workshop, &source);
-    let free = requirements::room(workshop, missing)?;
-    Ok(format!("{free:.0} GB free, {missing:.1} GB still needed"))
+    let needed = disk_space::needed_gb(workshop, &source);
+    let free = disk_space::free_gb(workshop, needed)?;
+    Ok(format!("{free:.0} GB free, {needed:.1} GB still needed"))
 }
 
 fn python(workshop: &Workshop) -> Result<String> {
     if venv::is_usable(workshop) {
         return Ok(format!("{} in .venv", venv::probe(workshop)?.version));
     }
-    let python = requirements::python()?;
+    let python = python::find()?;
     bail!(
         "{} is {}, and .venv is not made of it: {SETUP}",
         python.program,
@@ -156,12 +159,12 @@ fn libtorch(workshop: &Workshop) -> Result<String> {
     let Some(version) = libtorch::version(&workshop.libtorch()) else {
         bail!("not installed: {SETUP}");
     };
-    let (found, condition) = libtorch::found(workshop);
+    let (found, condition) = torch_wheel::found(workshop);
     match (&source, found) {
-        (Source::Own(path), _) => Ok(format!("{version}, LIBTORCH={}", path.display())),
+        (Source::Named(path), _) => Ok(format!("{version}, LIBTORCH={}", path.display())),
         (Source::Wheel(wanted), Some(found)) if found >= *wanted => {
             condition.check(SETUP)?;
-            let which = if found == Flavour::Cuda {
+            let which = if found == Variant::Cuda {
                 "with CUDA"
             } else {
                 "without CUDA"
@@ -208,8 +211,8 @@ fn cuda(workshop: &Workshop) -> Result<String> {
     if !library.exists() {
         return Ok("not part of this libtorch".to_owned());
     }
-    let own = matches!(libtorch::choose(workshop), Ok(Source::Own(_)));
-    if !own && libtorch::found(workshop).0 == Some(Flavour::Small) {
+    let own = matches!(libtorch::choose(workshop), Ok(Source::Named(_)));
+    if !own && torch_wheel::found(workshop).0 == Some(Variant::Cpu) {
         if let Some(gpu) = gpu::find()
             && gpu.is_too_old().is_none()
         {
@@ -222,7 +225,7 @@ fn cuda(workshop: &Workshop) -> Result<String> {
     }
     let mut command = workshop.python();
     command.args(["-c", SCRIPT]).arg(&library);
-    match process::ask(&mut command)? {
+    match process::output(&mut command)? {
         Some(answer) if answer.success => Ok("loads".to_owned()),
         Some(answer) => bail!(
             "does not load: {}",
@@ -261,7 +264,7 @@ fn a_cell(workshop: &Workshop) -> Result<String> {
         .arg(workshop.kernelspec().join("kernel.json"))
         .arg(cell)
         .current_dir(workshop.notebooks());
-    let answer = process::ask(&mut command)?.context("the launcher has gone")?;
+    let answer = process::output(&mut command)?.context("the launcher has gone")?;
     if answer.success {
         return Ok(format!("a kernel {}", answer.stdout.trim()));
     }

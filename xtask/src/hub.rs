@@ -152,7 +152,7 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         .current_dir(workshop.root())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("GASSHUKU_XTASK", process::this_program()?);
-    Ok(process::hand_over(&mut command)?.success())
+    Ok(process::run(&mut command)?.success())
 }
 
 fn look_at_shared(workshop: &Workshop, python: &Path) -> Result<()> {
@@ -224,7 +224,7 @@ fn proxy(workshop: &Workshop, places: &Places) -> Result<PathBuf> {
     .current_dir(&folder)
     .env("PATH", path_of_people(places)?);
     ensure!(
-        process::hand_over(&mut npm)?.success(),
+        process::run(&mut npm)?.success(),
         "npm cannot install JupyterHub's proxy; what it says stands above"
     );
     stamp.write()?;

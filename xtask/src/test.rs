@@ -12,7 +12,8 @@ use crate::notebooks::execute::{self, Exercises};
 use crate::notebooks::{self, ENGLISH, OTHERS, translations};
 use crate::process;
 use crate::setup;
-use crate::setup::libtorch::{self, Flavour};
+use crate::setup::libtorch::Variant;
+use crate::setup::torch_wheel;
 use crate::workshop::Workshop;
 
 /// A part of the tests.
@@ -75,7 +76,11 @@ pub(crate) fn test(workshop: &Workshop, only: Option<Part>) -> Result<ExitCode> 
     println!();
     for (part, good, time) in &results {
         let word = if *good { "ok    " } else { "FAILED" };
-        println!("{word}  {} ({})", name(*part), process::duration(*time));
+        println!(
+            "{word}  {} ({})",
+            name(*part),
+            process::format_duration(*time)
+        );
     }
     let good = results.iter().all(|(_, good, _)| *good);
     Ok(if good {
@@ -120,7 +125,7 @@ fn run_part(workshop: &Workshop, part: Part) -> Result<bool> {
 fn cargo_test(workshop: &Workshop, arguments: &[&str]) -> Result<bool> {
     let mut command = workshop.cargo();
     command.args(["test", "--no-fail-fast"]).args(arguments);
-    Ok(process::hand_over(&mut command)?.success())
+    Ok(process::run(&mut command)?.success())
 }
 
 /// With Jupyter's own client, in the Python that the workshop runs in.
@@ -129,7 +134,7 @@ fn kernel(workshop: &Workshop) -> Result<bool> {
     command
         .args(["-m", "unittest", "discover", "-v", "-s", "tests/kernel"])
         .current_dir(workshop.root());
-    Ok(process::hand_over(&mut command)?.success())
+    Ok(process::run(&mut command)?.success())
 }
 
 /// The cells are the same in every language, so each is executed once with its gaps and once
@@ -144,7 +149,7 @@ fn solutions(workshop: &Workshop) -> Result<bool> {
 }
 
 fn cuda(workshop: &Workshop) -> Result<bool> {
-    if libtorch::found(workshop).0 != Some(Flavour::Cuda) {
+    if torch_wheel::found(workshop).0 != Some(Variant::Cuda) {
         bail!("the CUDA libraries are not installed: run `GASSHUKU_TORCH=cuda cargo xtask setup`");
     }
     // Of the whole workspace, as above: for one package alone cargo would choose other features of

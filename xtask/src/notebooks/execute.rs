@@ -52,7 +52,7 @@ pub(crate) fn run_all(
     for notebook in notebooks {
         let start = Instant::now();
         let report = run_one(workshop, notebook, exercises)?;
-        let time = process::duration(start.elapsed());
+        let time = process::format_duration(start.elapsed());
         let name = workshop.relative(notebook);
         if report.failures.is_empty() && report.wrong_checks.is_empty() {
             println!("ok      {name}: {} cells, {time}", report.cells);

@@ -45,7 +45,7 @@ pub(crate) fn find() -> Option<Gpu> {
 /// What the driver's program answers to a question; nothing where there is none, or no GPU.
 pub(crate) fn ask(words: &[&str]) -> Option<String> {
     let mut command = Command::new(program(Path::new(WSL)));
-    let answer = process::ask(command.args(words)).ok().flatten()?;
+    let answer = process::output(command.args(words)).ok().flatten()?;
     answer.success.then_some(answer.stdout)
 }
 

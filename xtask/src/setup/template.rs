@@ -11,14 +11,15 @@ use evcxr_prewarm::template::{self, State};
 use evcxr_prewarm::toolchain::{self, Toolchain};
 use evcxr_prewarm::{analyzer, start};
 
-use super::{TEMPLATE, evcxr, libtorch};
-use crate::process::Watch;
+use super::step::{Runner, TEMPLATE};
+use super::{evcxr, torch_wheel};
 use crate::workshop::{LIBRARY_PATH, Workshop};
 
-const GB: f64 = 1.5;
+/// What the compilation needs on the disk while it runs.
+const DISK_GB: f64 = 1.5;
 
 /// Builds it, or builds it again, by running the real kernel on a notebook's first cells.
-pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
+pub(crate) fn build(workshop: &Workshop, runner: &Runner) -> Result<bool> {
     let home = workshop.kernel_home();
     let settings = settings(workshop)?;
     let mut changed = home.write_settings(&settings)?;
@@ -31,22 +32,22 @@ pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
     if template::state(&home, &settings)? == State::Fresh {
         return Ok(changed);
     }
-    let building = template::begin(&home, &settings, &|text| TEMPLATE.translated(text))?;
+    let building = template::begin(&home, &settings, &|text| TEMPLATE.print(text))?;
     let launcher = |task: &str| {
         let mut command = Command::new(workshop.launcher());
         command.arg("--home").arg(home.path()).arg(task);
         command
     };
-    watch.run(TEMPLATE, &mut launcher("compile"), &progress)?;
+    runner.run(TEMPLATE, &mut launcher("compile"), &progress)?;
     template::finish(&home, &settings, building)?;
-    TEMPLATE.translated("comparing what a kernel answers with what evcxr answers by itself");
-    watch.run(TEMPLATE, &mut launcher("compare"), &progress)?;
+    TEMPLATE.print("comparing what a kernel answers with what evcxr answers by itself");
+    runner.run(TEMPLATE, &mut launcher("compare"), &progress)?;
     if let Some(why) = without_tricks(&home) {
-        TEMPLATE.translated(&format!(
+        TEMPLATE.print(&format!(
             "kernels will run without what makes them quick: {why}"
         ));
     }
-    TEMPLATE.translated("done");
+    TEMPLATE.print("done");
     Ok(true)
 }
 
@@ -88,7 +89,7 @@ pub(crate) fn settings(workshop: &Workshop) -> Result<Settings> {
 
 /// What kernels look at before they start, as it is now: the steps before have seen to it.
 fn files(workshop: &Workshop) -> BTreeMap<PathBuf, u64> {
-    let mut paths = libtorch::libraries(workshop).unwrap_or_default();
+    let mut paths = torch_wheel::libraries(workshop).unwrap_or_default();
     paths.push(workshop.program("evcxr_jupyter"));
     let sizes = paths.into_iter().filter_map(|path| {
         let size = fs::metadata(&path).ok()?.len();
@@ -119,10 +120,10 @@ pub(crate) fn without_tricks(home: &Home) -> Option<String> {
     fs::read_to_string(home.plain()).ok()
 }
 
-pub(crate) fn missing_gb(workshop: &Workshop) -> f64 {
+pub(crate) fn needed_gb(workshop: &Workshop) -> f64 {
     match state(workshop) {
         Ok(State::Fresh) => 0.0,
-        _ => GB,
+        _ => DISK_GB,
     }
 }
 

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::requirements::Python;
-use super::{PACKAGES, requirements};
+use super::python::{self, Python};
+use super::step::PACKAGES;
 use crate::process;
 use crate::workshop::Workshop;
 use evcxr_prewarm::stamp::{Stamp, replace_file};
@@ -27,9 +27,9 @@ pub(crate) fn make(workshop: &Workshop) -> Result<bool> {
     if is_usable(workshop) {
         return Ok(false);
     }
-    let python = requirements::python()?;
+    let python = python::find()?;
     if !repair(workshop, &python)? {
-        PACKAGES.translated(&format!("making .venv with Python {}", python.version));
+        PACKAGES.print(&format!("making .venv with Python {}", python.version));
         let kept = workshop.scratch().join("kept");
         move_all(&workshop.venv(), &kept)?;
         create(&python.program, &workshop.venv())?;
@@ -48,13 +48,13 @@ fn repair(workshop: &Workshop, python: &Python) -> Result<bool> {
     let (Ok(made_in), true) = (was_whole, is_same_minor(&made_by, &python.version)) else {
         return Ok(false);
     };
-    PACKAGES.translated("repairing .venv: it was moved, or its Python has gone");
+    PACKAGES.print("repairing .venv: it was moved, or its Python has gone");
     for name in ["python", "python3"] {
         process::remove(&venv.join("bin").join(name))?;
     }
     let mut command = Command::new(&python.program);
     command.args(["-m", "venv", "--without-pip"]).arg(&venv);
-    let made = process::ask(&mut command)?.is_some_and(|answer| answer.success);
+    let made = process::output(&mut command)?.is_some_and(|output| output.success);
     lead_scripts_here(&venv.join("bin"), &made_in, workshop.root())?;
     Ok(made && probe(workshop).is_ok())
 }
@@ -100,10 +100,10 @@ fn move_all(from: &Path, to: &Path) -> Result<()> {
 /// Makes a virtual environment in place of what is there.
 pub(crate) fn create(python: &str, folder: &Path) -> Result<()> {
     process::remove(folder)?;
-    let answer = process::ask(Command::new(python).args(["-m", "venv"]).arg(folder))?
+    let output = process::output(Command::new(python).args(["-m", "venv"]).arg(folder))?
         .with_context(|| format!("{python} has vanished from PATH"))?;
-    if !answer.success {
-        let reason = answer.stdout + &answer.stderr;
+    if !output.success {
+        let reason = output.stdout + &output.stderr;
         let name = folder.file_name().unwrap_or_default().display();
         bail!("{python} cannot make {name}: {}", reason.trim());
     }
@@ -118,10 +118,10 @@ pub(crate) fn is_usable(workshop: &Workshop) -> bool {
 pub(crate) fn probe(workshop: &Workshop) -> Result<Probe> {
     const SCRIPT: &str = "import sys, sysconfig; print('%d.%d.%d' % sys.version_info[:3]); \
                           print(sysconfig.get_path('platlib'))";
-    let answer = process::ask(workshop.python().args(["-c", SCRIPT]))?
-        .filter(|answer| answer.success)
+    let output = process::output(workshop.python().args(["-c", SCRIPT]))?
+        .filter(|output| output.success)
         .context("the Python of .venv does not run: run `cargo xtask setup`")?;
-    let mut lines = answer.stdout.lines().map(str::to_owned);
+    let mut lines = output.stdout.lines().map(str::to_owned);
     match (lines.next(), lines.next()) {
         (Some(version), Some(folder)) => Ok(Probe {
             version,

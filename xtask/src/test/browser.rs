@@ -58,7 +58,7 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         .env("GASSHUKU_XTASK", process::this_program()?)
         .env("GASSHUKU_BOOK", pages)
         .env(CHROMIUM, &chromium);
-    let good = process::hand_over(&mut command)
+    let good = process::run(&mut command)
         .context("the Python of target/browser/venv does not run: remove that folder")?
         .success();
     println!("screenshots are in {}", workshop.relative(&screenshots));
