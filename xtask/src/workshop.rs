@@ -104,7 +104,7 @@ impl Workshop {
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
-        forget_cargo(&mut command);
+        remove_cargo_variables(&mut command);
         self.find_libtorch(&mut command);
         command
     }
@@ -153,7 +153,7 @@ impl Workshop {
 
 /// Takes away what `cargo run` has told us of ourselves. A build script may look at these (ring's
 /// does), and would run again whenever a kernel is started another way, or cargo is.
-pub(crate) fn forget_cargo(command: &mut Command) {
+pub(crate) fn remove_cargo_variables(command: &mut Command) {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in names.filter(|name| is_cargos_own(name)) {
         command.env_remove(name);
