@@ -45,27 +45,29 @@ impl Crate {
         let mut read = Crate::default();
         let root = ["lib.rs", "main.rs"].map(|name| source.join(name));
         let root = root.iter().find(|path| path.exists()).unwrap();
-        read.module(&file(root), source, &[]);
+        read.read_module(&file(root), source, &[]);
         read
     }
 
     /// Reads a module's code. The files of its children are in the folder `children`.
-    fn module(&mut self, code: &[TokenTree], children: &Path, module: &[String]) {
+    fn read_module(&mut self, code: &[TokenTree], children: &Path, module: &[String]) {
         self.modules.insert(module.to_vec());
-        self.code(code, children, module);
+        self.read_code(code, children, module);
     }
 
-    fn code(&mut self, code: &[TokenTree], children: &Path, module: &[String]) {
+    fn read_code(&mut self, code: &[TokenTree], children: &Path, module: &[String]) {
         let mut position = 0;
         while let Some(token) = code.get(position) {
             let (before, rest) = code.split_at(position);
             position += 1;
             match token {
                 _ if is_test_attribute(rest) => position += item_length(&rest[2..]) + 1,
-                TokenTree::Group(group) => self.code(&tokens(group.stream()), children, module),
+                TokenTree::Group(group) => {
+                    self.read_code(&tokens(group.stream()), children, module)
+                }
                 TokenTree::Ident(word) if word == "mod" => {
                     if let Some(TokenTree::Ident(name)) = rest.get(1) {
-                        self.child(&name.to_string(), rest.get(2), children, module);
+                        self.read_child(&name.to_string(), rest.get(2), children, module);
                         position += 2;
                     }
                 }
@@ -90,18 +92,24 @@ impl Crate {
         }
     }
 
-    fn child(&mut self, name: &str, body: Option<&TokenTree>, children: &Path, parent: &[String]) {
+    fn read_child(
+        &mut self,
+        name: &str,
+        body: Option<&TokenTree>,
+        children: &Path,
+        parent: &[String],
+    ) {
         let module = join(parent, name);
         let folder = children.join(name);
         match body {
             Some(TokenTree::Group(group)) => {
-                self.module(&tokens(group.stream()), &folder, &module);
+                self.read_module(&tokens(group.stream()), &folder, &module);
             }
             _ => {
                 let beside = folder.with_extension("rs");
                 let inside = folder.join("mod.rs");
                 let path = if beside.exists() { beside } else { inside };
-                self.module(&file(&path), &folder, &module);
+                self.read_module(&file(&path), &folder, &module);
             }
         }
     }
@@ -284,7 +292,7 @@ fn is_public(code: &[TokenTree]) -> bool {
 /// The circles of a crate that consists of one text.
 fn circles_of(text: &str) -> Vec<String> {
     let mut read = Crate::default();
-    read.module(&tokens(text.parse().unwrap()), Path::new("nowhere"), &[]);
+    read.read_module(&tokens(text.parse().unwrap()), Path::new("nowhere"), &[]);
     read.circles()
 }
 
