@@ -55,7 +55,7 @@ pub(crate) fn choose(workshop: &Workshop) -> Result<Source> {
         return Ok(Source::Named(named));
     }
     let variant = match env::var("GASSHUKU_TORCH").unwrap_or_default().as_str() {
-        "" if gpu::find().is_some_and(|gpu| gpu.is_too_old().is_none()) => Variant::Cuda,
+        "" if gpu::find().is_some_and(|gpu| gpu.why_too_old().is_none()) => Variant::Cuda,
         "" | "cpu" => Variant::Cpu,
         "cuda" if cfg!(target_os = "macos") => {
             bail!("GASSHUKU_TORCH is cuda, and there is no CUDA on macOS: unset GASSHUKU_TORCH")

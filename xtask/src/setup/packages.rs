@@ -34,6 +34,7 @@ pub(crate) fn install(workshop: &Workshop, runner: &Runner) -> Result<bool> {
     Ok(true)
 }
 
+/// Whether they are installed.
 pub(crate) fn condition(workshop: &Workshop) -> Condition {
     packages(workshop).map_or(Condition::NotInstalled, |packages| {
         packages.condition(workshop)

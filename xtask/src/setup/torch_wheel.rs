@@ -81,7 +81,7 @@ fn install_wheel(workshop: &Workshop, runner: &Runner, wanted: Variant) -> Resul
         ));
     } else {
         LIBTORCH.print(&format!("version {VERSION} {}", variant.download()));
-        if let Some(why) = gpu::find().and_then(|gpu| gpu.is_too_old()) {
+        if let Some(why) = gpu::find().and_then(|gpu| gpu.why_too_old()) {
             LIBTORCH.print(&why);
         }
     }
