@@ -16,7 +16,7 @@ use evcxr_prewarm::stamp::{self, Stamp, replace_file};
 use evcxr_prewarm::toolchain;
 use serde_json::json;
 
-use crate::languages::{ENGLISH, OTHERS};
+use crate::notebooks::{ENGLISH, OTHERS};
 use crate::process;
 use crate::setup::{self, packages};
 use crate::workshop::Workshop;
@@ -157,7 +157,7 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         .current_dir(workshop.root())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("GASSHUKU_XTASK", process::this_program()?);
-    Ok(process::hand_over(&mut command)?.success())
+    Ok(process::run(&mut command)?.success())
 }
 
 fn check_language(language: &str) -> Result<()> {
@@ -246,7 +246,7 @@ fn proxy(workshop: &Workshop, folders: &Folders) -> Result<PathBuf> {
     .current_dir(&folder)
     .env("PATH", path_variable(folders)?);
     ensure!(
-        process::hand_over(&mut npm)?.success(),
+        process::run(&mut npm)?.success(),
         "npm cannot install JupyterHub's proxy; its messages are above"
     );
     stamp.write()?;

@@ -1,4 +1,4 @@
-//! The files of containers name what there is, and links lead somewhere. No container engine is needed.
+//! The files of containers name versions, stages and commands that exist. No container engine is needed.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::fs;
@@ -14,7 +14,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What stands between two texts, the first time.
+/// What is between two texts, where they come first.
 fn between<'text>(text: &'text str, before: &str, after: &str) -> &'text str {
     let found = text
         .split_once(before)
@@ -23,7 +23,7 @@ fn between<'text>(text: &'text str, before: &str, after: &str) -> &'text str {
 }
 
 #[test]
-fn all_have_the_rust_that_the_workspace_asks_for() {
+fn containers_have_the_rust_version_of_the_workspace() {
     let wanted = read("Cargo.toml");
     let wanted = between(&wanted, "rust-version = \"", "\"");
     let dockerfile = read("Dockerfile");
@@ -51,7 +51,7 @@ fn the_devcontainer_is_a_stage_of_the_dockerfile() {
     assert!(stage.contains(user.trim_end()), "{stage}");
 }
 
-/// What stands behind `cargo xtask` in a file.
+/// The commands after `cargo xtask` in a file.
 fn commands(text: &str) -> Vec<&str> {
     let rest = text.split("cargo xtask ").skip(1);
     let is_letter = |letter: char| letter.is_ascii_lowercase();
@@ -60,7 +60,7 @@ fn commands(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn containers_run_commands_that_there_are() {
+fn containers_run_commands_that_exist() {
     let help = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .arg("help")
         .output()
@@ -73,7 +73,7 @@ fn containers_run_commands_that_there_are() {
     ] {
         let text = read(file);
         let commands = commands(&text);
-        assert!(!commands.is_empty(), "{file} sets nothing up");
+        assert!(!commands.is_empty(), "{file} runs no command");
         for command in commands {
             let line = format!("\n  {command} ");
             assert!(
@@ -85,7 +85,7 @@ fn containers_run_commands_that_there_are() {
 }
 
 #[test]
-fn binders_scripts_are_programs() {
+fn binders_scripts_are_executable() {
     for script in ["binder/postBuild", "binder/start"] {
         let path = root().join(script);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -93,51 +93,4 @@ fn binders_scripts_are_programs() {
         let checked = Command::new("bash").arg("-n").arg(path).status().unwrap();
         assert!(checked.success(), "{script}");
     }
-}
-
-/// The paths that links in a Markdown text lead to; those to other servers and within the page aside.
-fn links(markdown: &str) -> Vec<&str> {
-    let targets = markdown.split("](").skip(1);
-    targets
-        .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
-        .map(|target| target.split_once('#').map_or(target, |(path, _)| path))
-        .filter(|target| !target.is_empty() && !target.contains("://"))
-        .collect()
-}
-
-#[test]
-fn links_lead_to_files() {
-    let mut pages: Vec<PathBuf> = [
-        "README.md",
-        "README.ja.md",
-        "notebooks/welcome.md",
-        "notebooks/facilitators.md",
-        "notebooks/facilitators.ja.md",
-        "data/README.md",
-        "xtask/README.md",
-        "kernel/README.md",
-        "hub/README.md",
-        "hub/README.ja.md",
-    ]
-    .map(|page| root().join(page))
-    .into();
-    for language in ["en", "ja"] {
-        let folder = fs::read_dir(root().join("notebooks").join(language)).unwrap();
-        let paths = folder.map(|entry| entry.unwrap().path());
-        pages.extend(paths.filter(|path| path.extension().is_some_and(|it| it == "ipynb")));
-    }
-    for page in &pages {
-        let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{page:?}: {error}"));
-        for link in links(&text) {
-            let target = page.parent().unwrap().join(link);
-            assert!(target.exists(), "{} links to {link}", page.display());
-        }
-    }
-}
-
-#[test]
-fn links_are_found() {
-    let text =
-        "[a](a.md), ![b](deep/b.png) and [c](../c.md#part)\n[d](https://example.org/d) [e](#e)";
-    assert_eq!(links(text), ["a.md", "deep/b.png", "../c.md"]);
 }

@@ -1,27 +1,22 @@
-//! The languages of the notebooks: the same code, with prose and texts for readers of its own.
+//! Whether the notebooks of all languages do the same: their code is equal, and only prose, comments and texts
+//! for readers are translated.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::exercises;
-use crate::notebooks::{self, cells, text};
+use super::exercises;
+use super::json::{cells, read, text};
+use super::list::{ENGLISH, OTHERS, of_language};
 use crate::workshop::Workshop;
 
-/// The folder of the language that the others are compared with.
-pub(crate) const ENGLISH: &str = "en";
-/// Those of the others.
-pub(crate) const OTHERS: [&str; 1] = ["ja"];
-/// All of them.
-pub(crate) const LANGUAGES: [&str; 2] = [ENGLISH, OTHERS[0]];
-
-/// Compares every notebook with its English sibling, and says where they differ.
+/// Compares every notebook with the English one, and prints where they differ.
 pub(crate) fn check_all(workshop: &Workshop) -> Result<bool> {
-    let ours = notebooks::of_language(workshop, ENGLISH)?;
+    let ours = of_language(workshop, ENGLISH)?;
     let mut good = true;
     for other in OTHERS {
-        let theirs = notebooks::of_language(workshop, other)?;
+        let theirs = of_language(workshop, other)?;
         let names = |paths: &[PathBuf]| -> Vec<_> {
             let names = paths.iter().filter_map(|path| path.file_name());
             names.map(ToOwned::to_owned).collect()
@@ -32,7 +27,7 @@ pub(crate) fn check_all(workshop: &Workshop) -> Result<bool> {
             continue;
         }
         for (ours, theirs) in ours.iter().zip(&theirs) {
-            for sentence in differences(&notebooks::read(ours)?, &notebooks::read(theirs)?)? {
+            for sentence in differences(&read(ours)?, &read(theirs)?)? {
                 good = false;
                 println!("{}: {sentence}", workshop.relative(theirs));
             }
@@ -41,7 +36,8 @@ pub(crate) fn check_all(workshop: &Workshop) -> Result<bool> {
     Ok(good)
 }
 
-/// Where the second notebook does something else than the first.
+/// The cells in which the second notebook does something else than the first, and those that are not
+/// translated.
 fn differences(ours: &Value, theirs: &Value) -> Result<Vec<String>> {
     let ids = |notebook| -> Vec<(Value, Value)> {
         let cells = cells(notebook).iter();
@@ -50,7 +46,7 @@ fn differences(ours: &Value, theirs: &Value) -> Result<Vec<String>> {
             .collect()
     };
     if ids(ours) != ids(theirs) {
-        return Ok(vec!["its cells are others, or in another order".into()]);
+        return Ok(vec!["it has other cells, or another order of cells".into()]);
     }
     let mut found = Vec::new();
     for (ours, theirs) in cells(ours).iter().zip(cells(theirs)) {
@@ -75,7 +71,7 @@ fn differences(ours: &Value, theirs: &Value) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Whether two cells do the same: their code is equal, and where a text differs, it is one for readers.
+/// Whether two cells do the same: their code is equal, and texts are equal or translated.
 fn same_code(ours: &str, theirs: &str) -> bool {
     let (ours, theirs) = (pieces(ours), pieces(theirs));
     ours.len() == theirs.len()
@@ -83,7 +79,9 @@ fn same_code(ours: &str, theirs: &str) -> bool {
             .iter()
             .zip(&theirs)
             .all(|(one, other)| match (one, other) {
-                (Piece::Text(one), Piece::Text(other)) => one == other || translates(one, other),
+                (Piece::Text(one), Piece::Text(other)) => {
+                    one == other || is_translation(one, other)
+                }
                 _ => one == other,
             })
 }
@@ -91,9 +89,9 @@ fn same_code(ours: &str, theirs: &str) -> bool {
 /// A part of a cell's source.
 #[derive(Debug, PartialEq)]
 enum Piece {
-    /// Outside string literals; of comments, only that they are there.
+    /// Code outside string literals. Of a comment, only `//`.
     Code(String),
-    /// What stands in a string literal.
+    /// The content of a string literal.
     Text(String),
 }
 
@@ -119,7 +117,7 @@ fn pieces(source: &str) -> Vec<Piece> {
     pieces
 }
 
-/// How many bytes there are before the quotation mark that ends a literal.
+/// The length in bytes of a literal up to the quotation mark that ends it.
 fn text_length(text: &str) -> usize {
     let mut escaped = false;
     for (place, character) in text.char_indices() {
@@ -132,16 +130,16 @@ fn text_length(text: &str) -> usize {
     text.len()
 }
 
-/// Whether a text is another in Japanese, with the same values in it. Names, which code looks things up
-/// by, have no Japanese.
-fn translates(one: &str, other: &str) -> bool {
+/// Whether the second text can be a translation of the first: it contains Japanese, and the same `{…}`. Names
+/// of layers and classes contain no Japanese.
+fn is_translation(one: &str, other: &str) -> bool {
     let is_japanese =
         |character| matches!(character, '\u{3040}'..='\u{30FF}' | '\u{4E00}'..='\u{9FFF}');
-    other.contains(is_japanese) && values(one) == values(other)
+    other.contains(is_japanese) && placeholders(one) == placeholders(other)
 }
 
-/// The braces of a text with what stands in them.
-fn values(text: &str) -> Vec<&str> {
+/// The placeholders of a format string.
+fn placeholders(text: &str) -> Vec<&str> {
     let opened = text.split('{').skip(1);
     opened
         .filter_map(|rest| Some(rest.split_once('}')?.0))
@@ -183,17 +181,20 @@ mod tests {
         );
         let mut moved = notebook("一。", "let a = 1;\n    // yours\n");
         moved["cells"].as_array_mut().unwrap().reverse();
-        assert_eq!(found(moved), ["its cells are others, or in another order"]);
+        assert_eq!(
+            found(moved),
+            ["it has other cells, or another order of cells"]
+        );
     }
 
     #[test]
-    fn texts_for_readers_may_be_translated_with_their_values() {
+    fn texts_for_readers_may_be_translated_with_their_placeholders() {
         let same = |ours, theirs| same_code(ours, theirs);
         let english = r#"println!("{} images", n); // how many"#;
         assert!(same(english, r#"println!("画像 {} 枚", n); // 枚数"#));
         assert!(
             !same(english, r#"println!("画像", n); // 枚数"#),
-            "a value is lost"
+            "a placeholder is missing"
         );
         assert!(
             !same(english, r#"println!("{} pictures", n); // 枚数"#),
@@ -205,14 +206,17 @@ mod tests {
         );
         assert!(
             !same(english, r#"println!("画像 {} 枚", n);"#),
-            "a comment is lost"
+            "a comment is missing"
         );
         assert!(
             !same(r#"at("conv1")"#, r#"at("conv2")"#),
-            "a name is no prose"
+            "a name is not a text"
         );
-        assert!(!same(r#"f("a", "b")"#, r#"f("a")"#), "an argument is lost");
-        // Neither an address nor an escaped quotation mark is the end.
+        assert!(
+            !same(r#"f("a", "b")"#, r#"f("a")"#),
+            "an argument is missing"
+        );
+        // A text ends neither at // nor at an escaped quotation mark.
         assert!(!same(r#"f("a//b", x)"#, r#"f("a//c", y)"#));
         assert!(same(r#"f("say \"a\"", x)"#, r#"f("「\"a\"」と言う", x)"#));
         assert!(!same(r#"f("say \"a\"", x)"#, r#"f("「\"a\"」と言う", y)"#));

@@ -1,21 +1,21 @@
-//! A side of a bench: a program that says "ready" and answers each line with a line of JSON.
+//! What the workers of the benchmark share: a worker prints "ready", and answers each line with a line of JSON.
 
 use std::io::BufRead;
 
 use gasshuku::{Error, Result};
 use serde_json::Value;
 
-/// What every worker is told: `WEIGHTS DATA THREADS`.
-pub struct Arguments {
-    /// A file of weights of LeNet.
-    pub weights: String,
+/// The arguments of every worker: `WEIGHTS DATA THREADS`.
+pub(crate) struct Arguments {
+    /// The path of a file with weights of LeNet.
+    pub(crate) weights: String,
     /// The folder that holds the folder of Fashion-MNIST.
-    pub data: String,
+    pub(crate) data: String,
 }
 
 impl Arguments {
-    /// Those of this process; the threads are set at once.
-    pub fn read() -> Result<Arguments> {
+    /// Reads this process's arguments, and sets the number of threads.
+    pub(crate) fn read() -> Result<Arguments> {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         let [weights, data, threads] = &arguments[..] else {
             return Err(Error::Data("the arguments are WEIGHTS DATA THREADS".into()));
@@ -29,7 +29,7 @@ impl Arguments {
 }
 
 /// Answers lines of a command and numbers until the input ends.
-pub fn serve(mut answer: impl FnMut(&str, &[usize]) -> Result<Value>) -> Result<()> {
+pub(crate) fn serve(mut answer: impl FnMut(&str, &[usize]) -> Result<Value>) -> Result<()> {
     println!("ready");
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| Error::Data(error.to_string()))?;
@@ -41,14 +41,14 @@ pub fn serve(mut answer: impl FnMut(&str, &[usize]) -> Result<Value>) -> Result<
     Ok(())
 }
 
-/// What a worker says to a command that it does not know.
-pub fn unknown(command: &str, numbers: &[usize]) -> Error {
+/// The error for an unknown command.
+pub(crate) fn unknown(command: &str, numbers: &[usize]) -> Error {
     Error::Data(format!("unknown: {command} {numbers:?}"))
 }
 
 fn number(text: &str) -> Result<usize> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(Error::Data(format!("`{text}` is no positive number"))),
+        _ => Err(Error::Data(format!("`{text}` is not a positive number"))),
     }
 }

@@ -5,11 +5,13 @@
 //! input with one line of JSON, and ends with the input: as `xtask/python/bench_explain.py` does.
 //! The images are read and normalised once, outside what is timed.
 
+mod worker;
+
 use std::time::Instant;
 
 use gasshuku::Result;
 use gasshuku::prelude::*;
-use support::worker::{Arguments, serve, unknown};
+use worker::{Arguments, serve, unknown};
 
 fn main() -> Result<()> {
     let arguments = Arguments::read()?;

@@ -7,24 +7,24 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::book;
+use crate::notebooks::execute::Exercises;
 use crate::process;
-use crate::run::Gaps;
 use crate::setup::packages;
 use crate::workshop::Workshop;
 
-/// Names the browser, where it is not found by its own name.
+/// The variable that names a browser which is not on PATH.
 const CHROMIUM: &str = "GASSHUKU_CHROMIUM";
-/// `required` where a missing browser is to be a failure.
+/// The variable that is `required` if a missing browser is a failure.
 const BROWSER: &str = "GASSHUKU_BROWSER";
-/// What the tests' book has links to.
+/// The repository to which the tested book has links.
 const REPOSITORY: &str = "https://github.com/owner/gasshuku";
-const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// Runs the tests in `tests/browser`; does nothing but say so where there is no browser.
+/// Runs the tests in `tests/browser`. They are skipped if there is no browser.
 pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
-    let wish = env::var_os(CHROMIUM).map(PathBuf::from);
-    let Some(chromium) = chromium(wish, evcxr_prewarm::program::on_path) else {
-        if env::var_os(BROWSER).is_some_and(|wish| wish == "required") {
+    let named = env::var_os(CHROMIUM).map(PathBuf::from);
+    let Some(chromium) = chromium(named, evcxr_prewarm::program::on_path) else {
+        if env::var_os(BROWSER).is_some_and(|value| value == "required") {
             bail!("there is no Chromium, and {BROWSER} says it is required");
         }
         println!(
@@ -41,11 +41,11 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         &[],
         "Playwright and pytest, about 50 MB to download",
     )?;
-    // Of what the notebooks' tests have executed: one language has its solutions filled in.
+    // The notebooks' tests have executed one language with its solutions.
     let pages = book::build(
         workshop,
         &folder.join("book"),
-        &[Gaps::Open, Gaps::Solved],
+        &[Exercises::Unsolved, Exercises::Solved],
         Some(REPOSITORY),
     )?;
     let screenshots = folder.join("screenshots");
@@ -58,18 +58,18 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         .env("GASSHUKU_XTASK", process::this_program()?)
         .env("GASSHUKU_BOOK", pages)
         .env(CHROMIUM, &chromium);
-    let good = process::hand_over(&mut command)
+    let good = process::run(&mut command)
         .context("the Python of target/browser/venv does not run: remove that folder")?
         .success();
     println!("screenshots are in {}", workshop.relative(&screenshots));
     Ok(good)
 }
 
-/// The browser that was asked for, or the first that is found by its name.
-fn chromium(wish: Option<PathBuf>, on_path: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-    match wish {
-        Some(wish) => wish.is_file().then_some(wish),
-        None => NAMES.into_iter().find_map(on_path),
+/// The browser that the user names, or the first that is on PATH.
+fn chromium(named: Option<PathBuf>, on_path: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    match named {
+        Some(named) => named.is_file().then_some(named),
+        None => PROGRAMS.into_iter().find_map(on_path),
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn the_browser_is_the_one_asked_for_or_the_first_on_the_path() {
+    fn the_browser_is_the_named_one_or_the_first_on_the_path() {
         let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let on_path = |name: &str| {
             let programs = [&first, &second].map(|folder| folder.path().join(name));
@@ -93,7 +93,7 @@ mod tests {
         fs::write(&free, "").unwrap();
         assert_eq!(chromium(None, on_path), Some(free));
         assert_eq!(chromium(Some(chrome.clone()), |_| None), Some(chrome));
-        // Whoever asks for a browser that is not there is not to get another one.
+        // If the named browser does not exist, no other one is used instead.
         assert_eq!(chromium(Some("/nowhere".into()), on_path), None);
     }
 }

@@ -1,8 +1,8 @@
-//! Counts how often training takes numbers from its device, or to it.
+//! Counts how often a training copies numbers between its device and the host.
 //!
-//! Each time the host waits for the device. Prints the counts of an epoch of 10 steps, of one of 20,
-//! of two epochs of 10, and of one number read, as JSON. The linker leads tch's calls of
-//! libtorch to the functions below (build.rs), which count and go on to libtorch.
+//! With each copy the host waits for the device. Prints as JSON the counts of an epoch of 10 steps, of one of
+//! 20, of two epochs of 10, and of one number that is read. The linker replaces tch's calls of libtorch by calls
+//! of the functions below (build.rs), which count and call libtorch.
 
 #![cfg_attr(not(target_os = "linux"), allow(unused))]
 
@@ -24,7 +24,7 @@ macro_rules! counted {
             #[allow(non_snake_case, reason = "the linker's name")]
             unsafe extern "C" fn $wrapped($($argument: $kind),*) $(-> $answer)? {
                 COPIES.fetch_add(1, Ordering::Relaxed);
-                // SAFETY: the arguments are what tch has handed over for this very function.
+                // SAFETY: these are the arguments that tch has passed for this function.
                 unsafe { $real($($argument),*) }
             }
         )*

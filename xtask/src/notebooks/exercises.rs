@@ -1,4 +1,4 @@
-//! The notebooks' exercises: a cell with a gap, one that checks it, and hints with the solution.
+//! The notebooks' exercises: a cell to fill in, one that checks it, and hints with the solution.
 //!
 //! An exercise called `lenet` has the cells `lenet-gap` and `lenet-check` (code) and `lenet-help`
 //! (text), whose last block of Rust is the solution.
@@ -6,9 +6,9 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::notebooks::{cell, cells, text};
+use super::json::{cell, cells, text};
 
-/// What a report begins with, in every language: see `gasshuku::check`.
+/// The first character of a report, in every language: see `gasshuku::check`.
 const SOLVED: char = '✓';
 const NOT_YET: char = '✗';
 
@@ -16,24 +16,24 @@ const NOT_YET: char = '✗';
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Exercise {
     pub(crate) name: String,
-    /// What stands in the place of the gap when it is solved.
+    /// The code of the gap's cell when it is solved.
     pub(crate) solution: String,
     pub(crate) hints: usize,
 }
 
 /// The exercises of a notebook, in their order.
 ///
-/// An error if one lacks its check, its hints or its solution, or has a solution that is its gap.
+/// It is an error if one has no check, hints or solution, or a solution that equals its gap.
 pub(crate) fn all(notebook: &Value) -> Result<Vec<Exercise>> {
     let names = cells(notebook)
         .iter()
         .filter_map(|cell| cell["id"].as_str()?.strip_suffix("-gap"));
     names
-        .map(|name| read(notebook, name).with_context(|| format!("exercise {name}")))
+        .map(|name| parse(notebook, name).with_context(|| format!("exercise {name}")))
         .collect()
 }
 
-fn read(notebook: &Value, name: &str) -> Result<Exercise> {
+fn parse(notebook: &Value, name: &str) -> Result<Exercise> {
     let gap = source(notebook, name, "gap", "code")?;
     source(notebook, name, "check", "code")?;
     let help = source(notebook, name, "help", "markdown")?;
@@ -61,7 +61,7 @@ fn source(notebook: &Value, name: &str, part: &str, kind: &str) -> Result<String
     Ok(text(&cell["source"]))
 }
 
-/// The last block of Rust in a text, which must be folded away.
+/// The last block of Rust in a text, if it is folded.
 fn solution(help: &str) -> Option<String> {
     let (before, rest) = help.rsplit_once("```rust\n")?;
     let (code, after) = rest.split_once("\n```")?;
@@ -69,7 +69,7 @@ fn solution(help: &str) -> Option<String> {
     (folded && after.contains("</details>")).then(|| code.to_owned())
 }
 
-/// The notebook with the solutions in the places of the gaps.
+/// The notebook with the solutions in place of the gaps.
 pub(crate) fn solve(notebook: &Value) -> Result<Value> {
     let mut solved = notebook.clone();
     for exercise in all(notebook)? {
@@ -83,10 +83,10 @@ pub(crate) fn solve(notebook: &Value) -> Result<Value> {
     Ok(solved)
 }
 
-/// What is wrong with the reports that an executed notebook's checks gave: solved exercises must
-/// pass, and gaps must not.
+/// The checks of an executed notebook that have the wrong result: solved exercises must pass, and gaps must
+/// not.
 pub(crate) fn wrong_reports(executed: &Value, solved: bool) -> Vec<String> {
-    let wanted = if solved { SOLVED } else { NOT_YET };
+    let expected = if solved { SOLVED } else { NOT_YET };
     let mut wrong = Vec::new();
     for cell in cells(executed) {
         let Some(name) = cell["id"].as_str().and_then(|id| id.strip_suffix("-check")) else {
@@ -96,10 +96,10 @@ pub(crate) fn wrong_reports(executed: &Value, solved: bool) -> Vec<String> {
         let report: String = outputs
             .map(|output| text(&output["data"]["text/plain"]))
             .collect();
-        if !report.starts_with(wanted) {
+        if !report.starts_with(expected) {
             let state = if solved { "the solution" } else { "the gap" };
             wrong.push(format!(
-                "exercise {name}: the report on {state} must begin with {wanted}: {report}"
+                "exercise {name}: the report on {state} must begin with {expected}: {report}"
             ));
         }
     }
@@ -145,33 +145,33 @@ mod tests {
     }
 
     #[test]
-    fn what_an_exercise_lacks_is_said() {
-        let said = |notebook: Value| format!("{:#}", all(&notebook).unwrap_err());
+    fn what_is_missing_from_an_exercise_is_reported() {
+        let error = |notebook: Value| format!("{:#}", all(&notebook).unwrap_err());
         let mut unchecked = notebook(HELP);
         unchecked["cells"].as_array_mut().unwrap().remove(2);
-        assert_eq!(said(unchecked), "exercise sum: there is no cell sum-check");
+        assert_eq!(error(unchecked), "exercise sum: there is no cell sum-check");
         let mut as_text = notebook(HELP);
         as_text["cells"][2]["cell_type"] = json!("markdown");
         assert_eq!(
-            said(as_text),
+            error(as_text),
             "exercise sum: cell sum-check must be a code cell"
         );
         let unfolded = notebook("Solution\n```rust\nlet a = 2;\n```\n");
         assert_eq!(
-            said(unfolded),
+            error(unfolded),
             "exercise sum: its help has no block of Rust"
         );
         let same = notebook(&HELP.replace("let a = 2;\n\nlet b = 3;", "let a = 1;"));
         assert_eq!(
-            said(same),
+            error(same),
             "exercise sum: its solution is the gap as it stands"
         );
         let one_hint = HELP.split_once("</details>\n\n").unwrap().1;
-        assert!(said(notebook(one_hint)).contains("its help has 1 hints"));
+        assert!(error(notebook(one_hint)).contains("its help has 1 hints"));
     }
 
     #[test]
-    fn reports_that_say_the_wrong_thing_are_found() {
+    fn checks_with_the_wrong_result_are_found() {
         let executed = |report: &str| {
             let mut executed = notebook(HELP);
             executed["cells"][2]["outputs"] = json!([{ "data": { "text/plain": report } }]);

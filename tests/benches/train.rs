@@ -9,12 +9,14 @@
 //! - `scale BATCH COPIES`: the same with the images repeated, and how much memory it took.
 //! - `multiply SIZE`: a product of square matrices.
 
+mod worker;
+
 use std::fs;
 use std::time::Instant;
 
 use gasshuku::prelude::*;
 use gasshuku::{Error, Result};
-use support::worker::{Arguments, serve, unknown};
+use worker::{Arguments, serve, unknown};
 
 fn main() -> Result<()> {
     let arguments = Arguments::read()?;

@@ -1,38 +1,42 @@
 //! A clone in a temporary folder, on a machine whose programs are fakes.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "each test file uses a part of it, and stops where it fails"
-)]
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For what must come sooner or later; a test never relies on how soon.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for something. It never depends on how fast that is.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Programs that the fakes and the launcher use, and that are what they are.
+/// Programs that are not faked: the fakes and the launcher use them.
 const REAL: [&str; 9] = [
     "sh", "cp", "mkdir", "mv", "rm", "cat", "grep", "sleep", "kill",
 ];
 const FAKES: [&str; 6] = ["rustc", "cargo", "python3", "c++", "git", "df"];
 
-pub struct Machine {
+/// What the fakes report when all of set-up is done.
+pub(crate) const EVERYTHING: [&str; 6] = [
+    "cargo build",
+    "cargo install",
+    "pip jupyter",
+    "pip torch-small",
+    "template",
+    "venv",
+];
+
+pub(crate) struct Machine {
     _folder: tempfile::TempDir,
-    pub root: PathBuf,
-    pub bin: PathBuf,
+    pub(crate) root: PathBuf,
+    pub(crate) bin: PathBuf,
     log: PathBuf,
 }
 
 impl Machine {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // macOS leads /tmp elsewhere.
+        // On macOS, /tmp is a link.
         let path = folder.path().canonicalize().unwrap();
         let machine = Self {
             root: path.join("clone"),
@@ -82,14 +86,14 @@ impl Machine {
         }
     }
 
-    pub fn write(&self, path: &str, contents: &str) {
+    pub(crate) fn write(&self, path: &str, contents: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, contents).unwrap();
     }
 
-    /// Files of the sizes that the data set's have.
-    pub fn write_data(&self) {
+    /// Writes empty files with the sizes of the data set's files.
+    pub(crate) fn write_data(&self) {
         for (name, size) in [
             ("train-images-idx3", 26_421_856),
             ("train-labels-idx1", 29_491),
@@ -103,12 +107,28 @@ impl Machine {
         }
     }
 
-    pub fn remove_program(&self, name: &str) {
+    pub(crate) fn add_program(&self, name: &str, script: &str) {
+        let path = self.bin.join(name);
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Adds an NVIDIA driver's program that lists one GPU. `capability` and `driver` are the commands that
+    /// answer its questions.
+    pub(crate) fn add_gpu(&self, name: &str, capability: &str, driver: &str) {
+        let script = format!(
+            "#!/bin/sh\ncase $1 in\n-L) echo 'GPU 0: {name} (UUID: GPU-1)' ;;\n\
+             *compute_cap) {capability} ;;\n*driver_version) {driver} ;;\nesac\n"
+        );
+        self.add_program("nvidia-smi", &script);
+    }
+
+    pub(crate) fn remove_program(&self, name: &str) {
         fs::remove_file(self.bin.join(name)).unwrap();
     }
 
-    /// xtask with these arguments, in an environment of its own.
-    pub fn xtask(&self, arguments: &[&str]) -> Command {
+    /// The command `xtask` with these arguments, on this machine.
+    pub(crate) fn xtask(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command
             .env_clear()
@@ -123,12 +143,12 @@ impl Machine {
         command
     }
 
-    pub fn setup(&self) -> Output {
+    pub(crate) fn setup(&self) -> Output {
         self.xtask(&["setup"]).output().unwrap()
     }
 
-    /// What the fakes have done since the last call, sorted: two steps work at the same time.
-    pub fn done(&self) -> Vec<String> {
+    /// What the fakes have done since the last call, sorted because two steps run at the same time.
+    pub(crate) fn take_log(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let _ = fs::remove_file(&self.log);
         let mut lines: Vec<_> = log.lines().map(str::to_owned).collect();
@@ -138,28 +158,63 @@ impl Machine {
 }
 
 fn fakes() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/setup/fakes")
 }
 
-pub fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
 }
 
-/// Waits until it is so.
-pub fn until(what: &str, is_so: impl Fn() -> bool) {
+/// Waits until a condition is true.
+pub(crate) fn until(what: &str, is_true: impl Fn() -> bool) {
     let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "it never came true that {what}");
+    while !is_true() {
+        assert!(start.elapsed() < TIMEOUT, "it never came true that {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }
 
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A refusal is one sentence that contains these words.
+pub(crate) fn assert_refused(output: &Output, words: &[&str]) {
+    let printed = stderr(output);
+    assert!(!output.status.success(), "{printed}");
+    assert_eq!(
+        printed.trim_end().lines().count(),
+        1,
+        "not one line: {printed}"
+    );
+    for word in words {
+        assert!(printed.contains(word), "`{word}` is not in: {printed}");
+    }
+}
+
+/// Set-up has succeeded and left everything in its place.
+pub(crate) fn assert_done(machine: &Machine, output: &Output) {
+    assert!(output.status.success(), "{}", stderr(output));
+    let read = |path: &str| fs::read_to_string(machine.root.join(path)).unwrap();
+    assert!(read("target/libtorch/version.py").contains("2.13.0"));
+    assert!(read(".venv/bin/evcxr_jupyter").starts_with("#!/bin/sh"));
+    assert_eq!(
+        read("target/kernel/template/target/debug/compiled"),
+        "whole\n"
+    );
+    assert!(read(".venv/share/jupyter/kernels/rust/kernel.json").contains("evcxr-prewarm"));
+    assert!(
+        !machine.root.join("target/setup/pip").exists(),
+        "downloads are left"
+    );
+    assert!(
+        !machine.root.join("no-home").exists(),
+        "something was written to the user's home"
+    );
 }

@@ -1,20 +1,20 @@
-//! A training that can be stopped at a chosen place, to be killed there by `interrupted.rs`.
+//! A training that waits at a given step, where `interrupted.rs` kills it.
 //!
 //! `interruptible-training train CHECKPOINT [STEP]` or `interruptible-training resume CHECKPOINT`.
-//! At the beginning of the given step it prints a line and waits for one on its standard input.
+//! At the beginning of the step it prints a line and waits for one on its standard input.
 
 use std::cell::Cell;
 
 use gasshuku::prelude::*;
 
-/// LeNet with dropout, so that the random state matters too.
-struct Dropout {
+/// LeNet with dropout, so that the result depends on the state of the random numbers, too.
+struct LeNetWithDropout {
     lenet: LeNet,
     steps: Cell<usize>,
     stop_at: Option<usize>,
 }
 
-impl Model for Dropout {
+impl Model for LeNetWithDropout {
     fn variables(&self) -> &nn::VarStore {
         self.lenet.variables()
     }
@@ -52,7 +52,7 @@ fn main() {
         seed: 4,
         ..Default::default()
     };
-    let model = Dropout {
+    let model = LeNetWithDropout {
         lenet: LeNet::new(&settings, Device::Cpu).unwrap(),
         steps: Cell::new(0),
         stop_at: rest.first().map(|step| step.parse().unwrap()),
