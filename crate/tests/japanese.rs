@@ -106,8 +106,8 @@ fn charts() {
         &["クラス", "画像の枚数", "訓練", "テスト", "鞄"],
     );
     let long = ["長い名前のかばん".repeat(4), "靴".into()];
-    let lying = || class_histogram("", &[&long[0], &long[1]], &[counts("")]);
-    assert_says(lying, "", &["クラス", "画像の枚数", "靴"]);
+    let horizontal = || class_histogram("", &[&long[0], &long[1]], &[counts("")]);
+    assert_says(horizontal, "", &["クラス", "画像の枚数", "靴"]);
     let epoch = |loss: f64, accuracy: f64| EpochMetrics {
         training_loss: loss,
         training_accuracy: accuracy,
