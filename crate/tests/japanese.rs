@@ -106,8 +106,8 @@ fn charts() {
         &["クラス", "画像の枚数", "訓練", "テスト", "鞄"],
     );
     let long = ["長い名前のかばん".repeat(4), "靴".into()];
-    let lying = || class_histogram("", &[&long[0], &long[1]], &[counts("")]);
-    assert_says(lying, "", &["クラス", "画像の枚数", "靴"]);
+    let horizontal = || class_histogram("", &[&long[0], &long[1]], &[counts("")]);
+    assert_says(horizontal, "", &["クラス", "画像の枚数", "靴"]);
     let epoch = |loss: f64, accuracy: f64| EpochMetrics {
         training_loss: loss,
         training_accuracy: accuracy,
@@ -333,6 +333,24 @@ fn tests_of_explanations() {
             "曲線の下の面積: 削除は小さいほど、挿入は大きいほど良い\n手法           削除   挿入\n";
         assert!(text.starts_with(heading), "{text}");
     });
+}
+
+#[test]
+fn a_network() {
+    let (classifier, _) = classifier();
+    assert_says(
+        || summary(&*classifier.model, [1, 28, 28])?.diagram(),
+        "ネットワーク。ネットワークの図、左から順に: 入力、1 × 28 × 28; \
+         conv1、6 × 24 × 24 (畳み込み 5 × 5、パラメータ 156 個); ",
+        &[
+            "これらの層のパラメータ 41,806 個",
+            "入力",
+            "畳み込み 5 × 5",
+            "プーリング 2 × 2",
+            "全結合",
+            "パラメータ 650 個",
+        ],
+    );
 }
 
 #[test]

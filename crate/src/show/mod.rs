@@ -4,6 +4,7 @@
 //! draws and knows nothing of tensors; here the two meet.
 
 mod define;
+mod diagram;
 mod evaluate;
 mod explain;
 mod live_curve;
