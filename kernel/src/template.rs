@@ -69,24 +69,24 @@ pub fn begin(home: &Home, settings: &Settings, say: &dyn Fn(&str)) -> Result<Bui
     let state = state(home, settings)?;
     let begun = Stamp::new(building.join(BEGUN_BY), &[&base(settings)?]);
     if begun.is_fresh() {
-        translated("going on with what notebooks use");
+        say("going on with what notebooks use");
     } else {
         // A kernel that an earlier set-up has left behind is killed by its guard.
         directory::remove_when_free(&building)?;
         let damages: Vec<Damage> = damages(home).collect();
         if let (State::Damaged, Some(damage)) = (state, damages.first()) {
-            translated(&format!("repairing what kernels start from: {damage}"));
+            say(&format!("repairing what kernels start from: {damage}"));
         }
         let crates_are_whole = damages.iter().all(|damage| is_renewed(home, &damage.path));
         if crates_are_whole && [State::Stale, State::Damaged].contains(&state) {
-            translated(if state == State::Stale {
+            say(if state == State::Stale {
                 "compiling the notebooks' crate, which has changed"
             } else {
                 "compiling the notebooks' crate"
             });
             copy::folder(&home.template(), &building)?;
         } else {
-            translated("compiling what notebooks use");
+            say("compiling what notebooks use");
             fs::create_dir_all(&building)?;
         }
         for old in [MADE_BY, MADE_FROM, FILES, note::FOLDER, NO_LIBRARY] {
