@@ -3,6 +3,7 @@
 //! The steps know nothing of pictures, and [`visualize`] nothing of tensors; here
 //! the two meet.
 
+mod diagram;
 mod explanation;
 mod live_curve;
 mod runs;

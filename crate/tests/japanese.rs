@@ -336,6 +336,24 @@ fn tests_of_explanations() {
 }
 
 #[test]
+fn a_network() {
+    let (classifier, _) = classifier();
+    assert_says(
+        || summary(&*classifier.model, [1, 28, 28])?.diagram(),
+        "ネットワーク。ネットワークの図、左から順に: 入力、1 × 28 × 28; \
+         conv1、6 × 24 × 24 (畳み込み 5 × 5、パラメータ 156 個); ",
+        &[
+            "これらの層のパラメータ 41,806 個",
+            "入力",
+            "畳み込み 5 × 5",
+            "プーリング 2 × 2",
+            "全結合",
+            "パラメータ 650 個",
+        ],
+    );
+}
+
+#[test]
 fn tables_and_texts() {
     let (classifier, dataset) = classifier();
     with_language(Language::Japanese, || {

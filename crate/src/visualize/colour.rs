@@ -15,7 +15,7 @@ pub(super) const AXIS: Colour = RGBColor(0x9A, 0x9A, 0x9A);
 /// Grid lines.
 pub(super) const GRID: Colour = RGBColor(0xE6, 0xE6, 0xE6);
 /// The background of every picture.
-const PAPER: Colour = RGBColor(0xFF, 0xFF, 0xFF);
+pub(super) const PAPER: Colour = RGBColor(0xFF, 0xFF, 0xFF);
 
 const BLACK: Colour = RGBColor(0x00, 0x00, 0x00);
 

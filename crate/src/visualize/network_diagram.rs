@@ -1,0 +1,131 @@
+//! The layers of a network from left to right.
+
+mod connection;
+mod layout;
+mod outline;
+
+use super::prelude::*;
+use layout::Layout;
+
+const FUNCTION: &str = "network_diagram";
+
+/// One layer of [`network_diagram`]; the first one is the network's input.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DiagramLayer {
+    /// Stands above the layer.
+    pub name: String,
+    /// Shape of the output for one image: `[C, H, W]` is drawn as C feature maps, `[N]` as a column of N units.
+    /// The last two numbers of any other shape are the height and width of a feature map.
+    pub shape: Vec<usize>,
+    /// The number of values that training changes.
+    pub parameters: usize,
+    /// How the layer computes its output from that of the layer before, such as "convolution\n5 × 5"; may be empty.
+    /// It is broken at `\n` only if there is too little room.
+    pub operation: String,
+    /// Rows and columns that one output sees of the layer before, if that is drawn as feature maps. With `None`,
+    /// lines or an arrow lead from the layer before to this one.
+    pub receptive_field: Option<[usize; 2]>,
+}
+
+/// The layers of a network from left to right, as LeCun et al. draw LeNet: feature maps as stacks of
+/// rectangles, vectors as columns.
+///
+/// Name and shape of a layer are written above it; its operation and parameters below, between it and the layer
+/// before. Layers with parameters are darker than those without, and the input is grey. Sizes are not to scale,
+/// and of more than 16 feature maps at most 16 are drawn. Up to about 12 layers fit into the width of a notebook;
+/// with more the picture is wider.
+///
+/// After LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition",
+/// Proc. IEEE 86(11), 1998, figure 2.
+///
+/// ```
+/// use gasshuku::visualize::{DiagramLayer, network_diagram};
+///
+/// let layer = |name: &str, shape: &[usize]| DiagramLayer {
+///     name: name.into(),
+///     shape: shape.to_vec(),
+///     ..DiagramLayer::default()
+/// };
+/// let output = DiagramLayer {
+///     parameters: 7850,
+///     operation: "fully connected".into(),
+///     ..layer("linear", &[10])
+/// };
+/// let figure = network_diagram("A linear model", &[layer("input", &[1, 28, 28]), output]).unwrap();
+/// assert!(figure.alt_text().contains("linear, 10 (fully connected, 7,850 parameters)"));
+/// ```
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) if there are no layers, if a number of a shape is 0, or if there are so
+/// many layers that no browser would show them.
+pub fn network_diagram(title: &str, layers: &[DiagramLayer]) -> Result<Figure> {
+    check(layers)?;
+    let layout = Layout::fitting(layers);
+    let subtitle = subtitle(layers);
+    let (titles, size) = ((title, subtitle.as_str()), (layout.width, layout.height()));
+    let words = alt_text(title, layers);
+    Figure::draw(FUNCTION, titles, size, &words, |canvas, top| {
+        layout.draw(canvas, top);
+    })
+}
+
+fn check(layers: &[DiagramLayer]) -> Result<()> {
+    ensure_some(FUNCTION, "layers", layers)?;
+    layers
+        .iter()
+        .try_for_each(|DiagramLayer { name, shape, .. }| {
+            ensure(!shape.contains(&0), FUNCTION, || {
+                format!(
+                    "layer {name:?} has the shape {shape:?}; all its numbers must be at least 1"
+                )
+            })
+        })
+}
+
+fn subtitle(layers: &[DiagramLayer]) -> String {
+    let add = |sum: usize, layer: &DiagramLayer| sum.saturating_add(layer.parameters);
+    match layers.iter().fold(0, add) {
+        0 => String::new(),
+        sum => {
+            let parameters = parameters_text(sum);
+            translate!("{parameters} in these layers", "これらの層の{parameters}")
+        }
+    }
+}
+
+fn parameters_text(number: usize) -> String {
+    counted(number, "parameter", ["パラメータ", "個"])
+}
+
+fn on_one_line(operation: &str) -> String {
+    operation.replace('\n', " ")
+}
+
+fn shape_text(shape: &[usize]) -> String {
+    let numbers: Vec<String> = shape.iter().map(usize::to_string).collect();
+    numbers.join(" × ")
+}
+
+fn alt_text(title: &str, layers: &[DiagramLayer]) -> String {
+    let layers: Vec<String> = layers.iter().map(in_words).collect();
+    let layers = layers.join("; ");
+    translate!(
+        "{title}. Diagram of a network, from left to right: {layers}.",
+        "{title}。ネットワークの図、左から順に: {layers}。"
+    )
+}
+
+fn in_words(layer: &DiagramLayer) -> String {
+    let mut details = vec![on_one_line(&layer.operation)];
+    if layer.parameters > 0 {
+        details.push(parameters_text(layer.parameters));
+    }
+    details.retain(|detail| !detail.is_empty());
+    let name = text::in_one_line(&layer.name);
+    let mut named = vec![name, shape_text(&layer.shape)];
+    named.retain(|part| !part.is_empty());
+    match text::listed(&details) {
+        none if none.is_empty() => text::listed(&named),
+        details => format!("{} ({details})", text::listed(&named)),
+    }
+}
