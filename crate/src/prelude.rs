@@ -2,8 +2,8 @@
 
 pub use crate::check;
 pub use crate::define::{
-    Activation, Architecture, Classifier, ForwardPass, LeNet, LeNetSettings, Model, logits,
-    probabilities, summary,
+    Activation, Architecture, Classifier, ForwardPass, LeNet, LeNetSettings, Model, Sequential,
+    logits, probabilities, summary,
 };
 pub use crate::device::DeviceChoice;
 pub use crate::error::{Error, Result};

@@ -168,6 +168,17 @@ impl Model for LeNet {
     }
 }
 
+/// LeNet for what is written against tch alone, such as [`nn::ModuleT::batch_accuracy_for_logits`].
+impl nn::ModuleT for LeNet {
+    fn forward_t(&self, images: &Tensor, train: bool) -> Tensor {
+        let mut pass = match train {
+            true => ForwardPass::training(),
+            false => ForwardPass::inference(),
+        };
+        self.forward(images, &mut pass)
+    }
+}
+
 /// The layers, with the weights that tch gives them.
 fn build(settings: &LeNetSettings, flattened: i64, device: Device) -> LeNet {
     let variables = nn::VarStore::new(device);
@@ -316,7 +327,10 @@ fn xavier_bound(inputs: i64, outputs: i64, kernel: i64) -> f32 {
 mod tests {
     use super::*;
     use crate::define::{logits, summary};
+    use crate::load::{Dataset, Normalization};
+    use crate::train::score;
     use tch::Kind;
+    use tch::nn::ModuleT;
 
     fn failing_layer(height: i64, width: i64) -> String {
         let settings = LeNetSettings {
@@ -506,6 +520,26 @@ mod tests {
                 assert_eq!(learned(logits), learned(expected));
             }
         }
+    }
+
+    #[test]
+    fn tch_counts_the_right_answers_that_score_counts() {
+        let model = LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap();
+        let images = Tensor::randint(256, [70, 1, 28, 28], (Kind::Uint8, Device::Cpu));
+        let normalised = Normalization::default().apply(&images);
+        let labels = logits(&model, &normalised).unwrap().argmax(-1, false);
+        // The first 20 answers are made wrong.
+        let wrong = (labels.narrow(0, 0, 20) + 1).remainder(10);
+        labels.narrow(0, 0, 20).copy_(&wrong);
+        let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+        let dataset = Dataset::new(&images, &labels, &classes).unwrap();
+        let expected = score(&model, &dataset).unwrap().accuracy;
+        assert_eq!(expected, 50.0 / 70.0);
+        let found = model.batch_accuracy_for_logits(&normalised, &labels, Device::Cpu, 16);
+        assert!((found - expected).abs() < 1e-6, "{found} and {expected}");
+        let in_training = model.forward_t(&normalised, true);
+        assert!(in_training.requires_grad());
+        assert_eq!(in_training, model.forward_t(&normalised, false));
     }
 
     #[test]
