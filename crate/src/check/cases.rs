@@ -1,4 +1,4 @@
-//! What an exercise is made of, its [`Case`]s, and the one runner that goes through them.
+//! The [`Case`]s of an exercise, and the runner that goes through them.
 
 use crate::error::{Error, Result};
 use crate::language::translate;
@@ -11,13 +11,13 @@ pub(super) struct Case<T: 'static> {
     pub(super) right: fn(&T) -> bool,
     /// What the report lists with a ✓ if it is.
     pub(super) passed: fn(&T) -> String,
-    /// What is often taken for it, if it is not right: the first that fits is the problem.
+    /// The frequent mistakes. If this part is not right, the first that fits is the problem.
     pub(super) mistakes: &'static [Mistake<T>],
     /// The problem if none of them fits.
     pub(super) otherwise: fn(&T) -> String,
 }
 
-/// The message of a mistake, if this is what the attempt has done. [`mistake!`] writes the usual ones.
+/// Gives the message of a mistake if the attempt has made it. [`mistake!`] is for most of them.
 pub(super) type Mistake<T> = fn(&T) -> Option<String>;
 
 /// A [`Mistake`]: when it has been made, and its message as [`translate!`] takes it.

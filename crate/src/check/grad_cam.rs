@@ -5,8 +5,8 @@ use std::rc::Rc;
 use tch::{Device, IndexOp, Kind, Tensor};
 
 use super::cases::{Case, Checked, Findings, Problem, attempt, message, mistake};
-use super::compare::{close, images, is_zero, ratio, shape};
 use super::report::Report;
+use super::tensors::{close, images, is_zero, ratio, shape};
 use crate::define::{ForwardPass, LeNet, LeNetSettings, Model};
 use crate::error::Result;
 use crate::explain::{GradCam, Target, explain};

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use tch::{Kind, Tensor};
 
 use super::cases::{Case, Checked, Findings, Problem, message, mistake};
-use super::compare::{close, images, shape, sizes};
 use super::lenet_layers;
 use super::report::Report;
+use super::tensors::{close, images, shape, sizes};
 use crate::define::{ForwardPass, Model};
 use crate::language::{translate, translated};
 use crate::panics::catch;

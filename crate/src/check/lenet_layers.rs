@@ -3,8 +3,8 @@
 use tch::{Tensor, nn};
 
 use super::cases::{Case, Checked, Findings, Mistake, Problem, message, mistake};
-use super::compare::sizes;
 use super::report::Report;
+use super::tensors::sizes;
 use crate::language::{translate, translated};
 
 /// The table: name and shape of each layer's weight. That of a convolution is filters, channels in,

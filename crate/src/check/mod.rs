@@ -15,26 +15,26 @@
 //!
 //! # Adding an exercise
 //!
-//! An exercise has a file of about forty lines without its tests, a `mod` and a `pub use` here, and its
-//! cells in the notebooks. `images_of_class.rs` is one to copy. In the file are:
+//! An exercise has a file, which needs about forty lines of code without its tests, a `mod` and a `pub use`
+//! here, and its cells in the notebooks. `images_of_class.rs` is one to copy. In the file are:
 //!
 //! 1. `type Attempt`, the function that a participant writes: a plain `fn` type, since generics would be
 //!    compiled anew in the notebook's cell.
-//! 2. A struct with what the attempt gave, beside what it was called with.
-//! 3. A `Case` of that struct for each line that the report lists with a ✓: when the case is right, that
-//!    line, the frequent mistakes with their messages, the first that fits first, and the message if none
-//!    fits. `mistake!` and `message!` take the texts in English and Japanese, as `translate!` does.
-//!    A mistake is often a wrong function whose result the attempt's is equal to.
+//! 2. What is judged: the attempt's result, or a struct of it with what the attempt was called with.
+//! 3. A `Case` of that type for each line that the report lists with a ✓: when it is right, that line, the
+//!    frequent mistakes, of which the first that fits is reported, and the message if none of them fits.
+//!    A mistake fits if the result is that of a frequent wrong function, or if it has some property.
+//!    `mistake!` and `message!` take the texts in English and Japanese, as `translate!` does.
 //! 4. The public function. It gives `Report::of` the exercise's name and title and a closure that calls the
 //!    participant's function by `attempt` and hands the result to `Findings::check`, or the results of
 //!    several calls to `Findings::check_each`.
 //! 5. Tests: right attempts with `testing::assert_solved`, and with `testing::assert_problems` a table of
 //!    wrong attempts and the messages that they must get.
 //!
-//! `compare` has what tensors are compared with. It and `cases`, which runs all this, know no exercise.
+//! The modules `cases` (the runner), `tensors` (comparing them, and images to try attempts on) and `report` are
+//! shared; they do not depend on any exercise.
 
 mod cases;
-mod compare;
 mod grad_cam;
 mod images_of_class;
 mod learning_rate;
@@ -44,6 +44,7 @@ mod photograph;
 mod pixel_histogram;
 mod report;
 mod save_and_load;
+mod tensors;
 #[cfg(test)]
 mod testing;
 mod training_step;

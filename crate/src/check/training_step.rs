@@ -3,8 +3,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::cases::{Case, Checked, Findings, Mistake, Problem, attempt, message, mistake};
-use super::compare::{close, images, is_zero, ratio};
 use super::report::Report;
+use super::tensors::{close, images, is_zero, ratio};
 use crate::define::{ForwardPass, LeNet, LeNetSettings, Model};
 use crate::error::Result;
 use crate::language::{translate, translated};

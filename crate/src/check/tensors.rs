@@ -1,4 +1,4 @@
-//! Comparing the tensors of attempts, and images to try them on.
+//! Comparing the tensors that attempts give, and images to try attempts on.
 
 use tch::{Device, Kind, Tensor};
 
