@@ -327,8 +327,8 @@ fn xavier_bound(inputs: i64, outputs: i64, kernel: i64) -> f32 {
 mod tests {
     use super::*;
     use crate::define::{logits, summary};
+    use crate::evaluate::score;
     use crate::load::{Dataset, Normalization};
-    use crate::train::score;
     use tch::Kind;
     use tch::nn::ModuleT;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tch::Tensor;
 use tch::nn::{self, ModuleT, VarStore};
 
-use super::model::{ForwardPass, Model};
+use super::forward_pass::ForwardPass;
+use super::model::Model;
 
 /// Named layers, each of which gets the output of the layer before it: PyTorch's
 /// `nn.Sequential(OrderedDict([…]))`, or tch's [`nn::seq_t`] with names.

@@ -1,8 +1,9 @@
 use super::*;
 use crate::define::{Activation, LeNet, LeNetSettings, logits, summary};
+use crate::evaluate::score;
 use crate::explain::{GradCam, GuidedBackpropagation, Method, Target, explain};
 use crate::load::Dataset;
-use crate::train::{TrainingSettings, score, train, train_in_background};
+use crate::train::{TrainingSettings, train, train_in_background};
 use tch::{Device, Kind};
 
 const ON_CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
