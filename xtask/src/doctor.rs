@@ -281,7 +281,7 @@ fn quick(workshop: &Workshop) -> Result<String> {
     let home = workshop.kernel_home();
     let settings = template::settings(workshop)?;
     if let Some(why) = template::why_plain(&home) {
-        bail!("off, for {why}");
+        bail!("off: {why}");
     }
     if start::is_plain(&home, &settings) {
         bail!("off: GASSHUKU_PLAIN is 1");
