@@ -19,7 +19,7 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
     }
     let _lock = setup::lock(workshop)?;
     let home = workshop.kernel_home();
-    let running = directory::clear_all(&home)?;
+    let running = directory::remove_unused(&home)?;
     template::remove(&home, &|| println!("a kernel is starting; waiting for it"))?;
     let mut paths = vec![workshop.executed()];
     if all {

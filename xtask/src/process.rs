@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// As much of a failed program's output as helps, and no more.
 const LAST_LINES: usize = 25;
 
-pub(crate) use evcxr_prewarm::program::{ask, cannot_start, remove};
+pub(crate) use evcxr_prewarm::program::{cannot_start, output as ask, remove_if_exists as remove};
 
 /// Runs a program that talks to the user itself.
 pub(crate) fn hand_over(command: &mut Command) -> Result<ExitStatus> {

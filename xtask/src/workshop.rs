@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use evcxr_prewarm::environment::is_set_by_cargo_run;
 use evcxr_prewarm::settings::Home;
-use evcxr_prewarm::start::is_cargos_own;
 
 /// The loader's list of folders with shared libraries.
 pub(crate) const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
@@ -155,7 +155,7 @@ impl Workshop {
 /// does), and would run again whenever a kernel is started another way, or cargo is.
 pub(crate) fn forget_cargo(command: &mut Command) {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in names.filter(|name| is_cargos_own(name)) {
+    for name in names.filter(|name| is_set_by_cargo_run(name)) {
         command.env_remove(name);
     }
 }

@@ -68,7 +68,7 @@ impl Program {
         let size = noted
             .strip_prefix(&self.inputs)
             .and_then(|size| size.trim().parse().ok());
-        match size.map(|size| inventory::look(&self.path, Some(size))) {
+        match size.map(|size| inventory::check(&self.path, Some(size))) {
             None => Condition::NotInstalled,
             Some(None) => Condition::Whole,
             Some(Some(damage)) => Condition::Damaged(vec![damage.to_string()]),
@@ -97,7 +97,7 @@ const LISTS: &str = ".dist-info";
 impl Packages {
     /// Those of a lock file, with what else decides on what is installed.
     pub(crate) fn of(lock: &Path, stamp: PathBuf, inputs: &[&str]) -> Result<Self> {
-        let contents = stamp::file(lock)?;
+        let contents = stamp::hash_file(lock)?;
         let inputs: Vec<&str> = inputs.iter().copied().chain([contents.as_str()]).collect();
         Ok(Self {
             lock: lock.to_owned(),
@@ -237,7 +237,7 @@ fn damage(site_packages: &Path, lists: &str) -> Option<Damage> {
     let mut damage = record
         .lines()
         .filter_map(file)
-        .find_map(|(path, size)| inventory::look_below(site_packages, Path::new(&path), size))?;
+        .find_map(|(path, size)| inventory::check_below(site_packages, Path::new(&path), size))?;
     damage.path = without_dots(&damage.path);
     Some(damage)
 }

@@ -43,9 +43,9 @@ pub(crate) fn condition(workshop: &Workshop) -> Condition {
 fn program(workshop: &Workshop) -> Result<Program> {
     let root = workshop.root();
     let inputs = [
-        stamp::folder(&root.join("kernel/src"))?,
-        stamp::file(&root.join("kernel/Cargo.toml"))?,
-        stamp::file(&root.join("Cargo.lock"))?,
+        stamp::hash_folder(&root.join("kernel/src"))?,
+        stamp::hash_file(&root.join("kernel/Cargo.toml"))?,
+        stamp::hash_file(&root.join("Cargo.lock"))?,
     ];
     Ok(Program {
         path: workshop.launcher(),

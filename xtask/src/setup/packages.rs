@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use evcxr_prewarm::program::Answer;
+use evcxr_prewarm::program::Output as Answer;
 
 use super::installed::{Condition, Packages};
 use super::{PACKAGES, requirements, venv};
@@ -84,7 +84,7 @@ pub(crate) fn environment(
     let venv = folder.join("venv");
     let python = venv.join("bin/python");
     let lock = workshop.python_sources().join(lock);
-    let stamp = Stamp::new(venv.join("made-from"), &[&stamp::file(&lock)?]);
+    let stamp = Stamp::new(venv.join("made-from"), &[&stamp::hash_file(&lock)?]);
     if stamp.is_fresh() {
         return Ok(python);
     }
