@@ -171,7 +171,7 @@ fn leave_in_store(
     after: std::ops::Range<usize>,
     cell: std::ops::Range<usize>,
 ) {
-    let named: HashSet<String> = lines[cell].iter().flat_map(|line| words(line)).collect();
+    let named: HashSet<String> = lines[cell].iter().flat_map(|line| possible_names(line)).collect();
     let mut lines_of: HashMap<String, Vec<usize>> = HashMap::new();
     for number in before.chain(after) {
         if let Some(variable) = variable_of(&lines[number]) {
@@ -208,7 +208,7 @@ fn variable_of(line: &str) -> Option<&str> {
 }
 
 /// Everything that may be a name, also in strings: `println!("{x}")` names x.
-fn words(line: &str) -> impl Iterator<Item = String> + '_ {
+fn possible_names(line: &str) -> impl Iterator<Item = String> + '_ {
     line.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
         .filter(|word| !word.is_empty())
         .map(str::to_owned)

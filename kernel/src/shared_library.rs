@@ -136,7 +136,7 @@ fn linker_arguments_of_cell(
         .env(RECORD_TO, &record);
     match program::output(&mut rustc)? {
         Some(output) if output.success => {}
-        Some(output) => bail!("a cell is not linked: {}", last_line(&output.stderr)),
+        Some(output) => bail!("a cell cannot be linked: {}", last_line(&output.stderr)),
         None => bail!(cannot_start(&rustc)),
     }
     let text = fs::read_to_string(&record).context("the compiler has not called the linker")?;
@@ -148,7 +148,7 @@ fn last_line(text: &str) -> &str {
     text.trim_end()
         .lines()
         .last()
-        .unwrap_or("it does not say why")
+        .unwrap_or("no message")
 }
 
 /// What a cell is linked with.

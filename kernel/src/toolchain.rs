@@ -75,7 +75,7 @@ impl Toolchain {
         let [sysroot, libraries] = paths
             .try_into()
             .ok()
-            .context("rustc does not say where it lies")?;
+            .context("rustc does not print its paths")?;
         let in_sysroot = |name: &str, on_path: PathBuf| {
             let program = sysroot.join("bin").join(name);
             if program.is_file() { program } else { on_path }

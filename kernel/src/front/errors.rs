@@ -46,7 +46,7 @@ impl Failure {
         let value = message
             .lines()
             .next()
-            .unwrap_or("it does not say why")
+            .unwrap_or("no message")
             .to_owned();
         let mut traceback = vec![format!("{BOLD}{RED}{}{END}: {value}", self.name)];
         traceback.extend(message.lines().skip(1).map(str::to_owned));

@@ -40,7 +40,7 @@ pub fn run(home: &Home) -> Result<ExitCode> {
     let folder = temporary::folder()?;
     let (mut kernel, backend) = backend::start_in(home, &settings, folder.path())?;
     if kernel.template_state() != State::Fresh {
-        bail!("what kernels start from is not as it should be");
+        bail!("the template is not fresh");
     }
     let entry_file = Entry::path(home, &env::current_dir()?);
     exit_with_keeper(folder.path(), &entry_file);

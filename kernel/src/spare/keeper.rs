@@ -56,7 +56,7 @@ pub fn run(home: &Home) -> Result<ExitCode> {
             HolderEnd::Failed => failures += 1,
         }
     }
-    bail!("kernels that were to be ready have ended {MAX_FAILURES} times")
+    bail!("spare kernels have ended {MAX_FAILURES} times before they were taken")
 }
 
 /// Why the keeper is done with a holder.

@@ -30,14 +30,14 @@ pub(crate) fn take(home: &Home, settings: &Settings) -> Option<(Backend, WaitFor
 }
 
 fn try_take(home: &Home, settings: &Settings, folder: &Path) -> Result<(Backend, WaitForEnd)> {
-    let entry = Entry::read(&Entry::path(home, folder)).context("no kernel is ready")?;
+    let entry = Entry::read(&Entry::path(home, folder)).context("there is no spare kernel")?;
     let mut stream = UnixStream::connect(&entry.socket)?;
     writeln!(stream, "{}", fingerprint(home, settings)?)?;
     let mut holder = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     holder.read_line(&mut line)?;
     let handover: Handover =
-        serde_json::from_str(&line).context("the kernel that was ready is not for us")?;
+        serde_json::from_str(&line).context("the spare kernel does not fit")?;
     let backend = Backend {
         connection: handover.connection,
         directory: handover.directory,

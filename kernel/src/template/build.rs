@@ -125,7 +125,7 @@ fn link_library(home: &Home, settings: &Settings, folder: &Path) -> Result<()> {
     let call = cached_call::all::<RustcCall>(folder)?
         .into_iter()
         .find(uses_crate)
-        .context("no call of the compiler was noted")?;
+        .context("no call of rustc was recorded")?;
     shared_library::link(home, folder, &call, name)
 }
 
