@@ -6,7 +6,7 @@
 //! - The store is a smaller one (`variable_store.rs`). evcxr's store, a hash map, is compiled in each
 //!   cell, which takes 0.03 s more.
 //! - Variables that the cell does not name stay in the store. With 120 variables a cell takes as
-//!   long as with none, instead of 3 s.
+//!   long as with none, instead of three times as long.
 //! - The cell prints markers on both streams where its output begins and ends, and how it ended. So the
 //!   front knows which output belongs to which cell, and which cell has failed.
 //! - The error of a `?` comes with its place in the source.
