@@ -64,7 +64,7 @@ pub(crate) fn build(
     )?;
     let pages = folder.join("html");
     for made_before in ["source", "doctrees", "html"] {
-        process::remove(&folder.join(made_before))?;
+        process::remove_if_exists(&folder.join(made_before))?;
     }
     let sphinx = Sphinx {
         workshop,
@@ -102,7 +102,7 @@ pub(crate) fn build(
         sphinx.run(language, language, &pages.join(language))?;
     }
     // Every output once more, as files, which no page shows.
-    process::remove(&pages.join("jupyter_execute"))?;
+    process::remove_if_exists(&pages.join("jupyter_execute"))?;
     Ok(pages)
 }
 

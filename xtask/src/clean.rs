@@ -19,7 +19,7 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
     }
     let _lock = setup::lock(workshop)?;
     let home = workshop.kernel_home();
-    let running = directory::clear_all(&home)?;
+    let running = directory::remove_unused(&home)?;
     template::remove(&home, &|| println!("a kernel is starting; waiting for it"))?;
     let mut paths = vec![workshop.executed()];
     if all {
@@ -53,7 +53,7 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
 fn remove(workshop: &Workshop, paths: &[PathBuf]) -> Result<()> {
     for path in paths {
         let bytes = process::size(path);
-        process::remove(path)?;
+        process::remove_if_exists(path)?;
         say_freed(workshop, path, bytes);
     }
     Ok(())

@@ -205,7 +205,7 @@ fn proxy(workshop: &Workshop, places: &Places) -> Result<PathBuf> {
     let folder = places.folder.join("proxy");
     let proxy = folder.join("node_modules/.bin/configurable-http-proxy");
     let lock = workshop.root().join("hub/package-lock.json");
-    let stamp = Stamp::new(folder.join("made-from"), &[&stamp::file(&lock)?]);
+    let stamp = Stamp::new(folder.join("made-from"), &[&stamp::hash_file(&lock)?]);
     if stamp.is_fresh() {
         return Ok(proxy);
     }

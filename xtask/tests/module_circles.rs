@@ -10,7 +10,7 @@ use std::path::Path;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The folders of the crates that are checked.
-const CRATES: &[&str] = &["xtask"];
+const CRATES: &[&str] = &["kernel", "xtask"];
 
 /// A path such as `load::folder::Folder`, from the crate's root unless it begins with `crate` or `super`.
 type Names = Vec<String>;
