@@ -1,14 +1,16 @@
-"""The book of the executed notebooks. Sphinx runs once for the start page and once for each language.
+"""Sphinx's configuration for the book of executed notebooks.
 
-`cargo xtask book` lays out the sources and says which part is made (`book_part`).
+`cargo xtask book` runs Sphinx once for the start page and once for each language. `book_part` says which of them it is.
 """
 
 import base64
 import gettext
 import hashlib
+import html
 import logging
 import posixpath
 import re
+from functools import partial
 from pathlib import Path
 
 import ziamath
@@ -22,7 +24,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = {"en": "English", "ja": "日本語"}
-# What Furo says and Sphinx has no Japanese for.
+# The texts of the theme that Sphinx does not translate.
 JAPANESE = {
     "Next": "次へ",
     "Previous": "前へ",
@@ -38,7 +40,7 @@ html_title = "gasshuku"
 extensions = ["myst_nb"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-# The notebooks come executed.
+# The notebooks are executed already.
 nb_execution_mode = "off"
 nb_merge_streams = True
 
@@ -54,27 +56,27 @@ html_math_renderer = "mathml"
 
 
 class Links(SphinxPostTransform):
-    """Links that leave the part: to pages of another part, and to files of the repository."""
+    """Resolves links to pages of another part and to files of the repository."""
 
-    # Before the one that warns of links which lead nowhere.
+    # Before the transform that warns of links without a target.
     default_priority = MystReferenceResolver.default_priority - 1
 
     def run(self, **_):
         for link in list(self.document.findall(pending_xref)):
             if link["reftype"] != "myst" or link["refdomain"] == "doc":
                 continue
-            target, hash_sign, place = link["reftarget"].partition("#")
+            target, hash_sign, anchor = link["reftarget"].partition("#")
             path = posixpath.normpath(posixpath.join(folder(self.config, self.env.docname), target))
             if not target or not (ROOT / path).is_file():
                 continue
             address = self.address(path)
             text = link[0].deepcopy()
             if address:
-                text = nodes.reference("", "", text, refuri=address + hash_sign + place)
+                text = nodes.reference("", "", text, refuri=address + hash_sign + anchor)
             link.replace_self(text)
 
     def address(self, path):
-        """Of a file of the repository; None where nobody has said where the repository is."""
+        """The URL of a file of the repository. None if the repository's address is not known."""
         if page := re.fullmatch(r"notebooks/((?:en|ja)/\w+)\.ipynb", path):
             up = "" if self.config.book_part == "start" else "../"
             return f"{up}{page.group(1)}.html"
@@ -85,24 +87,26 @@ class Links(SphinxPostTransform):
 
 
 def folder(config, page):
-    """Where a page's source lies in the repository."""
+    """The folder of the repository that contains a page's source."""
     part = config.book_part
     is_above = part == "start" or page == "facilitators"
     return "notebooks" if is_above else f"notebooks/{part}"
 
 
 class Pictures(SphinxPostTransform):
-    """Pictures become files, which a browser fetches when they come into sight.
+    """Moves pictures from the outputs to files, which a browser loads when they come into view, and labels figures.
 
-    Page 7 has 0.1 MB instead of 2.4 MB. Search, too, fetches every page that it has found.
+    Page 7 has 0.1 MB instead of 2.4 MB. A search also loads each page that it finds.
     """
 
     default_priority = 900
     data = re.compile(r'src="data:image/(svg|png)(?:\+xml)?;base64,([^"]+)"')
+    figure = re.compile(r"<svg(?![^>]*\brole=)(?P<attributes>[^>]*)>(?P<content>.*?)</svg>", re.DOTALL)
 
     def run(self, **_):
         for output in list(self.document.findall(nodes.raw)):
             text = self.data.sub(self.file, output.astext())
+            text = self.figure.sub(partial(self.labelled, output), text)
             output.children = [nodes.Text(text)]
 
     def file(self, found):
@@ -112,22 +116,43 @@ class Pictures(SphinxPostTransform):
         path = Path(self.app.outdir, name)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-        # With its height the page does not jump when the picture comes.
+        # The height keeps the page from jumping when the picture is loaded.
         height = re.match(rb'<svg[^>]* height="(\d+)"', content)
-        room = f' height="{height.group(1).decode()}"' if height else ""
-        return f'src="{name}" loading="lazy"{room}'
+        height = f' height="{height.group(1).decode()}"' if height else ""
+        return f'src="{name}" loading="lazy"{height}'
+
+    def labelled(self, output, found):
+        section = output.parent
+        while section is not None and not isinstance(section, nodes.section):
+            section = section.parent
+        title = section.next_node(nodes.title).astext() if section is not None else project
+        label = html.escape(figure_label(found["content"], title))
+        return f'<svg{found["attributes"]} role="img" aria-label="{label}">{found["content"]}</svg>'
+
+
+def figure_label(svg, title):
+    """What a screen reader says of a figure that plotters has drawn: its caption, else the title of its section.
+
+    The caption is the text with the largest letters. A figure of several charts has several captions.
+    """
+    texts = re.findall(r'<text[^>]* font-size="([\d.]+)"[^>]*>\s*([^<]*?)\s*</text>', svg)
+    largest = max((float(size) for size, _ in texts), default=0)
+    captions = [html.unescape(text) for size, text in texts if float(size) == largest]
+    if len(captions) == 1:
+        return captions[0]
+    return f"{title}: {', '.join(captions)}" if captions else title
 
 
 class Japanese(SearchLanguage):
-    """Every two neighbouring characters are a word, in the index and in what is asked for.
+    """Indexes every two neighbouring characters as a word, and splits queries in the same way.
 
-    Sphinx's own splits the pages into words and leaves the question whole: 混同行列, 訓練データ and 正解率 were
-    not found, nor half of twenty such words.
+    Sphinx's own class splits the pages into words, but not the query: 混同行列, 訓練データ and 正解率 were not found, nor
+    half of twenty such words.
     """
 
     lang = "ja"
     language_name = "Japanese"
-    # Kana and kanji, or a word in other letters.
+    # Kana and kanji; all other characters.
     script = r"[\u3005\u3040-\u30ff\u3400-\u9fff]+"
     other = r"[^\u3005\u3040-\u30ff\u3400-\u9fff]+"
     js_splitter_code = r"""
@@ -154,7 +179,7 @@ function splitQuery(query) {
 
 
 def formula(display):
-    """Formulas are MathML: they need no script and no network."""
+    """Visitors that write a formula as MathML, which needs no script and no network. display: `inline` or `block`."""
 
     def visit(writer, node):
         writer.body.append(convert(node.astext(), display=display))
@@ -164,13 +189,13 @@ def formula(display):
 
 
 def write_font(app, exception):
-    """The letters of formulas. Many telephones have no font that says where an index belongs.
+    """Writes a font for formulas. Many telephones have none that knows where an index belongs.
 
-    Of 1.5 MB 58 KB are left, which only pages with formulas ask for.
+    It has the characters of our formulas only: 58 KB instead of 1.5 MB, loaded by pages with formulas.
     """
     if exception or app.config.book_part not in LANGUAGES:
         return
-    letters = [
+    characters = [
         *range(0x20, 0x7F),  # ASCII
         *range(0x391, 0x3CA),  # Greek
         *range(0x1D434, 0x1D468),  # italic
@@ -180,16 +205,16 @@ def write_font(app, exception):
     ]
     logging.getLogger("fontTools").setLevel("WARNING")
     options = subset.Options(flavor="woff2")
-    whole = Path(ziamath.__file__).parent / "fonts/STIXTwoMath-Regular.ttf"
-    font = subset.load_font(str(whole), options)
+    complete = Path(ziamath.__file__).parent / "fonts/STIXTwoMath-Regular.ttf"
+    font = subset.load_font(str(complete), options)
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=letters)
+    subsetter.populate(unicodes=characters)
     subsetter.subset(font)
     subset.save_font(font, str(Path(app.outdir, "_static/formulas.woff2")), options)
 
 
 def add_links(app, page, template, context, doctree):
-    """For the templates: the page in the other language, and where its notebook can be run."""
+    """Tells the template the page in the other language, and the services that can run its notebook."""
     part = app.config.book_part
     context["languages"] = [
         (language, name, f"../{language}/{page}.html")
@@ -201,8 +226,8 @@ def add_links(app, page, template, context, doctree):
     context["places"] = places(app.config.book_repository, notebook) if is_notebook else []
 
 
-def mark_no_words(app, page, template, context, doctree):
-    """Sphinx marks what was searched for: here every two characters of it, wherever they are."""
+def turn_off_highlighting(app, page, template, context, doctree):
+    """Sphinx highlights the words of the query. In Japanese these would be every two characters of it."""
     if app.config.language == "ja" and page != "search":
         context["script_files"] = [
             script
@@ -248,6 +273,6 @@ def setup(app):
     app.connect("config-inited", style_the_start_page)
     app.connect("builder-inited", translate)
     app.connect("html-page-context", add_links)
-    app.connect("html-page-context", mark_no_words)
+    app.connect("html-page-context", turn_off_highlighting)
     app.connect("build-finished", write_font)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,13 +1,14 @@
-"""The board: which exercises the room has solved, for who holds the workshop. A service of JupyterHub.
+"""The board: a service of JupyterHub that shows the facilitator which exercises the participants have solved.
 
-Fed by the crate's checks (crate/src/notebook/board.rs), for those who have said yes in notebook 1. Nothing leaves
-the hub; what is known lies in one file.
+The checks in notebooks send their results here (crate/src/notebook/board.rs), if the participant agreed in notebook 1.
+Nothing leaves the hub. The results are in one file.
 """
 
 import html
 import json
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from jupyterhub.services.auth import HubAuth, HubOAuthCallbackHandler, HubOAuthenticated
 from jupyterhub.utils import url_path_join
@@ -15,7 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.web import Application, HTTPError, RequestHandler, authenticated
 
-# In the order of the notebooks: named as the modules of crate/src/check, with the titles of their reports.
+# By the names of the functions in crate/src/check, in the order of the notebooks: notebook, English and Japanese title.
 EXERCISES = {
     "pixel_histogram": (2, "the histogram of the pixels", "ピクセル値のヒストグラム"),
     "images_of_class": (2, "the images of one class", "1 つのクラスの画像"),
@@ -27,120 +28,139 @@ EXERCISES = {
     "photograph": (6, "a photograph of your own", "自分の写真"),
     "grad_cam": (7, "Grad-CAM by hand", "手作りの Grad-CAM"),
 }
-WORDS = {
+TEXTS = {
     "en": {
         "title": "Board",
         "exercise": "Exercise",
         "solved": "solved",
-        "at_it": "at it",
+        "in_progress": "in progress",
         "stuck": "tried five times",
-        "person": "Participant",
-        "nobody": "Nobody has let a check tell the board yet. Participants are asked in notebook 1.",
+        "participant": "Participant",
+        "no_results": "No results yet. Participants are asked for their consent in notebook 1.",
         "attempts": "attempts",
     },
     "ja": {
         "title": "進み具合",
         "exercise": "演習",
         "solved": "解けた",
-        "at_it": "取り組み中",
+        "in_progress": "取り組み中",
         "stuck": "5 回以上試した",
-        "person": "参加者",
-        "nobody": "まだ誰の結果も届いていません。参加者にはノートブック 1 で許可を尋ねています。",
+        "participant": "参加者",
+        "no_results": "まだ誰の結果も届いていません。参加者にはノートブック 1 で許可を尋ねています。",
         "attempts": "回試行",
     },
 }
-# From so many attempts on, somebody may want help.
-STUCK = 5
+# In the order of the columns.
+STATES = ["solved", "in_progress", "stuck"]
+# After so many attempts, the participant may need help.
+STUCK_ATTEMPTS = 5
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 2em auto; max-width: 72em; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; margin-bottom: 2em; width: 100% }
 th, td { border-bottom: 1px solid #ddd; padding: .3em .6em; text-align: center }
 th:first-child, td:first-child { text-align: left; white-space: nowrap }
-.solved { background: #d9efd9 } .at_it { background: #fff3c9 } .stuck { background: #f9d5cf; font-weight: bold }
+.solved { background: #d9efd9 } .in_progress { background: #fff3c9 } .stuck { background: #f9d5cf; font-weight: bold }
 td.zero { background: none; color: #aaa; font-weight: normal }
 """
 
 
 class Progress:
-    """What people have tried and solved: name → exercise → {attempts, solved}."""
+    """What participants have tried and solved: name → exercise → {attempts, solved}. Kept in a JSON file."""
 
     def __init__(self, path):
         self.path = path
         try:
-            self.people = json.loads(path.read_text())
+            self.participants = json.loads(path.read_text())
         except FileNotFoundError:
-            self.people = {}
+            self.participants = {}
 
-    def tell(self, name, exercise, solved):
-        """One check. What is solved stays solved, and is not counted on."""
-        found = self.people.setdefault(name, {}).setdefault(
+    def record(self, name, exercise, solved):
+        """Counts one check. After an exercise is solved, its checks are no longer counted."""
+        result = self.participants.setdefault(name, {}).setdefault(
             exercise, {"attempts": 0, "solved": False}
         )
-        if not found["solved"]:
-            found["attempts"] += 1
-            found["solved"] = solved
+        if not result["solved"]:
+            result["attempts"] += 1
+            result["solved"] = solved
         self.write()
 
-    def forget(self, name):
-        self.people.pop(name, None)
+    def remove(self, name):
+        self.participants.pop(name, None)
         self.write()
 
     def write(self):
-        unfinished = self.path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(self.people))
-        unfinished.rename(self.path)
+        temporary = self.path.with_suffix(".unfinished")
+        temporary.write_text(json.dumps(self.participants))
+        temporary.rename(self.path)
 
     def state(self, name, exercise):
-        """`solved`, `stuck`, `at_it`, or None for what was not tried."""
-        found = self.people[name].get(exercise)
-        if found is None:
+        """`solved`, `stuck` or `in_progress`; None for an exercise that was not tried."""
+        result = self.participants[name].get(exercise)
+        if result is None:
             return None
-        if found["solved"]:
+        if result["solved"]:
             return "solved"
-        return "stuck" if found["attempts"] >= STUCK else "at_it"
+        return "stuck" if result["attempts"] >= STUCK_ATTEMPTS else "in_progress"
 
     def count(self, exercise):
-        states = [self.state(name, exercise) for name in self.people]
-        return {state: states.count(state) for state in ["solved", "at_it", "stuck"]}
+        states = [self.state(name, exercise) for name in self.participants]
+        return {state: states.count(state) for state in STATES}
 
 
 def page(progress, language):
     """The board as HTML."""
-    words, column = WORDS[language], {"en": 1, "ja": 2}[language]
-    marks = {"solved": "✓", "at_it": "…", "stuck": "!", None: ""}
+    texts = TEXTS[language]
+    participants = participants_table(progress, language) if progress.participants else f"<p>{texts['no_results']}</p>"
+    other, name = ("ja", "日本語") if language == "en" else ("en", "English")
+    link = f'<a href="?language={other}">{name}</a>'
+    return (
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{texts["title"]}</title>'
+        f'<meta http-equiv="refresh" content="10"><style>{STYLE}</style><h1>{texts["title"]}</h1>'
+        f"{exercises_table(progress, language)}{participants}{link}</html>"
+    )
+
+
+def exercises_table(progress, language):
+    """For each exercise, how many participants are in which state."""
+    texts = TEXTS[language]
     rows = []
-    for exercise, names in EXERCISES.items():
-        counts = progress.count(exercise).items()
+    for exercise in EXERCISES:
+        notebook, title = heading(exercise, language)
         cells = "".join(
-            f'<td class="{state}{"" if number else " zero"}">{number}</td>' for state, number in counts
+            f'<td class="{state}{"" if number else " zero"}">{number}</td>'
+            for state, number in progress.count(exercise).items()
         )
-        rows.append(f"<tr><td>{names[0]} · {html.escape(names[column])}</td>{cells}</tr>")
-    heads = "".join(f"<th>{words[state]}</th>" for state in ["solved", "at_it", "stuck"])
-    summary = f"<table><tr><th>{words['exercise']}</th>{heads}</tr>{''.join(rows)}</table>"
-    people = []
-    for name in sorted(progress.people):
+        rows.append(f"<tr><td>{notebook} · {title}</td>{cells}</tr>")
+    heads = "".join(f"<th>{texts[state]}</th>" for state in STATES)
+    return f"<table><tr><th>{texts['exercise']}</th>{heads}</tr>{''.join(rows)}</table>"
+
+
+def participants_table(progress, language):
+    """For each participant, the state of each exercise."""
+    texts = TEXTS[language]
+    marks = {"solved": "✓", "in_progress": "…", "stuck": "!", None: ""}
+    rows = []
+    for name in sorted(progress.participants):
         cells = []
         for exercise in EXERCISES:
             state = progress.state(name, exercise)
-            tries = progress.people[name].get(exercise, {}).get("attempts", 0)
-            title = f' title="{tries} {words["attempts"]}"' if state else ""
-            cells.append(f'<td class="{state or ""}"{title}>{marks[state]}</td>')
-        people.append(f"<tr><td>{html.escape(name)}</td>{''.join(cells)}</tr>")
-    numbers = "".join(
-        f'<th title="{html.escape(names[column])}">{names[0]}</th>' for names in EXERCISES.values()
-    )
-    each = f"<table><tr><th>{words['person']}</th>{numbers}</tr>{''.join(people)}</table>"
-    other = "ja" if language == "en" else "en"
-    link = f'<a href="?language={other}">{"日本語" if other == "ja" else "English"}</a>'
-    body = summary + (each if people else f"<p>{words['nobody']}</p>") + link
-    return (
-        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{words["title"]}</title>'
-        f'<meta http-equiv="refresh" content="10"><style>{STYLE}</style><h1>{words["title"]}</h1>{body}</html>'
-    )
+            attempts = progress.participants[name].get(exercise, {}).get("attempts", 0)
+            tooltip = f' title="{attempts} {texts["attempts"]}"' if state else ""
+            cells.append(f'<td class="{state or ""}"{tooltip}>{marks[state]}</td>')
+        rows.append(f"<tr><td>{html.escape(name)}</td>{''.join(cells)}</tr>")
+    headings = [heading(exercise, language) for exercise in EXERCISES]
+    heads = "".join(f'<th title="{title}">{notebook}</th>' for notebook, title in headings)
+    return f"<table><tr><th>{texts['participant']}</th>{heads}</tr>{''.join(rows)}</table>"
 
 
-class Page(HubOAuthenticated, RequestHandler):
-    """For who holds the workshop: JupyterHub asks who it is, and only administrators may use its services."""
+def heading(exercise, language):
+    """The number of the exercise's notebook, and its title as HTML."""
+    notebook, english, japanese = EXERCISES[exercise]
+    return notebook, html.escape(japanese if language == "ja" else english)
+
+
+class BoardHandler(HubOAuthenticated, RequestHandler):
+    """Shows the board. JupyterHub lets only its administrators use a service."""
 
     @authenticated
     def get(self):
@@ -149,13 +169,13 @@ class Page(HubOAuthenticated, RequestHandler):
         self.write(page(self.settings["progress"], "ja" if language == "ja" else "en"))
 
 
-class Tell(RequestHandler):
-    """For the checks: a kernel shows whose it is by the token of its server."""
+class ChecksHandler(RequestHandler):
+    """Receives the results of checks. The token of a participant's server says whose they are."""
 
     def check_xsrf_cookie(self):
-        """There are no cookies here."""
+        """Kernels send a token and no cookies."""
 
-    def person(self):
+    def participant(self):
         kind, _, token = self.request.headers.get("Authorization", "").partition(" ")
         user = self.settings["auth"].user_for_token(token) if kind == "token" and token else None
         if user is None or user.get("kind") != "user":
@@ -163,30 +183,30 @@ class Tell(RequestHandler):
         return user["name"]
 
     def post(self):
-        name = self.person()
+        name = self.participant()
         try:
-            told = json.loads(self.request.body)
-            exercise, solved = told["exercise"], told["solved"]
+            check = json.loads(self.request.body)
+            exercise, solved = check["exercise"], check["solved"]
         except (ValueError, KeyError, TypeError):
             raise HTTPError(400) from None
         if exercise not in EXERCISES or not isinstance(solved, bool):
             raise HTTPError(400)
-        self.settings["progress"].tell(name, exercise, solved)
+        self.settings["progress"].record(name, exercise, solved)
 
     def delete(self):
-        self.settings["progress"].forget(self.person())
+        self.settings["progress"].remove(self.participant())
 
 
-def application(progress, auth, prefix, secret):
+def application(progress, auth, prefix, cookie_secret):
     return Application(
         [
-            (prefix, Page),
+            (prefix, BoardHandler),
             (url_path_join(prefix, "oauth_callback"), HubOAuthCallbackHandler),
-            (url_path_join(prefix, "checks"), Tell),
+            (url_path_join(prefix, "checks"), ChecksHandler),
         ],
         progress=progress,
         auth=auth,
-        cookie_secret=secret,
+        cookie_secret=cookie_secret,
     )
 
 
@@ -194,6 +214,7 @@ if __name__ == "__main__":
     prefix = os.environ["JUPYTERHUB_SERVICE_PREFIX"]
     progress = Progress(Path(os.environ["GASSHUKU_BOARD_FILE"]))
     server = HTTPServer(application(progress, HubAuth(), prefix, os.urandom(32)), max_body_size=1000)
-    port = int(os.environ["JUPYTERHUB_SERVICE_URL"].rpartition(":")[2].strip("/"))
-    server.listen(port, "127.0.0.1")
+    port = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]).port
+    # "" is all addresses of the machine.
+    server.listen(port, os.environ.get("GASSHUKU_BOARD_ADDRESS", "127.0.0.1"))
     IOLoop.current().start()

@@ -1,7 +1,7 @@
-"""Participants who go through notebooks 1 to 4 at the time plan's pace, compressed: how long they wait, what they take.
+"""A load test: participants log in and run notebooks 1 to 4. Measures waiting times, memory and CPU time.
 
-Real logins, HTTP and WebSocket connections, and kernels; what is not there is a browser. To be run as root on the
-machine of the hub, with the Python of the hub (hub/README.md has the command).
+They work at the pace of the time plan, or faster. Logins, HTTP and WebSocket connections and kernels are real; there is
+no browser. Run it as root on the machine of the hub, with the hub's Python (hub/README.md has the command).
 """
 
 import argparse
@@ -20,17 +20,17 @@ import httpx
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-from people import PREFIX
-from shares import Shares
+from cgroups import ControlGroups
+from spawner import ACCOUNT_PREFIX
 
-# Minutes of the time plan in notebooks/facilitators.md.
-PLAN = [("01_load", 20), ("02_visualize", 35), ("03_define", 40), ("04_train", 45)]
-# Longer than any cell takes that goes well.
-PATIENCE = 600
+# Notebooks and minutes, from notebooks/facilitators.md.
+TIME_PLAN = [("01_load", 20), ("02_visualize", 35), ("03_define", 40), ("04_train", 45)]
+# Seconds. Longer than any cell takes.
+TIMEOUT = 600
 
 
 class Participant:
-    """One who has logged in."""
+    """A participant of the hub, and the kernels of the notebooks that are open."""
 
     def __init__(self, name, address, password):
         self.name = name
@@ -42,8 +42,8 @@ class Participant:
         )
         self.kernels = []
 
-    async def arrive(self):
-        """Logs in, and waits until JupyterLab's page is there; seconds."""
+    async def log_in(self):
+        """Logs in, and waits for the page of JupyterLab. Returns the seconds that this took."""
         begin = time.monotonic()
         page = await self.client.get("/hub/login")
         page.raise_for_status()
@@ -57,17 +57,17 @@ class Participant:
             },
         )
         answer.raise_for_status()
-        # The page that waits asks the same.
+        # As the page does that JupyterHub shows meanwhile.
         while True:
             page = await self.client.get(f"/user/{self.name}/lab")
             if page.status_code == 200 and page.url.path.startswith(f"/user/{self.name}/lab"):
                 return time.monotonic() - begin
-            if time.monotonic() - begin > PATIENCE:
+            if time.monotonic() - begin > TIMEOUT:
                 raise RuntimeError(f"no JupyterLab for {self.name}: {page.status_code} {page.url}")
             await asyncio.sleep(0.5)
 
     def cookies(self):
-        """Those of the participant's own server, and its token against forged requests."""
+        """The cookies of the participant's server, among them its XSRF token."""
         path = f"/user/{self.name}/"
         return {
             cookie.name: cookie.value
@@ -76,7 +76,7 @@ class Participant:
         }
 
     async def open(self, notebook):
-        """Starts a notebook's kernel and connects to it."""
+        """Starts a notebook's kernel. Returns a connection to it."""
         answer = await self.client.post(
             f"/user/{self.name}/api/sessions",
             json={"path": notebook, "name": "", "type": "notebook", "kernel": {"name": "rust"}},
@@ -93,11 +93,11 @@ class Participant:
             headers={"Cookie": cookies, "Origin": f"{parts.scheme}://{parts.netloc}"},
             validate_cert=False,
             connect_timeout=60,
-            request_timeout=PATIENCE,
+            request_timeout=TIMEOUT,
         )
         return Kernel(await websocket_connect(request))
 
-    async def close(self, kernel):
+    async def shut_down(self, kernel):
         await self.client.delete(
             f"/user/{self.name}/api/kernels/{kernel}",
             headers={"X-XSRFToken": self.cookies()["_xsrf"]},
@@ -111,10 +111,10 @@ class Kernel:
         self.socket = socket
 
     async def execute(self, code):
-        """Runs a cell; an error's name and words, or None."""
-        number = uuid.uuid4().hex
+        """Runs a cell. Returns None, or what went wrong."""
+        message_id = uuid.uuid4().hex
         header = {
-            "msg_id": number,
+            "msg_id": message_id,
             "msg_type": "execute_request",
             "session": "load",
             "username": "",
@@ -125,7 +125,7 @@ class Kernel:
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
         await self.socket.write_message(json.dumps({**message, "channel": "shell", "buffers": []}))
         failure, replied, idle = None, False, False
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while not (replied and idle):
                 text = await self.socket.read_message()
                 if text is None:
@@ -133,7 +133,7 @@ class Kernel:
                 if isinstance(text, bytes):
                     continue
                 message = json.loads(text)
-                if message["parent_header"].get("msg_id") != number:
+                if message["parent_header"].get("msg_id") != message_id:
                     continue
                 kind, content = message["header"]["msg_type"], message["content"]
                 if kind == "execute_reply":
@@ -145,136 +145,149 @@ class Kernel:
 
 
 def cells(root, language, notebook):
-    """The code of a notebook's cells, with their ids."""
+    """The id and the code of each code cell."""
     path = root / "notebooks" / language / f"{notebook}.ipynb"
-    every = json.loads(path.read_text())["cells"]
-    return [(cell["id"], "".join(cell["source"])) for cell in every if cell["cell_type"] == "code"]
+    all_cells = json.loads(path.read_text())["cells"]
+    return [(cell["id"], "".join(cell["source"])) for cell in all_cells if cell["cell_type"] == "code"]
 
 
-class Log:
+class Measurements:
     def __init__(self):
-        self.arrivals, self.runs, self.failures = [], [], []
-        self.peak, self.peaks = 0, {}
+        # Seconds.
+        self.logins = []
+        # Seconds, notebook and cell, whether it was the first of the notebook.
+        self.cells = []
+        self.failures = []
+        # Bytes: of all participants together, and of each.
+        self.peak = 0
+        self.peaks = {}
 
 
-async def take_part(participant, options, log, chance):
-    """Comes within the first minutes, and works at a pace of one's own."""
-    factor = options.compress
-    await asyncio.sleep(chance.uniform(0, 5 * 60 / factor))
-    log.arrivals.append(await participant.arrive())
-    for notebook, minutes in PLAN:
-        code = cells(options.root, options.language, notebook)
-        pause = minutes * 60 / factor / len(code)
+async def take_part(participant, options, measurements, random):
+    """Logs in within the first five minutes of the plan, and runs the notebooks at a slightly irregular pace."""
+    await asyncio.sleep(random.uniform(0, 5 * 60 / options.compress))
+    measurements.logins.append(await participant.log_in())
+    for notebook, minutes in TIME_PLAN:
         kernel = await participant.open(f"{options.language}/{notebook}.ipynb")
-        # The notebook before stays open; those before it are closed, or were idle for too long.
-        while len(participant.kernels) > 2:
-            await participant.close(participant.kernels.pop(0))
-        begin = time.monotonic()
-        for number, (cell, text) in enumerate(code):
-            # Half a pause early or late, for nobody works in step.
-            due = begin + (number + chance.uniform(-0.5, 0.5)) * pause
-            await asyncio.sleep(max(0, due - time.monotonic()))
-            sent = time.monotonic()
-            failure = await kernel.execute(text)
-            log.runs.append((time.monotonic() - sent, f"{notebook} {cell}", number == 0))
-            if failure:
-                log.failures.append(f"{participant.name} {notebook} {cell}: {failure}")
-        rest = begin + minutes * 60 / factor - time.monotonic()
-        await asyncio.sleep(max(0, rest))
+        while len(participant.kernels) > options.open_notebooks:
+            await participant.shut_down(participant.kernels.pop(0))
+        await run_cells(participant, kernel, notebook, minutes * 60 / options.compress, options, measurements, random)
+
+
+async def run_cells(participant, kernel, notebook, seconds, options, measurements, random):
+    """Runs a notebook's cells at even distances, half a distance early or late. Returns after `seconds`."""
+    begin = time.monotonic()
+    code = cells(options.root, options.language, notebook)
+    pause = seconds / len(code)
+    for number, (cell, text) in enumerate(code):
+        due = begin + (number + random.uniform(-0.5, 0.5)) * pause
+        await asyncio.sleep(max(0, due - time.monotonic()))
+        sent = time.monotonic()
+        failure = await kernel.execute(text)
+        measurements.cells.append((time.monotonic() - sent, f"{notebook} {cell}", number == 0))
+        if failure:
+            measurements.failures.append(f"{participant.name} {notebook} {cell}: {failure}")
+    await asyncio.sleep(max(0, begin + seconds - time.monotonic()))
 
 
 def memory(names):
-    """Bytes of each person's processes, shared pages divided among those who share them."""
-    found = dict.fromkeys(names, 0)
-    users = {pwd.getpwnam(PREFIX + name).pw_uid: name for name in names if is_account(name)}
+    """The bytes that each participant's processes use. A shared page counts in parts, for each process that has it."""
+    used = dict.fromkeys(names, 0)
+    users = {}
+    for name in names:
+        try:
+            users[pwd.getpwnam(ACCOUNT_PREFIX + name).pw_uid] = name
+        except KeyError:
+            # Has not logged in yet.
+            pass
     for process in Path("/proc").glob("[0-9]*"):
         try:
             name = users.get(process.stat().st_uid)
             if name:
                 for line in (process / "smaps_rollup").read_text().splitlines():
                     if line.startswith("Pss:"):
-                        found[name] += int(line.split()[1]) * 1024
+                        used[name] += int(line.split()[1]) * 1024
         except (OSError, ProcessLookupError):
             pass
-    return found
+    return used
 
 
-def is_account(name):
-    try:
-        return bool(pwd.getpwnam(PREFIX + name))
-    except KeyError:
-        return False
-
-
-async def watch(names, log):
+async def watch_memory(names, measurements):
     while True:
-        now = await asyncio.to_thread(memory, names)
-        log.peak = max(log.peak, sum(now.values()))
-        for name, size in now.items():
-            log.peaks[name] = max(log.peaks.get(name, 0), size)
+        used = await asyncio.to_thread(memory, names)
+        measurements.peak = max(measurements.peak, sum(used.values()))
+        for name, size in used.items():
+            measurements.peaks[name] = max(measurements.peaks.get(name, 0), size)
         await asyncio.sleep(2)
 
 
-def percent(values, share):
+def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def report(options, log, seconds, processor):
-    """A table in Markdown."""
-    if not log.runs:
-        print("no cell was run", *log.failures, sep="\n")
+def report(options, measurements, seconds, cpu_seconds):
+    """Prints a table in Markdown. seconds: of the whole run; cpu_seconds: of all participants, None if not known."""
+    if not measurements.cells:
+        print("no cell was run", *measurements.failures, sep="\n")
         return
-    times = [took for took, _, first in log.runs if not first]
-    firsts = [took for took, _, first in log.runs if first]
-    times = times or firsts
-    slowest = max(log.runs)
+    firsts = [took for took, _, first in measurements.cells if first]
+    others = [took for took, _, first in measurements.cells if not first] or firsts
+    slowest = max(measurements.cells)
+    logins, peaks = measurements.logins, measurements.peaks.values()
+    cpu = cores = "not known"
+    if cpu_seconds is not None:
+        cpu = f"{cpu_seconds / options.people:.0f} s"
+        cores = f"{cpu_seconds / seconds:.2f} of {os.cpu_count()}"
     rows = [
         ("participants", options.people),
         ("time plan compressed", f"{options.compress:g} ×"),
-        ("cells run, failed", f"{len(log.runs)}, {len(log.failures)}"),
-        ("login to JupyterLab: median, slowest", f"{statistics.median(log.arrivals):.1f} s, {max(log.arrivals):.1f} s"),
+        ("open notebooks at most", options.open_notebooks),
+        ("cells run, failed", f"{len(measurements.cells)}, {len(measurements.failures)}"),
+        ("login to JupyterLab: median, slowest", f"{statistics.median(logins):.1f} s, {max(logins):.1f} s"),
         ("a notebook's first cell: median, slowest", f"{statistics.median(firsts):.1f} s, {max(firsts):.1f} s"),
-        ("other cells: median, 95 %, 99 %", ", ".join(f"{percent(times, share):.2f} s" for share in [0.5, 0.95, 0.99])),
+        ("other cells: median, 95 %, 99 %", ", ".join(f"{percentile(others, share):.2f} s" for share in [0.5, 0.95, 0.99])),
         ("slowest cell", f"{slowest[0]:.1f} s ({slowest[1]})"),
-        ("memory of all at most", f"{log.peak / 1e9:.2f} GB"),
-        ("memory of one at most: median, largest", f"{statistics.median(log.peaks.values()) / 1e6:.0f} MB, {max(log.peaks.values()) / 1e6:.0f} MB"),
-        ("processor time a participant", "not known" if processor is None else f"{processor / options.people:.0f} s"),
-        ("processors in use, mean", "not known" if processor is None else f"{processor / seconds:.2f} of {os.cpu_count()}"),
+        ("memory of all at most", f"{measurements.peak / 1e9:.2f} GB"),
+        ("memory of one at most: median, largest", f"{statistics.median(peaks) / 1e6:.0f} MB, {max(peaks) / 1e6:.0f} MB"),
+        ("processor time a participant", cpu),
+        ("processors in use, mean", cores),
     ]
     print("| | |\n| --- | ---: |")
     for name, value in rows:
         print(f"| {name} | {value} |")
-    for failure in log.failures[:10]:
+    for failure in measurements.failures[:10]:
         print(f"\nfailed: {failure}")
+
+
+def cpu_seconds(names):
+    return [ControlGroups.of_this_machine().cpu_seconds(name) for name in names]
 
 
 async def main(options):
     names = [f"load-{number}" for number in range(options.people)]
-    log = Log()
+    measurements = Measurements()
     participants = [Participant(name, options.address, options.password) for name in names]
-    used = lambda: [Shares.here().processor_seconds(name) for name in names]  # noqa: E731
-    before = used()
-    watcher = asyncio.create_task(watch(names, log))
+    before = cpu_seconds(names)
+    watcher = asyncio.create_task(watch_memory(names, measurements))
     begin = time.monotonic()
     try:
         outcomes = await asyncio.gather(
             *(
-                take_part(participant, options, log, random.Random(name))
-                for participant, name in zip(participants, names)
+                take_part(participant, options, measurements, random.Random(participant.name))
+                for participant in participants
             ),
             return_exceptions=True,
         )
     except asyncio.CancelledError:
-        # Ctrl-C: what was measured so far is shown.
+        # After Ctrl-C, the report is about what was measured so far.
         outcomes = ["interrupted"]
     seconds = time.monotonic() - begin
     watcher.cancel()
-    log.failures += [repr(outcome) for outcome in outcomes if outcome is not None]
-    after = used()
-    known = None not in after
-    processor = sum(new - (old or 0) for new, old in zip(after, before)) if known else None
-    report(options, log, seconds, processor)
-    return 1 if log.failures else 0
+    measurements.failures += [repr(outcome) for outcome in outcomes if outcome is not None]
+    after = cpu_seconds(names)
+    used = None if None in after else sum(new - (old or 0) for new, old in zip(after, before))
+    report(options, measurements, seconds, used)
+    return 1 if measurements.failures else 0
 
 
 if __name__ == "__main__":
@@ -282,6 +295,7 @@ if __name__ == "__main__":
     parser.add_argument("--address", default="http://127.0.0.1:8000")
     parser.add_argument("--people", type=int, default=30)
     parser.add_argument("--compress", type=float, default=10, help="how many times faster than the time plan")
+    parser.add_argument("--open-notebooks", type=int, default=2, help="how many notebooks a participant leaves open")
     parser.add_argument("--language", default="en")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
     parser.add_argument("--password", help="the room's; else that of this clone's hub")

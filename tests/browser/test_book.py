@@ -108,6 +108,20 @@ def test_no_page_asks_another_host(context, served):
     assert failed == []
 
 
+def test_figures_have_their_captions_as_labels(page):
+    open_page(page, "en/02_visualize")
+    figures = page.locator("article svg")
+    expect(figures).to_have_count(2)
+    # Ten charts, each with a caption of its own.
+    expect(figures.first).to_have_attribute("aria-label", re.compile("^A first look: Ankle boot, T-shirt/top, "))
+    expect(page.get_by_role("img", name="The pixels of 1,000 images", exact=True)).to_be_visible()
+    open_page(page, "ja/04_train")
+    expect(page.get_by_role("img", name="損失: 訓練は青、検証は赤", exact=True)).to_be_visible()
+    # A figure without a caption.
+    open_page(page, "en/07_explain")
+    expect(page.get_by_role("img", name="Exercise: Grad-CAM by hand", exact=True)).to_be_visible()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_picture_has_words_and_every_page_fits_a_telephone(page, name):
     page.set_viewport_size(TELEPHONE)

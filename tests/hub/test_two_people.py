@@ -1,4 +1,4 @@
-"""Two participants of a hub with accounts of their own, as HTTP clients: what one has, the other cannot reach."""
+"""Two participants of a hub, as HTTP clients: each has an account, and cannot reach what the other has."""
 
 import asyncio
 import os
@@ -17,22 +17,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "hub"))
 
+from cgroups import ControlGroups  # noqa: E402
 from load import Participant, cells  # noqa: E402
-from people import PREFIX  # noqa: E402
-from shares import Shares  # noqa: E402
+from spawner import ACCOUNT_PREFIX  # noqa: E402
 
 NAMES = ["test-first", "test-second", "root"]
 PEOPLE = ROOT / "hub/people"
 KERNELS = ROOT / "target/kernel"
-# What all share; kernels write below `users` only.
+# What all participants share. Kernels write only below `users`.
 SHARED = [KERNELS / "template", KERNELS / "bin", KERNELS / "config", KERNELS / "content", ROOT / "crate"]
 
 
 def free_ports():
-    """The first of three neighbours that nobody has."""
+    """The first of four ports in a row that are free."""
     for first in range(18100, 19000, 10):
         try:
-            for port in range(first, first + 3):
+            for port in range(first, first + 4):
                 with socket.socket() as attempt:
                     attempt.bind(("127.0.0.1", port))
             return first
@@ -41,8 +41,8 @@ def free_ports():
     raise RuntimeError("no ports are free")
 
 
-def looks(folders):
-    """What the system says of each file, links to it included."""
+def file_states(folders):
+    """Of each file: its inode, size, and times of change, which also change with a new link to it."""
     found = {}
     for folder in folders:
         for path in [folder, *folder.rglob("*")]:
@@ -53,23 +53,23 @@ def looks(folders):
 
 def remove_people():
     for name in NAMES:
-        Shares.here().end(name)
+        ControlGroups.of_this_machine().kill_processes(name)
         try:
-            user = pwd.getpwnam(PREFIX + name)
+            user = pwd.getpwnam(ACCOUNT_PREFIX + name)
         except KeyError:
             continue
         shutil.rmtree(KERNELS / "users" / str(user.pw_uid), ignore_errors=True)
-        subprocess.run(["userdel", PREFIX + name], check=True, capture_output=True)
+        subprocess.run(["userdel", ACCOUNT_PREFIX + name], check=True, capture_output=True)
     for name in NAMES:
         shutil.rmtree(PEOPLE / name, ignore_errors=True)
 
 
-def person(name):
-    return pwd.getpwnam(PREFIX + name)
+def account(name):
+    return pwd.getpwnam(ACCOUNT_PREFIX + name)
 
 
-def as_person(name, *command):
-    user = person(name)
+def as_participant(name, *command):
+    user = account(name)
     return subprocess.run(
         command, user=user.pw_uid, group=user.pw_gid, extra_groups=[], cwd="/", capture_output=True, text=True
     )
@@ -82,7 +82,7 @@ class TwoPeople(unittest.TestCase):
         cls.state = tempfile.mkdtemp()
         port = free_ports()
         cls.address = f"http://127.0.0.1:{port}"
-        cls.before = looks(SHARED)
+        cls.before = file_states(SHARED)
         cls.output = open(Path(cls.state) / "output", "w+")
         command = [os.environ["GASSHUKU_XTASK"], "--root", str(ROOT), "hub"]
         cls.hub = subprocess.Popen(
@@ -117,14 +117,14 @@ class TwoPeople(unittest.TestCase):
         remove_people()
         cls.output.close()
         shutil.rmtree(cls.state)
-        # Nor does the proxy outlive the hub.
+        # The proxy ends with the hub.
         with socket.socket() as attempt:
             assert attempt.connect_ex(("127.0.0.1", int(cls.address.rpartition(":")[2]))) != 0
 
     def test_1_both_run_the_first_cells_of_notebook_1(self):
         async def take_part(name):
             participant = Participant(name, self.address, self.password)
-            await participant.arrive()
+            await participant.log_in()
             kernel = await participant.open("en/01_load.ipynb")
             for _, code in cells(ROOT, "en", "01_load")[:2]:
                 self.assertIsNone(await kernel.execute(code))
@@ -139,49 +139,49 @@ class TwoPeople(unittest.TestCase):
         for name in NAMES[:2]:
             model = PEOPLE / name / "target/models/mine.safetensors"
             self.assertEqual(model.read_text(), "mine")
-            self.assertEqual(model.stat().st_uid, person(name).pw_uid)
-            (kernel,) = (KERNELS / "users" / str(person(name).pw_uid) / "running").iterdir()
+            self.assertEqual(model.stat().st_uid, account(name).pw_uid)
+            (kernel,) = (KERNELS / "users" / str(account(name).pw_uid) / "running").iterdir()
             # Compiled crates, hundreds of MB, are links to what all share.
             own = sum(path.lstat().st_size for path in kernel.rglob("*"))
             self.assertLess(own, 30_000_000)
-        self.assertNotEqual(person(NAMES[0]).pw_uid, person(NAMES[1]).pw_uid)
+        self.assertNotEqual(account(NAMES[0]).pw_uid, account(NAMES[1]).pw_uid)
 
-    def test_2_nobody_reaches_what_another_has(self):
+    def test_2_nobody_reaches_the_files_of_another(self):
         first, second = NAMES[:2]
         for owner, other in [(first, second), (second, first)]:
             folder = PEOPLE / owner
-            kernels = KERNELS / "users" / str(person(owner).pw_uid)
+            kernels = KERNELS / "users" / str(account(owner).pw_uid)
             for path in [folder / "notebooks/en/01_load.ipynb", folder / "target/models/mine.safetensors"]:
-                self.assertEqual(as_person(owner, "cat", path).returncode, 0)
-                self.assertIn("Permission denied", as_person(other, "cat", path).stderr)
-                self.assertIn("Permission denied", as_person(other, "cp", "/dev/null", path).stderr)
+                self.assertEqual(as_participant(owner, "cat", path).returncode, 0)
+                self.assertIn("Permission denied", as_participant(other, "cat", path).stderr)
+                self.assertIn("Permission denied", as_participant(other, "cp", "/dev/null", path).stderr)
             for path in [folder, kernels]:
-                self.assertIn("Permission denied", as_person(other, "ls", path).stderr)
-                self.assertIn("Permission denied", as_person(other, "touch", path / "x").stderr)
-                self.assertIn("Permission denied", as_person(other, "mv", path, f"{path}-mine").stderr)
+                self.assertIn("Permission denied", as_participant(other, "ls", path).stderr)
+                self.assertIn("Permission denied", as_participant(other, "touch", path / "x").stderr)
+                self.assertIn("Permission denied", as_participant(other, "mv", path, f"{path}-mine").stderr)
         secrets = Path(self.state) / "state"
         for path in [secrets / "host_password", secrets / "jupyterhub.sqlite"]:
-            self.assertIn("Permission denied", as_person(first, "cat", path).stderr)
+            self.assertIn("Permission denied", as_participant(first, "cat", path).stderr)
 
-    def test_3_what_all_share_is_unchanged(self):
-        self.assertEqual(looks(SHARED), self.before)
+    def test_3_shared_files_are_unchanged(self):
+        self.assertEqual(file_states(SHARED), self.before)
         for path in [ROOT / "crate/src/lib.rs", KERNELS / "settings.json", ROOT / "data", ROOT / ".venv"]:
-            denied = as_person(NAMES[0], "touch", path / "x" if path.is_dir() else path)
+            denied = as_participant(NAMES[0], "touch", path / "x" if path.is_dir() else path)
             self.assertIn("Permission denied", denied.stderr, path)
 
-    def test_4_a_name_is_no_account_of_the_machine(self):
-        async def arrive():
-            await Participant("root", self.address, self.password).arrive()
+    def test_4_the_name_root_does_not_lead_to_roots_account(self):
+        async def log_in():
+            await Participant("root", self.address, self.password).log_in()
 
-        asyncio.run(arrive())
-        self.assertNotEqual(person("root").pw_uid, 0)
+        asyncio.run(log_in())
+        self.assertNotEqual(account("root").pw_uid, 0)
         servers = [
-            path for path in Path("/proc").glob("[0-9]*") if path.stat().st_uid == person("root").pw_uid
+            path for path in Path("/proc").glob("[0-9]*") if path.stat().st_uid == account("root").pw_uid
         ]
         self.assertTrue(servers)
 
     def test_5_the_wrong_password_opens_nothing(self):
-        async def arrive():
+        async def log_in():
             participant = Participant(NAMES[0], self.address, "wrong")
             page = await participant.client.get("/hub/login")
             token = participant.client.cookies.get("_xsrf", path="/hub/")
@@ -190,11 +190,11 @@ class TwoPeople(unittest.TestCase):
             self.assertEqual(page.status_code, 200)
             self.assertEqual(answer.status_code, 403)
 
-        asyncio.run(arrive())
+        asyncio.run(log_in())
 
 
 class Folder(unittest.TestCase):
-    """What first_login.py does, without a hub."""
+    """What participant_folder.py does, without a hub."""
 
     def setUp(self):
         sys.path.insert(0, str(ROOT / "hub"))
@@ -203,15 +203,15 @@ class Folder(unittest.TestCase):
     def tearDown(self):
         shutil.rmtree(self.folder)
 
-    def test_what_is_there_stays(self):
-        from first_login import lay_out
+    def test_files_that_exist_are_not_changed(self):
+        from participant_folder import prepare
 
-        lay_out(ROOT, self.folder)
+        prepare(ROOT, self.folder)
         notebook = self.folder / "notebooks/en/01_load.ipynb"
         self.assertEqual(notebook.read_bytes(), (ROOT / "notebooks/en/01_load.ipynb").read_bytes())
         notebook.write_text("mine")
         (self.folder / "notebooks/ja/02_visualize.ipynb").unlink()
-        lay_out(ROOT, self.folder)
+        prepare(ROOT, self.folder)
         self.assertEqual(notebook.read_text(), "mine")
         self.assertTrue((self.folder / "notebooks/ja/02_visualize.ipynb").is_file())
         self.assertEqual((self.folder / "data").resolve(), (ROOT / "data").resolve())

@@ -1,4 +1,7 @@
-//! JupyterHub for a room: one set-up on one machine, and everybody with an account of their own.
+//! JupyterHub for a room: one set-up on one machine, and an account for each participant.
+
+mod access;
+mod addresses;
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -8,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use evcxr_prewarm::stamp::{self, Stamp, replace_file};
 use evcxr_prewarm::toolchain;
 use serde_json::json;
@@ -18,7 +21,7 @@ use crate::process;
 use crate::setup::{self, packages};
 use crate::workshop::Workshop;
 
-/// What `cargo xtask hub` can be told.
+/// The options of `cargo xtask hub`.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Options {
     /// Where it listens: an address of this machine, or 0.0.0.0 for all of them
@@ -27,10 +30,10 @@ pub(crate) struct Options {
     /// The port that participants open
     #[arg(long, default_value_t = 8000)]
     port: u16,
-    /// The certificate, with those that it rests on (PEM)
+    /// The certificate, followed by those that it rests on (PEM)
     #[arg(long, requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// Its key
+    /// The key of the certificate
     #[arg(long, requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// The folder of notebooks that a participant sees first
@@ -42,107 +45,116 @@ pub(crate) struct Options {
     /// Processors that one participant may use at once
     #[arg(long, default_value_t = 2.0)]
     processors: f64,
-    /// Kernels that have done nothing for so long are ended
-    #[arg(long, default_value_t = 60)]
+    /// Kernels that have done nothing for so many minutes are ended
+    #[arg(long, default_value_t = 30)]
     idle_minutes: u32,
-    /// Where JupyterHub keeps what it knows; for tests
+    /// Where JupyterHub keeps its passwords and its database; for tests
     #[arg(long, hide = true)]
     state: Option<PathBuf>,
 }
 
-/// The name by which who holds the workshop logs in.
-const HOST: &str = "host";
+/// The name by which the facilitator logs in.
+const FACILITATOR: &str = "host";
 
-/// What is below `target/hub`.
-struct Places {
-    folder: PathBuf,
+/// The folders of the hub.
+struct Folders {
+    /// `target/hub`, for what is installed.
+    installed: PathBuf,
     state: PathBuf,
 }
 
-impl Places {
-    fn of(workshop: &Workshop, state: Option<PathBuf>) -> Self {
-        let folder = workshop.target().join("hub");
+impl Folders {
+    fn new(workshop: &Workshop, state: Option<PathBuf>) -> Self {
+        let installed = workshop.target().join("hub");
         Self {
-            state: state.unwrap_or_else(|| folder.join("state")),
-            folder,
+            state: state.unwrap_or_else(|| installed.join("state")),
+            installed,
         }
+    }
+}
+
+struct Passwords {
+    participants: String,
+    facilitator: String,
+}
+
+impl Passwords {
+    fn load_or_create(state: &Path) -> Result<Self> {
+        Ok(Self {
+            participants: password(&state.join("password"), 4)?,
+            facilitator: password(&state.join("host_password"), 16)?,
+        })
     }
 }
 
 /// Sets up what is missing and becomes JupyterHub.
 pub(crate) fn hub(workshop: &Workshop, options: &Options) -> Result<ExitCode> {
-    ensure!(
-        options.language == ENGLISH || OTHERS.contains(&options.language.as_str()),
-        "there are no notebooks in `{}`: take {ENGLISH} or {}",
-        options.language,
-        OTHERS.join(", ")
-    );
+    check_language(&options.language)?;
     ensure!(
         process::is_root()?,
         "the hub gives everybody an account of their own, which only root can: run it as root"
     );
     setup::setup(workshop)?;
-    let places = Places::of(workshop, options.state.clone());
-    let python = python(workshop, &places)?;
-    let proxy = proxy(workshop, &places)?;
-    look_at_shared(workshop, &python)?;
-    make_private(&places.state)?;
+    let folders = Folders::new(workshop, options.state.clone());
+    let python = python(workshop, &folders)?;
+    let proxy = proxy(workshop, &folders)?;
+    access::check(workshop, &python, &cargo_home()?)?;
+    make_private(&folders.state)?;
     let people = workshop.root().join("hub/people");
     fs::create_dir_all(&people).with_context(|| format!("cannot make {}", people.display()))?;
-    let password = secret(&places.state.join("password"), 4)?;
-    let host_password = secret(&places.state.join("host_password"), 16)?;
-    let scheme = if options.tls_cert.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let address = format!("{scheme}://{}:{}", options.address, options.port);
-    translated(options, &address, &password, &host_password);
+    let passwords = Passwords::load_or_create(&folders.state)?;
+    print_addresses(options, &passwords);
 
-    let path = path_of_people(&places)?;
-    let told = json!({
-        "address": address,
+    let path = path_variable(&folders)?;
+    let configuration = json!({
+        "address": addresses::bind_url(options.scheme(), &options.address, options.port),
         "board_port": options.port + 3,
         "environment": environment(workshop, &path),
-        "host": HOST,
-        "host_password": host_password,
+        "host": FACILITATOR,
+        "host_password": passwords.facilitator,
         "hub_port": options.port + 1,
         "idle_minutes": options.idle_minutes,
         "language": options.language,
         "memory": (options.memory * 1e9) as u64,
-        "password": password,
+        "password": passwords.participants,
         "people": people,
         "processors": options.processors,
         "proxy": proxy,
         "proxy_port": options.port + 2,
         "root": workshop.root(),
-        "state": places.state,
+        "state": folders.state,
         "tls_certificate": options.tls_cert,
         "tls_key": options.tls_key,
     });
-    let error = Command::new(&python)
-        .args(["-m", "jupyterhub", "--config"])
-        .arg(workshop.root().join("hub/jupyterhub_config.py"))
-        .current_dir(&places.state)
+    let error = jupyterhub(workshop, &folders, &python)
         .env("PATH", &path)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("GASSHUKU_HUB", workshop.root().join("hub"))
-        .env("GASSHUKU_HUB_OPTIONS", told.to_string())
-        .env_remove("PYTHONHOME")
-        .env_remove("PYTHONPATH")
+        .env("GASSHUKU_HUB_OPTIONS", configuration.to_string())
         .exec();
     Err(error).context("cannot start JupyterHub")
 }
 
-/// Runs the tests in `tests/hub`; does nothing but say so where there can be no hub.
+fn jupyterhub(workshop: &Workshop, folders: &Folders, python: &Path) -> Command {
+    let sources = workshop.root().join("hub");
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "jupyterhub", "--config"])
+        .arg(sources.join("jupyterhub_config.py"))
+        .current_dir(&folders.state)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("GASSHUKU_HUB", sources)
+        .env_remove("PYTHONHOME")
+        .env_remove("PYTHONPATH");
+    command
+}
+
+/// Runs the tests in `tests/hub`; where there can be no hub, says so and passes.
 pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
     if !process::is_root()? {
         println!("skipped: only root can give each participant an account");
         return Ok(true);
     }
-    let places = Places::of(workshop, None);
-    let python = python(workshop, &places)?;
-    if let Err(error) = look_at_shared(workshop, &python) {
+    let python = python(workshop, &Folders::new(workshop, None))?;
+    if let Err(error) = access::check(workshop, &python, &cargo_home()?) {
         println!("skipped: {error:#}");
         return Ok(true);
     }
@@ -155,54 +167,71 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
     Ok(process::run(&mut command)?.success())
 }
 
-fn look_at_shared(workshop: &Workshop, python: &Path) -> Result<()> {
-    shared(workshop, python)?
-        .iter()
-        .try_for_each(|path| look_at(path))
+fn check_language(language: &str) -> Result<()> {
+    ensure!(
+        language == ENGLISH || OTHERS.contains(&language),
+        "there are no notebooks in `{language}`: take {ENGLISH} or {}",
+        OTHERS.join(", ")
+    );
+    Ok(())
 }
 
-fn translated(options: &Options, address: &str, password: &str, host_password: &str) {
-    println!("\n{address}\n  participants: a name of their own (a-z, 0-9, -), password {password}");
-    println!("  who holds the workshop: {HOST}, password {host_password}");
-    println!("  the board: {address}/services/board/\n");
-    if options.tls_cert.is_none() {
-        if is_local(&options.address) {
-            println!(
-                "Only this machine can open it: --address, --tls-cert and --tls-key let others in.\n"
-            );
+impl Options {
+    fn scheme(&self) -> &'static str {
+        if self.tls_cert.is_some() {
+            "https"
         } else {
-            println!(
-                "WARNING: without --tls-cert and --tls-key, passwords and everything else cross the \
-                 network in the clear.\n"
-            );
+            "http"
         }
     }
 }
 
-fn is_local(address: &str) -> bool {
-    address == "localhost"
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+fn print_addresses(options: &Options, passwords: &Passwords) {
+    println!();
+    for url in addresses::urls(options.scheme(), &options.address, options.port) {
+        println!("{url}");
+    }
+    println!(
+        "  participants: a name of their own (a-z, 0-9, -), password {}",
+        passwords.participants
+    );
+    println!(
+        "  facilitator: {FACILITATOR}, password {}",
+        passwords.facilitator
+    );
+    println!("  the board, for the facilitator: /services/board/\n");
+    if options.tls_cert.is_some() {
+        return;
+    }
+    if addresses::is_local(&options.address) {
+        println!(
+            "Only this machine can open it: --address, --tls-cert and --tls-key let others in.\n"
+        );
+    } else {
+        println!(
+            "WARNING: without --tls-cert and --tls-key, passwords and everything else cross the \
+             network in the clear.\n"
+        );
+    }
 }
 
-fn python(workshop: &Workshop, places: &Places) -> Result<PathBuf> {
+fn python(workshop: &Workshop, folders: &Folders) -> Result<PathBuf> {
     let python = packages::environment(
         workshop,
-        &places.folder,
+        &folders.installed,
         workshop.root().join("hub/requirements.txt"),
         &[],
         "JupyterHub, about 150 MB to download",
     )?;
     let settings = "share/jupyter/lab/settings/overrides.json";
     let overrides = fs::read(workshop.venv().join(settings))?;
-    replace_file(&places.folder.join("venv").join(settings), &overrides)?;
+    replace_file(&folders.installed.join("venv").join(settings), &overrides)?;
     Ok(python)
 }
 
 /// JupyterHub's own proxy is a program for Node.
-fn proxy(workshop: &Workshop, places: &Places) -> Result<PathBuf> {
-    let folder = places.folder.join("proxy");
+fn proxy(workshop: &Workshop, folders: &Folders) -> Result<PathBuf> {
+    let folder = folders.installed.join("proxy");
     let proxy = folder.join("node_modules/.bin/configurable-http-proxy");
     let lock = workshop.root().join("hub/package-lock.json");
     let stamp = Stamp::new(folder.join("made-from"), &[&stamp::hash_file(&lock)?]);
@@ -213,7 +242,7 @@ fn proxy(workshop: &Workshop, places: &Places) -> Result<PathBuf> {
     for file in ["package.json", "package-lock.json"] {
         fs::copy(workshop.root().join("hub").join(file), folder.join(file))?;
     }
-    let mut npm = Command::new(places.folder.join("venv/bin/npm"));
+    let mut npm = Command::new(folders.installed.join("venv/bin/npm"));
     npm.args([
         "ci",
         "--ignore-scripts",
@@ -222,32 +251,13 @@ fn proxy(workshop: &Workshop, places: &Places) -> Result<PathBuf> {
         "--loglevel=error",
     ])
     .current_dir(&folder)
-    .env("PATH", path_of_people(places)?);
+    .env("PATH", path_variable(folders)?);
     ensure!(
         process::run(&mut npm)?.success(),
-        "npm cannot install JupyterHub's proxy; what it says stands above"
+        "npm cannot install JupyterHub's proxy; its messages are above"
     );
     stamp.write()?;
     Ok(proxy)
-}
-
-/// What everybody reads, and nobody may write.
-fn shared(workshop: &Workshop, python: &Path) -> Result<Vec<PathBuf>> {
-    let mut paths = vec![
-        workshop.root().to_owned(),
-        workshop.venv(),
-        workshop.root().join("crate"),
-        workshop.root().join("data"),
-        workshop.kernel(),
-        workshop.libtorch(),
-        python.to_owned(),
-        toolchain::sysroot(&mut Command::new("rustc"))?,
-    ];
-    let registry = cargo_home()?.join("registry");
-    if registry.exists() {
-        paths.push(registry);
-    }
-    Ok(paths)
 }
 
 fn cargo_home() -> Result<PathBuf> {
@@ -257,46 +267,11 @@ fn cargo_home() -> Result<PathBuf> {
         .context("neither CARGO_HOME nor HOME is set")
 }
 
-/// Says what to do where others cannot read something, or can write to it.
-fn look_at(path: &Path) -> Result<()> {
-    let path = path
-        .canonicalize()
-        .with_context(|| format!("cannot find {}", path.display()))?;
-    let mode = |path: &Path| -> Result<u32> {
-        let metadata = fs::metadata(path);
-        Ok(metadata
-            .with_context(|| format!("cannot read {}", path.display()))?
-            .permissions()
-            .mode())
-    };
-    for folder in path.ancestors().skip(1) {
-        if mode(folder)? & 0o001 == 0 {
-            bail!(
-                "participants need {}, and may not enter {}: see \"Where things must lie\" in \
-                 hub/README.md",
-                path.display(),
-                folder.display()
-            );
-        }
-    }
-    let found = mode(&path)?;
-    ensure!(
-        found & 0o005 == 0o005,
-        "participants need {0}, and may not read it: chmod -R o+rX {0}",
-        path.display()
-    );
-    ensure!(
-        found & 0o002 == 0,
-        "everybody could change {0} for all: chmod -R o-w {0}",
-        path.display()
-    );
-    Ok(())
-}
-
-/// Cargo and rustc themselves, not rustup's programs of these names, which look into a home.
-fn path_of_people(places: &Places) -> Result<String> {
+/// `PATH` of the participants. Their cargo and rustc are the toolchain's own: those of rustup read the
+/// account's home folder.
+fn path_variable(folders: &Folders) -> Result<String> {
     let folders = [
-        places.folder.join("venv/bin"),
+        folders.installed.join("venv/bin"),
         toolchain::sysroot(&mut Command::new("rustc"))?.join("bin"),
         "/usr/local/bin".into(),
         "/usr/bin".into(),
@@ -328,16 +303,16 @@ fn make_private(folder: &Path) -> Result<()> {
         .with_context(|| format!("cannot close {} to others", folder.display()))
 }
 
-/// A password that is made once, of so many bytes by chance.
-fn secret(path: &Path, bytes: usize) -> Result<String> {
-    if let Ok(found) = fs::read_to_string(path) {
-        return Ok(found.trim().to_owned());
+/// The password in a file. Where there is none, writes one of `bytes` random bytes, in hexadecimal.
+fn password(path: &Path, bytes: usize) -> Result<String> {
+    if let Ok(password) = fs::read_to_string(path) {
+        return Ok(password.trim().to_owned());
     }
-    let mut chance = vec![0; bytes];
-    fs::File::open("/dev/urandom")?.read_exact(&mut chance)?;
-    let text: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
-    replace_file(path, text.as_bytes())?;
-    Ok(text)
+    let mut random = vec![0; bytes];
+    fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let password: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    replace_file(path, password.as_bytes())?;
+    Ok(password)
 }
 
 #[cfg(test)]
@@ -348,36 +323,11 @@ mod tests {
     fn a_password_is_made_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
-        let first = secret(&path, 4).unwrap();
+        let first = password(&path, 4).unwrap();
         assert_eq!(first.len(), 8);
-        assert_eq!(secret(&path, 4).unwrap(), first);
-        assert_ne!(secret(&folder.path().join("other"), 4).unwrap(), first);
-        fs::write(&path, "words of the host\n").unwrap();
-        assert_eq!(secret(&path, 4).unwrap(), "words of the host");
-    }
-
-    #[test]
-    fn what_others_cannot_read_or_can_write_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let mode =
-            |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-        let inner = folder.path().join("inner");
-        fs::create_dir(&inner).unwrap();
-        let told = || look_at(&inner).map_err(|error| error.to_string());
-        mode(folder.path(), 0o700);
-        mode(&inner, 0o755);
-        assert!(told().unwrap_err().contains("may not enter"));
-        mode(folder.path(), 0o711);
-        assert_eq!(told(), Ok(()));
-        mode(&inner, 0o750);
-        assert!(told().unwrap_err().contains("chmod -R o+rX"));
-        mode(&inner, 0o757);
-        assert!(told().unwrap_err().contains("chmod -R o-w"));
-    }
-
-    #[test]
-    fn only_this_machine_hears_passwords_in_the_clear() {
-        assert!(is_local("127.0.0.1") && is_local("::1") && is_local("localhost"));
-        assert!(!is_local("0.0.0.0") && !is_local("192.168.0.5") && !is_local("workshop.example"));
+        assert_eq!(password(&path, 4).unwrap(), first);
+        assert_ne!(password(&folder.path().join("other"), 4).unwrap(), first);
+        fs::write(&path, "words of the facilitator\n").unwrap();
+        assert_eq!(password(&path, 4).unwrap(), "words of the facilitator");
     }
 }

@@ -1,7 +1,7 @@
-"""Lays out a participant's folder; run by the participant's own account, so that no link of theirs leads root anywhere.
+"""Prepares a participant's folder. The participant's account runs it: root would follow links that lie there.
 
-The folder looks like the clone to a notebook: `crate` and `data` are links to what all share, and the
-notebooks and `target/models` are the person's own. What is there already stays as it is.
+To a notebook, the folder looks like the clone. `crate` and `data` are links to the clone; the notebooks and
+`target/models` belong to the participant. Files that exist already are not changed.
 """
 
 import os
@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 
-def lay_out(root, folder):
-    """root: the clone; folder: the person's, which is there."""
+def prepare(root, folder):
+    """root: the clone; folder: the participant's, which exists."""
     for name in ["crate", "data"]:
         link = folder / name
         if not os.path.lexists(link):
@@ -27,11 +27,11 @@ def copy_missing(source, target):
     if os.path.lexists(target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Half a notebook would stay half for ever.
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.copyfile(source, unfinished)
-    unfinished.rename(target)
+    # A partial copy under the final name would never be completed.
+    temporary = target.with_name(f".{target.name}.unfinished")
+    shutil.copyfile(source, temporary)
+    temporary.rename(target)
 
 
 if __name__ == "__main__":
-    lay_out(Path(sys.argv[1]), Path(sys.argv[2]))
+    prepare(Path(sys.argv[1]), Path(sys.argv[2]))
