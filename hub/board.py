@@ -36,7 +36,7 @@ TEXTS = {
         "in_progress": "in progress",
         "stuck": "tried five times",
         "participant": "Participant",
-        "nobody": "No results yet. Participants are asked for their consent in notebook 1.",
+        "no_results": "No results yet. Participants are asked for their consent in notebook 1.",
         "attempts": "attempts",
     },
     "ja": {
@@ -46,7 +46,7 @@ TEXTS = {
         "in_progress": "取り組み中",
         "stuck": "5 回以上試した",
         "participant": "参加者",
-        "nobody": "まだ誰の結果も届いていません。参加者にはノートブック 1 で許可を尋ねています。",
+        "no_results": "まだ誰の結果も届いていません。参加者にはノートブック 1 で許可を尋ねています。",
         "attempts": "回試行",
     },
 }
@@ -110,7 +110,7 @@ class Progress:
 def page(progress, language):
     """The board as HTML."""
     texts = TEXTS[language]
-    participants = participants_table(progress, language) if progress.participants else f"<p>{texts['nobody']}</p>"
+    participants = participants_table(progress, language) if progress.participants else f"<p>{texts['no_results']}</p>"
     other, name = ("ja", "日本語") if language == "en" else ("en", "English")
     link = f'<a href="?language={other}">{name}</a>'
     return (

@@ -1,9 +1,9 @@
-//! Explains the test images with this crate, for the benchmark to take turns with.
+//! Explains the test images with this crate. A worker of `cargo xtask bench`.
 //!
-//! `bench-explain WEIGHTS DATA THREADS`: the weights of a LeNet, the folder that holds the folder of
-//! Fashion-MNIST. Prints "ready", then answers each line "explain BATCH [COUNT]" on its standard
+//! `bench-explain WEIGHTS DATA THREADS`: the file of the weights of a LeNet, the folder that
+//! contains the folder of Fashion-MNIST. Prints "ready", then answers each line "explain BATCH [COUNT]" on its standard
 //! input with one line of JSON, and ends with the input: as `xtask/python/bench_explain.py` does.
-//! The images are read and normalised once, outside what is timed.
+//! The time does not include reading and normalising the images.
 
 mod worker;
 
@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     })
 }
 
-/// Explains the first images in pieces of that size, and says how long it took.
+/// Explains the first images in batches, and returns the time.
 fn answer(model: &LeNet, images: &Tensor, batch: i64, count: i64) -> Result<serde_json::Value> {
     let method = GradCam::at("conv2");
     let heat_maps = Tensor::ones([count, 28, 28], (Kind::Float, Device::Cpu));
@@ -42,7 +42,7 @@ fn answer(model: &LeNet, images: &Tensor, batch: i64, count: i64) -> Result<serd
     Ok(serde_json::json!({ "seconds": seconds, "images": count, "checksum": checksum }))
 }
 
-/// Heat maps from 0 to 1 as pytorch-grad-cam has them, so that the sums can be compared.
+/// Heat maps scaled to 0 to 1 as in pytorch-grad-cam, so that the sums can be compared.
 fn stretched(heat_maps: &Tensor) -> Tensor {
     let smallest = heat_maps.amin([1i64, 2], true);
     let largest = heat_maps.amax([1i64, 2], true);

@@ -1,9 +1,9 @@
-//! Evaluates and predicts with this crate, for the benchmark to take turns with.
+//! Evaluates and predicts with this crate. A worker of `cargo xtask bench`.
 //!
-//! `bench-predict WEIGHTS DATA THREADS`: the weights of a LeNet, the folder that holds the folder of
-//! Fashion-MNIST. Prints "ready", then answers each line `evaluate COUNT` or `predict COUNT` on its
+//! `bench-predict WEIGHTS DATA THREADS`: the file of the weights of a LeNet, the folder that
+//! contains the folder of Fashion-MNIST. Prints "ready", then answers each line `evaluate COUNT` or `predict COUNT` on its
 //! standard input with one line of JSON, and ends with the input: as
-//! `xtask/python/bench_predict.py` does. Reading the images is not timed.
+//! `xtask/python/bench_predict.py` does. The time does not include reading the images.
 
 mod worker;
 

@@ -1,12 +1,12 @@
-//! Trains LeNet for an epoch with this crate, for the benchmark to take turns with.
+//! Trains LeNet for an epoch with this crate. A worker of `cargo xtask bench`.
 //!
-//! `bench-train WEIGHTS DATA THREADS`: the weights to start from, the folder that holds the folder
-//! of Fashion-MNIST. Prints "ready", then answers each line on its standard input with one line of
-//! JSON (the training log stands before it), and ends with the input:
+//! `bench-train WEIGHTS DATA THREADS`: the file of the first weights, the folder that contains
+//! the folder of Fashion-MNIST. Prints "ready", then answers each line on its standard input with one line of
+//! JSON (after the training log), and ends with the input:
 //!
-//! - `train BATCH`: an epoch, as `xtask/python/bench_train.py` does it. Reading the files is not
-//!   timed, all of `train` is.
-//! - `scale BATCH COPIES`: the same with the images repeated, and how much memory it took.
+//! - `train BATCH`: an epoch, as `xtask/python/bench_train.py` does it. The time does not
+//!   include reading the files, but all of `train`.
+//! - `scale BATCH COPIES`: the same with repeated images, and the memory that it needed.
 //! - `multiply SIZE`: a product of square matrices.
 
 mod worker;
@@ -53,7 +53,7 @@ fn epoch(model: &LeNet, training_set: &Dataset, batch: usize) -> Result<serde_js
     }))
 }
 
-/// The memory is what the process took at most beyond what it had before the images were repeated.
+/// The memory is the maximum of the process minus what it had before the images were repeated.
 fn scale(
     model: &LeNet,
     training_set: &Dataset,
@@ -65,7 +65,7 @@ fn scale(
     let labels = training_set.labels.repeat([copies]);
     let data = images.numel() + 8 * labels.numel();
     let repeated = Dataset::new(&images, &labels, &training_set.info.classes)?;
-    // From here on the system counts anew.
+    // Resets the maximum.
     fs::write("/proc/self/clear_refs", "5").map_err(|error| Error::Data(error.to_string()))?;
     let mut answer = epoch(model, &repeated, batch)?;
     answer["memory"] = (memory("VmHWM:")? - before).into();
@@ -73,7 +73,7 @@ fn scale(
     Ok(answer)
 }
 
-/// Bytes, by the system's name for them.
+/// A line of `/proc/self/status`, in bytes.
 fn memory(name: &str) -> Result<i64> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -82,7 +82,7 @@ fn memory(name: &str) -> Result<i64> {
     Ok(kilobytes * 1024)
 }
 
-/// A multiplication with its addition is two operations.
+/// Multiplies matrices. A multiplication and its addition are two operations.
 fn multiply(size: i64) -> serde_json::Value {
     const TIMES: i64 = 50;
     let [left, right] = [(); 2].map(|()| Tensor::rand([size, size], (Kind::Float, Device::Cpu)));

@@ -1,4 +1,4 @@
-"""A room on one server: a participant logs in and says yes, and who holds the workshop sees the board."""
+"""A hub on one machine: a participant logs in and agrees to share, and the facilitator sees the board."""
 
 import os
 import pwd
@@ -24,7 +24,7 @@ def free_port():
         return attempt.getsockname()[1]
 
 
-def remove_person():
+def remove_participant():
     try:
         user = pwd.getpwnam(f"gasshuku-{NAME}")
     except KeyError:
@@ -36,10 +36,10 @@ def remove_person():
 
 @pytest.fixture(scope="module")
 def hub():
-    """The address of a hub, and its passwords for a participant and for the host."""
+    """The address of a hub, and its passwords for participants and for the facilitator."""
     if os.geteuid() != 0:
         pytest.skip("only root can give each participant an account")
-    remove_person()
+    remove_participant()
     shutil.rmtree(STATE, ignore_errors=True)
     STATE.mkdir(parents=True)
     port = free_port()
@@ -55,7 +55,7 @@ def hub():
     deadline = time.monotonic() + PATIENCE / 1000
     while not answers(address):
         if server.poll() is not None:
-            # Where Rust or the clone lies in somebody's home.
+            # Rust or the clone is in somebody's home folder.
             pytest.skip(log.read_text())
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
@@ -63,7 +63,7 @@ def hub():
     server.terminate()
     server.wait()
     subprocess.run(["pkill", "-KILL", "-u", f"gasshuku-{NAME}"], check=False)
-    remove_person()
+    remove_participant()
 
 
 def answers(address):
@@ -97,8 +97,8 @@ def test_a_check_of_a_participant_reaches_the_board(hub, context, chromium):
     share.run()
     expect(share.output).to_contain_text("Not yet: the layers of LeNet")
 
-    with chromium.new_context(locale="en-US") as hosts:
-        board = hosts.new_page()
+    with chromium.new_context(locale="en-US") as facilitator:
+        board = facilitator.new_page()
         board.set_default_timeout(PATIENCE)
         log_in(board, address, "host", host_password)
         board.goto(f"{address}/services/board/")
@@ -111,7 +111,7 @@ def test_a_check_of_a_participant_reaches_the_board(hub, context, chromium):
         expect(board.get_by_role("heading")).to_have_text("進み具合")
         Notebook(board).screenshot("hub-board-ja")
 
-        # Who says no is on the board no longer: it shows itself anew every ten seconds.
+        # The page is loaded again every ten seconds.
         share.write("share_progress(false)?;")
         share.run()
         expect(person).to_have_count(0)
@@ -119,3 +119,31 @@ def test_a_check_of_a_participant_reaches_the_board(hub, context, chromium):
         share.run()
         expect(share.output).to_contain_text("Not yet: the layers of LeNet")
         assert NAME not in (STATE / "state/board.json").read_text()
+
+
+def test_a_kernel_is_shut_down_with_its_tab(hub, context):
+    address, password, _ = hub
+    page = context.new_page()
+    log_in(page, address, NAME, password)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("Rust | Idle")
+    assert kernels(page) == 1
+    # With changes, JupyterLab would ask whether to save them.
+    page.keyboard.press("ControlOrMeta+S")
+    expect(page.locator("#jp-main-dock-panel .jp-mod-dirty")).to_have_count(0)
+    page.locator("#jp-main-dock-panel .lm-mod-current .lm-TabBar-tabCloseIcon").click()
+    deadline = time.monotonic() + PATIENCE / 1000
+    while kernels(page):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def kernels(page):
+    """How many kernels the participant's server has."""
+    return page.evaluate(
+        """async (url) => {
+            const token = document.cookie.match(/_xsrf=([^;]+)/)[1];
+            const answer = await fetch(url, {headers: {"X-XSRFToken": token}});
+            return (await answer.json()).length;
+        }""",
+        f"/user/{NAME}/api/kernels",
+    )

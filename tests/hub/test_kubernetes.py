@@ -35,7 +35,7 @@ def one_machine():
         "host": "host",
         "host_password": "",
         "hub_port": 8001,
-        "idle_minutes": 60,
+        "idle_minutes": 30,
         "language": "en",
         "memory": 3_000_000_000,
         "password": "",
@@ -77,6 +77,16 @@ class Values(unittest.TestCase):
     def test_names_are_as_on_one_machine(self):
         pattern = self.values["hub"]["config"]["Authenticator"]["username_pattern"]
         self.assertIn(f'username_pattern = r"{pattern}"', (ROOT / "hub/jupyterhub_config.py").read_text())
+
+    def test_servers_have_the_options_of_one_machine(self):
+        config = one_machine()
+        start = (ROOT / "hub/kubernetes/start").read_text()
+        for option in config.Spawner.args:
+            self.assertIn(f"{option} \\\n", start)
+        (culler,) = [service for service in config.JupyterHub.services if service["name"] == "idle-culler"]
+        self.assertIn(f"--timeout={self.values['cull']['timeout']}", culler["command"])
+        # One machine has these options by default.
+        self.assertIn("default_value_t = 30)]\n    idle_minutes", (ROOT / "xtask/src/hub.rs").read_text())
 
     def test_nobody_gets_in_before_the_passwords_are_set(self):
         shared = self.values["hub"]["config"]["SharedPasswordAuthenticator"]

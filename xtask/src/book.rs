@@ -1,4 +1,4 @@
-//! The book: a site of the executed notebooks that needs no server and no network.
+//! The book: a website of the executed notebooks that needs no server and no network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use crate::setup;
 use crate::setup::packages;
 use crate::workshop::Workshop;
 
-/// The part that has no notebooks: the page on which a language is chosen.
+/// The part of the book with the page on which readers choose a language.
 const START: &str = "start";
 
-/// Executes the notebooks that have changed, and makes the book of all in target/book.
+/// Executes notebooks that have changed, and makes the book in `target/book`.
 pub(crate) fn book(workshop: &Workshop, repository: &str) -> Result<ExitCode> {
-    let repository = address(repository)?;
+    let repository = repository_address(repository)?;
     let start = Instant::now();
     let pages = build(
         workshop,
@@ -37,24 +37,24 @@ pub(crate) fn book(workshop: &Workshop, repository: &str) -> Result<ExitCode> {
     if repository.is_none() {
         println!(
             "it has no links to Codespaces and Binder: `--repository https://github.com/OWNER/NAME` \
-             says where the notebooks are"
+             adds them"
         );
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the book in a folder's `html`, whose path is returned; what may be in the exercises' cells
-/// is named in the order of preference.
+/// Makes the book in the folder `html` of `folder`, and returns its path. `accepted`: what the exercises of
+/// the executed copies may contain, in the order of preference.
 pub(crate) fn build(
     workshop: &Workshop,
     folder: &Path,
     accepted: &[Exercises],
     repository: Option<&str>,
 ) -> Result<PathBuf> {
-    let mut executed = Vec::new();
-    for language in LANGUAGES {
-        executed.push(executed_notebooks(workshop, language, accepted)?);
-    }
+    let executed = LANGUAGES
+        .into_iter()
+        .map(|language| executed_notebooks(workshop, language, accepted))
+        .collect::<Result<Vec<_>>>()?;
     let python = packages::environment(
         workshop,
         &self::folder(workshop),
@@ -62,9 +62,8 @@ pub(crate) fn build(
         &[],
         "Sphinx, MyST-NB and Furo, about 60 MB to download",
     )?;
-    let pages = folder.join("html");
     for made_before in ["source", "doctrees", "html"] {
-        process::remove(&folder.join(made_before))?;
+        process::remove_if_exists(&folder.join(made_before))?;
     }
     let sphinx = Sphinx {
         workshop,
@@ -72,38 +71,46 @@ pub(crate) fn build(
         python: &python,
         repository: repository.unwrap_or_default(),
     };
-    let source = sphinx.source(START)?;
-    copy(
-        &workshop.notebooks().join("welcome.md"),
-        &source,
-        "index.md",
-    )?;
-    let picture = source.join("pictures");
-    fs::create_dir_all(&picture)?;
-    copy(
-        &workshop.notebooks().join("pictures/answers.png"),
-        &picture,
-        "answers.png",
-    )?;
-    sphinx.run(START, ENGLISH, &pages)?;
-    for (language, executed) in LANGUAGES.into_iter().zip(executed) {
-        let source = sphinx.source(language)?;
-        for notebook in executed {
-            copy(&notebook, &source, &name(&notebook))?;
-        }
-        let contents = sources(workshop).join(format!("{language}.md"));
-        copy(&contents, &source, "index.md")?;
-        let facilitators = match language {
-            ENGLISH => "facilitators.md".to_owned(),
-            other => format!("facilitators.{other}.md"),
-        };
-        let facilitators = workshop.notebooks().join(facilitators);
-        copy(&facilitators, &source, "facilitators.md")?;
-        sphinx.run(language, language, &pages.join(language))?;
+    let pages = folder.join("html");
+    build_start_page(&sphinx, &pages)?;
+    for (language, notebooks) in LANGUAGES.into_iter().zip(executed) {
+        build_language(&sphinx, language, &notebooks, &pages.join(language))?;
     }
-    // Every output once more, as files, which no page shows.
-    process::remove(&pages.join("jupyter_execute"))?;
+    // Copies of all outputs that no page uses.
+    process::remove_if_exists(&pages.join("jupyter_execute"))?;
     Ok(pages)
+}
+
+fn build_start_page(sphinx: &Sphinx, pages: &Path) -> Result<()> {
+    let notebooks = sphinx.workshop.notebooks();
+    let source = sphinx.source(START)?;
+    copy(&notebooks.join("welcome.md"), &source, "index.md")?;
+    let pictures = source.join("pictures");
+    fs::create_dir_all(&pictures)?;
+    let picture = notebooks.join("pictures/answers.png");
+    copy(&picture, &pictures, "answers.png")?;
+    sphinx.run(START, ENGLISH, pages)
+}
+
+fn build_language(
+    sphinx: &Sphinx,
+    language: &str,
+    notebooks: &[PathBuf],
+    pages: &Path,
+) -> Result<()> {
+    let source = sphinx.source(language)?;
+    for notebook in notebooks {
+        copy(notebook, &source, &file_name(notebook))?;
+    }
+    let contents = sources(sphinx.workshop).join(format!("{language}.md"));
+    copy(&contents, &source, "index.md")?;
+    let facilitators = match language {
+        ENGLISH => "facilitators.md".to_owned(),
+        other => format!("facilitators.{other}.md"),
+    };
+    let facilitators = sphinx.workshop.notebooks().join(facilitators);
+    copy(&facilitators, &source, "facilitators.md")?;
+    sphinx.run(language, language, pages)
 }
 
 fn folder(workshop: &Workshop) -> PathBuf {
@@ -114,7 +121,7 @@ fn sources(workshop: &Workshop) -> PathBuf {
     workshop.root().join("book")
 }
 
-/// Sphinx, as it makes each part of a book.
+/// What Sphinx needs to know for each part of a book.
 struct Sphinx<'book> {
     workshop: &'book Workshop,
     folder: &'book Path,
@@ -123,7 +130,7 @@ struct Sphinx<'book> {
 }
 
 impl Sphinx<'_> {
-    /// The folder of a part's sources, which is made.
+    /// Makes the folder for the sources of a part.
     fn source(&self, part: &str) -> Result<PathBuf> {
         let source = self.folder.join("source").join(part);
         fs::create_dir_all(&source)?;
@@ -134,7 +141,7 @@ impl Sphinx<'_> {
         let mut command = Command::new(self.python);
         command
             .args(["-m", "sphinx", "--builder", "html", "--quiet"])
-            // A link that leads nowhere is a warning.
+            // A link without a target is a warning.
             .args(["--fail-on-warning", "--keep-going"])
             .arg("--conf-dir")
             .arg(sources(self.workshop))
@@ -149,21 +156,21 @@ impl Sphinx<'_> {
         let status = process::run(&mut command)?;
         ensure!(
             status.success(),
-            "Sphinx cannot make the part {part} of the book; what it says stands above"
+            "Sphinx cannot make the part {part} of the book; its messages are above"
         );
         Ok(())
     }
 }
 
-/// The executed copies of a language's notebooks. Where one is missing or old, all of the language are
-/// executed: a notebook may need what an earlier one has left.
+/// The executed copies of a language's notebooks. If one is missing or outdated, all of the language are
+/// executed: a notebook may need files that an earlier one has written.
 fn executed_notebooks(
     workshop: &Workshop,
     language: &str,
     accepted: &[Exercises],
 ) -> Result<Vec<PathBuf>> {
     let all = notebooks::of_language(workshop, language)?;
-    let crate_changed = newest(&workshop.root().join("crate"))?;
+    let crate_changed = last_change(&workshop.root().join("crate"))?;
     let find = || -> Result<Option<Vec<PathBuf>>> {
         let mut found = Vec::new();
         for notebook in &all {
@@ -184,7 +191,7 @@ fn executed_notebooks(
     println!("executing the notebooks in notebooks/{language}");
     setup::setup(workshop)?;
     if !execute::run_all(workshop, &all, Exercises::Unsolved)? {
-        bail!("there is no book of notebooks that fail; their messages stand above");
+        bail!("notebooks fail, so there is no book; their messages are above");
     }
     let found: Vec<_> = all
         .iter()
@@ -193,10 +200,10 @@ fn executed_notebooks(
     Ok(found)
 }
 
-/// Whether an executed copy is from after a change, and no cell of it has failed.
+/// Whether an executed copy is newer than a change, and no cell of it has failed.
 fn is_current(copy: &Path, changed: SystemTime) -> bool {
-    let made_after = modified(copy).is_ok_and(|made| made > changed);
-    made_after && notebooks::read(copy).is_ok_and(|notebook| !has_errors(&notebook))
+    let is_newer = modified(copy).is_ok_and(|executed| executed > changed);
+    is_newer && notebooks::read(copy).is_ok_and(|notebook| !has_errors(&notebook))
 }
 
 fn has_errors(notebook: &serde_json::Value) -> bool {
@@ -208,15 +215,15 @@ fn has_errors(notebook: &serde_json::Value) -> bool {
         .any(|output| output["output_type"] == "error")
 }
 
-/// When the file below a folder that was changed last was changed.
-fn newest(path: &Path) -> Result<SystemTime> {
-    let mut newest = modified(path)?;
+/// The last change of a file, or of all files below a folder.
+fn last_change(path: &Path) -> Result<SystemTime> {
+    let mut last = modified(path)?;
     if path.is_dir() {
         for entry in fs::read_dir(path)? {
-            newest = newest.max(self::newest(&entry?.path())?);
+            last = last.max(last_change(&entry?.path())?);
         }
     }
-    Ok(newest)
+    Ok(last)
 }
 
 fn modified(path: &Path) -> Result<SystemTime> {
@@ -224,7 +231,7 @@ fn modified(path: &Path) -> Result<SystemTime> {
     Ok(metadata.modified()?)
 }
 
-fn name(path: &Path) -> String {
+fn file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
@@ -234,8 +241,8 @@ fn copy(file: &Path, folder: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A repository's address as pages are found below it; `None` for an empty one.
-fn address(repository: &str) -> Result<Option<String>> {
+/// A repository's address without a slash or `.git` at its end; `None` for an empty one.
+fn repository_address(repository: &str) -> Result<Option<String>> {
     let address = repository.trim_end_matches('/').trim_end_matches(".git");
     if address.is_empty() {
         return Ok(None);
@@ -256,22 +263,22 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn addresses_are_as_pages_are_found_below_them() {
+    fn repository_addresses_have_no_slash_and_no_git_at_the_end() {
         let github = Some("https://github.com/owner/gasshuku".to_owned());
         for written in [
             "https://github.com/owner/gasshuku",
             "https://github.com/owner/gasshuku/",
             "https://github.com/owner/gasshuku.git",
         ] {
-            assert_eq!(address(written).unwrap(), github, "{written}");
+            assert_eq!(repository_address(written).unwrap(), github, "{written}");
         }
-        assert_eq!(address("").unwrap(), None);
+        assert_eq!(repository_address("").unwrap(), None);
         for wrong in [
             "git@github.com:owner/gasshuku.git",
             "http://example.org/a",
             "gasshuku",
         ] {
-            let error = address(wrong).unwrap_err().to_string();
+            let error = repository_address(wrong).unwrap_err().to_string();
             assert!(error.contains(wrong), "{error}");
         }
     }
@@ -289,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn an_executed_copy_is_newer_than_what_it_was_made_of_and_whole() {
+    fn a_current_copy_is_newer_than_the_change_and_complete() {
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy.ipynb");
         let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
@@ -331,6 +338,6 @@ mod tests {
         written_at(&deep, "", 100);
         let in_a_year = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
         File::open(&deep).unwrap().set_modified(in_a_year).unwrap();
-        assert_eq!(newest(folder.path()).unwrap(), in_a_year);
+        assert_eq!(last_change(folder.path()).unwrap(), in_a_year);
     }
 }

@@ -19,14 +19,10 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
         strip(workshop)?;
         return Ok(ExitCode::SUCCESS);
     }
+    check_that_no_participant_has_a_kernel(&workshop.kernel())?;
     let _lock = setup::lock(workshop)?;
     let home = workshop.kernel_home();
-    let participants = kernels_of_participants(home.path());
-    ensure!(
-        participants == 0,
-        "kernels of a hub's participants are running ({participants}): end the hub first"
-    );
-    let running = directory::clear_all(&home)?;
+    let running = directory::remove_unused(&home)?;
     template::remove(&home, &|| println!("a kernel is starting; waiting for it"))?;
     let mut paths = vec![workshop.executed()];
     if all {
@@ -57,13 +53,18 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many kernels of a hub's participants are running. They use the compiled crates through links.
-fn kernels_of_participants(kernel_home: &Path) -> usize {
-    entries(&kernel_home.join("users"))
+/// Fails while kernels of a hub's participants are running. They use the compiled crates through links.
+fn check_that_no_participant_has_a_kernel(kernels: &Path) -> Result<()> {
+    let running = entries(&kernels.join("users"))
         .iter()
         .flat_map(|user| entries(&user.join("running")))
-        .filter(|directory| directory::is_taken(directory))
-        .count()
+        .filter(|directory| directory::is_in_use(directory))
+        .count();
+    ensure!(
+        running == 0,
+        "kernels of a hub's participants are running ({running}): end the hub first"
+    );
+    Ok(())
 }
 
 /// What is in a folder; nothing where there is no such folder.
@@ -75,7 +76,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn remove(workshop: &Workshop, paths: &[PathBuf]) -> Result<()> {
     for path in paths {
         let bytes = process::size(path);
-        process::remove(path)?;
+        process::remove_if_exists(path)?;
         print_freed(workshop, path, bytes);
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, anyhow, bail};
 use evcxr_prewarm::template::{NO_LIBRARY, State};
-use evcxr_prewarm::{analyzer, inventory, spare_offers, start, toolchain};
+use evcxr_prewarm::{directory, inventory, spare_registry, sysroot, toolchain};
 
 use crate::process;
 use crate::setup::condition::Condition;
@@ -129,7 +129,7 @@ fn cargo() -> Result<String> {
 
 fn rust_src() -> Result<String> {
     let sysroot = toolchain::sysroot(&mut Command::new("rustc"))?;
-    if fs::exists(sysroot.join(analyzer::LIBRARY))? {
+    if fs::exists(sysroot.join(sysroot::LIBRARY_SOURCES))? {
         return Ok("found".to_owned());
     }
     bail!("not there; completion in notebooks knows more with it: `rustup component add rust-src`")
@@ -281,9 +281,9 @@ fn quick(workshop: &Workshop) -> Result<String> {
     let home = workshop.kernel_home();
     let settings = template::settings(workshop)?;
     if let Some(why) = template::why_plain(&home) {
-        bail!("off, for {why}");
+        bail!("off: {why}");
     }
-    if start::is_plain(&home, &settings) {
+    if settings.is_plain(&home) {
         bail!("off: GASSHUKU_PLAIN is 1");
     }
     if let Ok(why) = fs::read_to_string(home.template().join(NO_LIBRARY)) {
@@ -297,10 +297,10 @@ fn quick(workshop: &Workshop) -> Result<String> {
 
 fn kernels(workshop: &Workshop) -> String {
     let home = workshop.kernel_home();
-    let spare = spare_offers::count(&home);
+    let spare = spare_registry::count(&home);
     format!(
         "{} at work, {spare} of them ready beforehand",
-        start::running(&home)
+        directory::count_in_use(&home)
     )
 }
 
@@ -314,7 +314,7 @@ fn data(workshop: &Workshop) -> Result<String> {
     ];
     let mut damages = files
         .iter()
-        .filter_map(|(name, bytes)| inventory::look(&folder.join(name), Some(*bytes)));
+        .filter_map(|(name, bytes)| inventory::check(&folder.join(name), Some(*bytes)));
     match damages.next() {
         None => Ok("Fashion-MNIST in data/fashion-mnist".to_owned()),
         Some(damage) => bail!("{damage}: take it from git again"),

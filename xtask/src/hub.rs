@@ -126,18 +126,25 @@ pub(crate) fn hub(workshop: &Workshop, options: &Options) -> Result<ExitCode> {
         "tls_certificate": options.tls_cert,
         "tls_key": options.tls_key,
     });
-    let error = Command::new(&python)
-        .args(["-m", "jupyterhub", "--config"])
-        .arg(workshop.root().join("hub/jupyterhub_config.py"))
-        .current_dir(&folders.state)
+    let error = jupyterhub(workshop, &folders, &python)
         .env("PATH", &path)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("GASSHUKU_HUB", workshop.root().join("hub"))
         .env("GASSHUKU_HUB_OPTIONS", configuration.to_string())
-        .env_remove("PYTHONHOME")
-        .env_remove("PYTHONPATH")
         .exec();
     Err(error).context("cannot start JupyterHub")
+}
+
+fn jupyterhub(workshop: &Workshop, folders: &Folders, python: &Path) -> Command {
+    let sources = workshop.root().join("hub");
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "jupyterhub", "--config"])
+        .arg(sources.join("jupyterhub_config.py"))
+        .current_dir(&folders.state)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("GASSHUKU_HUB", sources)
+        .env_remove("PYTHONHOME")
+        .env_remove("PYTHONPATH");
+    command
 }
 
 /// Runs the tests in `tests/hub`; where there can be no hub, says so and passes.
@@ -227,7 +234,7 @@ fn proxy(workshop: &Workshop, folders: &Folders) -> Result<PathBuf> {
     let folder = folders.installed.join("proxy");
     let proxy = folder.join("node_modules/.bin/configurable-http-proxy");
     let lock = workshop.root().join("hub/package-lock.json");
-    let stamp = Stamp::new(folder.join("made-from"), &[&stamp::file(&lock)?]);
+    let stamp = Stamp::new(folder.join("made-from"), &[&stamp::hash_file(&lock)?]);
     if stamp.is_fresh() {
         return Ok(proxy);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-pub(crate) use evcxr_prewarm::program::{ask as output, cannot_start, remove};
+pub(crate) use evcxr_prewarm::program::{cannot_start, output, remove_if_exists};
 
 /// Runs a program whose output goes to the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<ExitStatus> {

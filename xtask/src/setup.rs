@@ -44,7 +44,7 @@ pub(crate) fn setup(workshop: &Workshop) -> Result<()> {
     changed |= install(workshop, &runner, &source)?;
     changed |= kernelspec::write(workshop)?;
     changed |= template::build(workshop, &runner)?;
-    process::remove(&workshop.scratch().join("tmp"))?;
+    process::remove_if_exists(&workshop.scratch().join("tmp"))?;
     if changed {
         println!(
             "set-up is done ({})",

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use evcxr_prewarm::environment::is_set_by_cargo_run;
 use evcxr_prewarm::settings::Home;
-use evcxr_prewarm::start::is_cargos_own;
 
 /// The variable with the folders in which the loader looks for shared libraries.
 pub(crate) const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
@@ -157,7 +157,7 @@ impl Workshop {
 /// and would run again when a kernel or cargo is started in another way.
 pub(crate) fn remove_cargo_variables(command: &mut Command) {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in names.filter(|name| is_cargos_own(name)) {
+    for name in names.filter(|name| is_set_by_cargo_run(name)) {
         command.env_remove(name);
     }
 }

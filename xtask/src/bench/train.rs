@@ -10,8 +10,8 @@ use super::worker::{Worker, number};
 /// Images in a batch, and the name of the case.
 const CASES: [(usize, &str); 2] = [(100, "batches of 100"), (1_000, "batches of 1,000")];
 
-/// The three ways with PyTorch, as `bench_train.py` calls them.
-const WAYS: [&str; 3] = ["workshop", "tensor", "compiled"];
+/// The variants with PyTorch, as `bench_train.py` names them.
+const VARIANTS: [&str; 3] = ["data-loader", "tensor", "compiled"];
 const SIDES: [&str; 4] = [
     "gasshuku",
     "PyTorch, DataLoader",
@@ -29,9 +29,9 @@ pub(super) fn train(bench: &Bench) -> Result<()> {
     const SCRIPT: &str = "bench_train.py";
     const WEIGHTS: &str = "lenet.safetensors";
     let mut workers = vec![Worker::start(bench.our_worker("bench-train", WEIGHTS)?)?];
-    for way in WAYS {
+    for variant in VARIANTS {
         let mut pytorch = bench.python_worker(SCRIPT, WEIGHTS);
-        pytorch.args(["--way", way]);
+        pytorch.args(["--variant", variant]);
         workers.push(Worker::start(pytorch)?);
     }
     let mut cases = Vec::new();

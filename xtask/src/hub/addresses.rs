@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_hears_passwords_in_the_clear() {
+    fn only_loopback_addresses_are_local() {
         assert!(is_local("127.0.0.1") && is_local("::1") && is_local("localhost"));
         assert!(!is_local("0.0.0.0") && !is_local("192.168.0.5") && !is_local("workshop.example"));
     }

@@ -66,7 +66,7 @@ impl CompiledProgram {
         let size = stamp
             .strip_prefix(&self.inputs)
             .and_then(|size| size.trim().parse().ok());
-        match size.map(|size| inventory::look(&self.path, Some(size))) {
+        match size.map(|size| inventory::check(&self.path, Some(size))) {
             None => Condition::NotInstalled,
             Some(None) => Condition::Intact,
             Some(Some(damage)) => Condition::Damaged(vec![damage.to_string()]),

@@ -47,7 +47,7 @@ pub(crate) fn install(workshop: &Workshop, runner: &Runner) -> Result<bool> {
         .arg(&build);
     runner.run(EVCXR, &mut command, &progress)?;
     program.write_stamp()?;
-    process::remove(&build)?;
+    process::remove_if_exists(&build)?;
     EVCXR.print("done");
     Ok(true)
 }

@@ -78,7 +78,7 @@ fn write_logos(workshop: &Workshop) -> Result<bool> {
         bail!("evcxr_jupyter does not run: {}", output.stderr.trim());
     }
     for unused in ["kernel.js", "lint.js", "lint.css", "lint-LICENSE"] {
-        process::remove(&folder.join(unused))?;
+        process::remove_if_exists(&folder.join(unused))?;
     }
     EVCXR.print("its kernelspec is written");
     Ok(true)

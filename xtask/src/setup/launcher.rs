@@ -32,7 +32,7 @@ pub(crate) fn install(workshop: &Workshop, runner: &Runner) -> Result<bool> {
     fs::copy(&built, &new).with_context(|| format!("cannot copy {}", built.display()))?;
     fs::rename(&new, &launcher).with_context(|| format!("cannot write {}", launcher.display()))?;
     program.write_stamp()?;
-    process::remove(&build)?;
+    process::remove_if_exists(&build)?;
     Ok(true)
 }
 
@@ -43,9 +43,9 @@ pub(crate) fn condition(workshop: &Workshop) -> Condition {
 fn program(workshop: &Workshop) -> Result<CompiledProgram> {
     let root = workshop.root();
     let inputs = [
-        stamp::folder(&root.join("kernel/src"))?,
-        stamp::file(&root.join("kernel/Cargo.toml"))?,
-        stamp::file(&root.join("Cargo.lock"))?,
+        stamp::hash_folder(&root.join("kernel/src"))?,
+        stamp::hash_file(&root.join("kernel/Cargo.toml"))?,
+        stamp::hash_file(&root.join("Cargo.lock"))?,
     ];
     Ok(CompiledProgram {
         path: workshop.launcher(),

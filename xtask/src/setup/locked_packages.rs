@@ -27,7 +27,7 @@ const DIST_INFO: &str = ".dist-info";
 impl LockedPackages {
     /// The packages of a lock file. `inputs` is what else decides which packages are installed.
     pub(crate) fn new(lock: &Path, stamp: PathBuf, inputs: &[&str]) -> Result<Self> {
-        let contents = stamp::file(lock)?;
+        let contents = stamp::hash_file(lock)?;
         let inputs: Vec<&str> = inputs.iter().copied().chain([contents.as_str()]).collect();
         Ok(Self {
             lock: lock.to_owned(),
@@ -124,7 +124,7 @@ fn forget_damaged(site_packages: &Path, ours: &[String]) -> Result<()> {
         let folder = site_packages.join(&name);
         let is_damaged = ours.contains(&name) && damage(site_packages, &name).is_some();
         if is_damaged || !folder.join("RECORD").exists() {
-            process::remove(&folder)?;
+            process::remove_if_exists(&folder)?;
         }
     }
     let entries = fs::read_dir(site_packages)
@@ -133,7 +133,7 @@ fn forget_damaged(site_packages: &Path, ours: &[String]) -> Result<()> {
         let entry = entry?;
         // pip renames the files of a package that it is about to replace.
         if entry.file_name().to_string_lossy().starts_with('~') {
-            process::remove(&entry.path())?;
+            process::remove_if_exists(&entry.path())?;
         }
     }
     Ok(())
@@ -167,7 +167,7 @@ fn damage(site_packages: &Path, dist_info: &str) -> Option<Damage> {
     let mut damage = record
         .lines()
         .filter_map(parse_record)
-        .find_map(|(path, size)| inventory::look_below(site_packages, Path::new(&path), size))?;
+        .find_map(|(path, size)| inventory::check_below(site_packages, Path::new(&path), size))?;
     damage.path = without_dots(&damage.path);
     Some(damage)
 }

@@ -69,7 +69,7 @@ pub(crate) fn environment(
     let venv = folder.join("venv");
     let program = venv.join("bin/python");
     let lock = workshop.python_sources().join(lock);
-    let stamp = Stamp::new(venv.join("made-from"), &[&stamp::file(&lock)?]);
+    let stamp = Stamp::new(venv.join("made-from"), &[&stamp::hash_file(&lock)?]);
     if stamp.is_fresh() {
         return Ok(program);
     }

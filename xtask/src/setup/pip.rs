@@ -42,7 +42,7 @@ pub(crate) struct Downloads {
 impl Downloads {
     pub(crate) fn below(folder: &Path) -> Result<Self> {
         let temporary = folder.join("tmp");
-        process::remove(&temporary)?;
+        process::remove_if_exists(&temporary)?;
         fs::create_dir_all(&temporary)?;
         Ok(Self {
             cache: folder.join("pip"),
@@ -71,8 +71,8 @@ impl Downloads {
     }
 
     pub(crate) fn remove(self) -> Result<()> {
-        process::remove(&self.cache)?;
-        process::remove(&self.temporary)
+        process::remove_if_exists(&self.cache)?;
+        process::remove_if_exists(&self.temporary)
     }
 }
 

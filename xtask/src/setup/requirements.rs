@@ -102,7 +102,7 @@ pub(crate) fn compiler(workshop: &Workshop) -> Result<String> {
     }
     let output = process::output(&mut command)?
         .with_context(|| format!("no C++ compiler is on PATH ({compiler}): {missing}"))?;
-    process::remove(&folder)?;
+    process::remove_if_exists(&folder)?;
     if output.success {
         return Ok(compiler);
     }

@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::Result;
 use evcxr_prewarm::settings::{Home, Settings};
 use evcxr_prewarm::template::{self, State};
-use evcxr_prewarm::toolchain::{self, Toolchain};
-use evcxr_prewarm::{analyzer, start};
+use evcxr_prewarm::toolchain::Toolchain;
+use evcxr_prewarm::{configuration, sysroot, wrappers};
 
 use super::step::{Runner, TEMPLATE};
 use super::{evcxr, torch_wheel};
@@ -24,23 +24,23 @@ pub(crate) fn build(workshop: &Workshop, runner: &Runner) -> Result<bool> {
     let home = workshop.kernel_home();
     let settings = settings(workshop)?;
     let mut changed = home.write_settings(&settings)?;
-    changed |= start::write_configuration(&home, &settings)?;
-    changed |= toolchain::write_programs(&home, &workshop.launcher())?;
+    changed |= configuration::write(&home, &settings)?;
+    changed |= wrappers::write(&home, &workshop.launcher())?;
     if !home.sysroot().exists() {
         let toolchain = Toolchain::find(&home, &settings.crate_folder)?;
-        analyzer::lay_out(&home, &toolchain.sysroot)?;
+        sysroot::create(&home, &toolchain.sysroot)?;
     }
     if template::state(&home, &settings)? == State::Fresh {
         return Ok(changed);
     }
-    let building = template::begin(&home, &settings, &|text| TEMPLATE.print(text))?;
+    let building = template::build::begin(&home, &settings, &|text| TEMPLATE.print(text))?;
     let launcher = |task: &str| {
         let mut command = Command::new(workshop.launcher());
         command.arg("--home").arg(home.path()).arg(task);
         command
     };
     runner.run(TEMPLATE, &mut launcher("compile"), &progress)?;
-    template::finish(&home, &settings, building)?;
+    template::build::finish(&home, &settings, building)?;
     TEMPLATE.print("comparing what a kernel answers with what evcxr answers by itself");
     runner.run(TEMPLATE, &mut launcher("compare"), &progress)?;
     if let Some(why) = why_plain(&home) {
@@ -108,8 +108,8 @@ pub(crate) fn is_written(workshop: &Workshop) -> Result<bool> {
         ..found
     });
     Ok(written.is_ok_and(|found| found == settings)
-        && start::is_configured(&home, &settings)
-        && toolchain::missing_program(&home).is_none())
+        && configuration::is_written(&home, &settings)
+        && wrappers::first_missing(&home).is_none())
 }
 
 /// Whether the template is there and up to date.

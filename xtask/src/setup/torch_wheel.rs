@@ -136,9 +136,9 @@ fn link(folder: &Path, link: &Path) -> Result<bool> {
         return Ok(false);
     }
     let unfinished = link.with_extension("unfinished");
-    process::remove(&unfinished)?;
+    process::remove_if_exists(&unfinished)?;
     if fs::symlink_metadata(link).is_ok_and(|metadata| metadata.is_dir()) {
-        process::remove(link)?;
+        process::remove_if_exists(link)?;
     }
     symlink(folder, &unfinished)
         .and_then(|()| fs::rename(&unfinished, link))

@@ -50,7 +50,7 @@ fn repair(workshop: &Workshop, python: &Python) -> Result<bool> {
     };
     PACKAGES.print("repairing .venv: it was moved, or its Python was removed");
     for name in ["python", "python3"] {
-        process::remove(&venv.join("bin").join(name))?;
+        process::remove_if_exists(&venv.join("bin").join(name))?;
     }
     let mut command = Command::new(&python.program);
     command.args(["-m", "venv", "--without-pip"]).arg(&venv);
@@ -99,7 +99,7 @@ fn move_compiled(from: &Path, to: &Path) -> Result<()> {
 
 /// Makes a virtual environment, after removing what is in the folder.
 pub(crate) fn create(python: &str, folder: &Path) -> Result<()> {
-    process::remove(folder)?;
+    process::remove_if_exists(folder)?;
     let output = process::output(Command::new(python).args(["-m", "venv"]).arg(folder))?
         .with_context(|| format!("{python} is not on PATH any more"))?;
     if !output.success {

@@ -49,7 +49,7 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         Some(REPOSITORY),
     )?;
     let screenshots = folder.join("screenshots");
-    process::remove(&screenshots)?;
+    process::remove_if_exists(&screenshots)?;
     let mut command = Command::new(python);
     command
         .args(["-m", "pytest", "-p", "no:cacheprovider", "--durations=5"])

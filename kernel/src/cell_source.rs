@@ -1,30 +1,28 @@
-//! The source of a cell, as evcxr has written it, changed before it is compiled.
+//! Changes the source of a cell, which evcxr has written, before it is compiled.
 //!
 //! evcxr 0.22 wraps a cell into a function that takes every variable of the notebook out of a store
-//! and puts it back, catches panics, and prints the error of a `?`. Here
+//! and puts it back, catches panics, and prints the error of a `?`. This module makes four changes:
 //!
-//! - the store is a smaller one (`variable_store.rs`): evcxr's, a hash map, is compiled in each cell;
-//! - variables that the cell does not name stay in the store: with 120 variables a cell takes as
-//!   long as with none, instead of three times as long;
-//! - the cell says on both streams where its output begins and ends, and how it went, so that the
-//!   front knows which words are a cell's, and which cell has failed;
-//! - the error of a `?` comes with its place.
+//! - The store is a smaller one (`variable_store.rs`). evcxr's store, a hash map, is compiled in each
+//!   cell, which takes 0.03 s more.
+//! - Variables that the cell does not name stay in the store. With 120 variables a cell takes as
+//!   long as with none, instead of three times as long.
+//! - The cell prints markers on both streams where its output begins and ends, and how it ended. So the
+//!   front knows which output belongs to which cell, and which cell has failed.
+//! - The error of a `?` comes with its place in the source.
 //!
-//! No line is added before the cell's own or taken away: evcxr finds the place of a compiler's error
-//! by its line. Where the source does not look as expected, it is left as it is.
+//! No line before the cell's own code is added or removed: evcxr finds the place of a compiler error by
+//! its line number. A source that does not look as expected is not changed.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::stamp;
 
-/// Begins what only the front reads: see the README's "Markers".
-pub const MARK: &str = "\u{1}front ";
-
-/// The fingerprint of evcxr 0.22's store, whose place [`STORE`] takes.
-const EVCXRS_STORE: &str = "d5af0c3f903aac01";
+/// The fingerprint of the store in evcxr 0.22, which [`STORE`] replaces.
+const EVCXRS_STORE_FINGERPRINT: &str = "d5af0c3f903aac01";
 const STORE: &str = include_str!("variable_store.rs");
 
-/// Changes when [`STORE`] does: all cells of a kernel need one and the same.
+/// The version of [`STORE`]'s layout in memory: all cells of a kernel need the same one.
 pub const STORE_FORMAT: &str = "1";
 
 /// A cell's source, changed.
@@ -32,12 +30,13 @@ pub const STORE_FORMAT: &str = "1";
 pub struct Changed {
     /// evcxr's number of the cell.
     pub number: u64,
-    /// The new source.
+    /// The changed source.
     pub text: String,
 }
 
-/// What is appended to a cell: `STATE` is 1 after a `?` that failed, and 2 after a panic.
-const FRONT: &str = r#"mod evcxr_front {
+/// The module that is appended to a cell. It prints the markers. `STATE` is 1 after a failed `?`, and 2
+/// after a panic.
+const MARKER_MODULE: &str = r#"mod evcxr_front {
     pub static STATE: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
     unsafe extern "C" { fn fflush(stream: *mut u8) -> i32; }
     pub fn begin() { print!("\u{1}front begin {NUMBER}\n"); }
@@ -62,29 +61,39 @@ const FRONT: &str = r#"mod evcxr_front {
 }
 "#;
 
+// Lines, or parts of lines, that evcxr 0.22 writes.
+
+/// The function that runs the cell.
 const FUNCTION: &str = "pub extern \"C\" fn run_user_code_";
+/// The first line of its body, if the notebook has variables.
 const WITH_STORE: &str = "let evcxr_variable_store = unsafe {&mut *evcxr_variable_store};";
+/// The last line of its head, if the notebook has none.
 const WITHOUT_STORE: &str = "evcxr_variable_store: *mut u8) -> *mut u8 {";
+/// Here the cell's own code begins, with and without variables.
 const CATCH: [&str; 2] = [
     "  std::panic::AssertUnwindSafe(||{",
     "if std::panic::catch_unwind(||{",
 ];
+/// Here the cell's own code ends.
 const CAUGHT: [&str; 2] = ["})) { ", "}).is_err() {"];
-const PANIC: &str = "println!(\"EVCXR_PANIC_NOTIFICATION\");";
-const LOST: &str = "if !vars_ok {return evcxr_variable_store;}}";
-const CONTENT: &str = "b\"EVCXR_BEGIN_CONTENT text/plain\\n\"";
+/// How evcxr learns of a panic.
+const PANIC_NOTICE: &str = "println!(\"EVCXR_PANIC_NOTIFICATION\");";
+/// Returns early if a variable has another type than before.
+const TYPE_CHANGED: &str = "if !vars_ok {return evcxr_variable_store;}}";
+/// Begins a value that is shown as text.
+const TEXT_CONTENT: &str = "b\"EVCXR_BEGIN_CONTENT text/plain\\n\"";
 
-/// The source with the smaller store in the place of evcxr's; None where that is not in it, as in a
-/// kernel of another evcxr.
+/// The source with the smaller store in place of evcxr's. `None` if evcxr's store is not in it, as in a
+/// kernel of another evcxr version.
 pub fn with_small_store(source: &str) -> Option<String> {
     const END: &str = "\n}\n#[unsafe(no_mangle)]\n";
     let begin = source.find("mod evcxr_internal_runtime {\n")?;
     let length = source[begin..].find(END)?;
     let (before, store) = (&source[..begin], &source[begin..begin + length]);
-    if stamp::text(store) != EVCXRS_STORE {
+    if stamp::hash_text(store) != EVCXRS_STORE_FINGERPRINT {
         return None;
     }
-    // In one line: evcxr counts them.
+    // In one line, and followed by empty ones: evcxr counts lines.
     let is_code = |line: &&str| !line.starts_with("//");
     let small: Vec<&str> = STORE.lines().map(str::trim).filter(is_code).collect();
     let small = small.join(" ");
@@ -95,10 +104,10 @@ pub fn with_small_store(source: &str) -> Option<String> {
     ))
 }
 
-/// Changes a cell's source; None where it is not one that evcxr 0.22 writes for a cell with code.
-/// Marks are for a front: without one, evcxr would show them, and before anybody reads its output
-/// a cell that prints makes it wait for ever.
-pub fn change(source: &str, with_marks: bool) -> Option<Changed> {
+/// Changes a cell's source. `None` if it is not what evcxr 0.22 writes for a cell with code. Markers
+/// need a front that reads them: without one, evcxr would show them. And a cell that prints before
+/// evcxr's output is read makes evcxr wait forever.
+pub fn change(source: &str, with_markers: bool) -> Option<Changed> {
     let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();
     let function = find_last(&lines, |line| line.starts_with(FUNCTION))?;
     let number = lines[function].strip_prefix(FUNCTION)?.strip_suffix('(')?;
@@ -107,64 +116,77 @@ pub fn change(source: &str, with_marks: bool) -> Option<Changed> {
         + lines[function..]
             .iter()
             .position(|line| line == WITH_STORE || line == WITHOUT_STORE)?;
-    let catch = begin
+    let code_begin = begin
         + lines[begin..]
             .iter()
             .position(|line| CATCH.contains(&line.as_str()))?;
-    let caught = find_last(&lines, |line| CAUGHT.contains(&line))?;
-    let panic = caught
-        + lines[caught..]
+    let code_end = find_last(&lines, |line| CAUGHT.contains(&line))?;
+    let panic = code_end
+        + lines[code_end..]
             .iter()
-            .position(|line| line.trim() == PANIC)?;
+            .position(|line| line.trim() == PANIC_NOTICE)?;
     let end = find_last(&lines, |line| line == "evcxr_variable_store")?;
-    if !(catch < caught && panic < end) {
+    if !(code_begin < code_end && panic < end) {
         return None;
     }
-    leave_in_store(&mut lines, begin..catch, caught..end, catch..caught);
-    if !with_marks {
+    leave_in_store(
+        &mut lines,
+        begin..code_begin,
+        code_end..end,
+        code_begin..code_end,
+    );
+    if !with_markers {
         let text = lines.join("\n") + "\n";
         return Some(Changed { number, text });
     }
-    if let Some(lost) = lines[begin..catch].iter().position(|line| line == LOST) {
-        lines[begin + lost] =
+    if let Some(position) = lines[begin..code_begin]
+        .iter()
+        .position(|line| line == TYPE_CHANGED)
+    {
+        lines[begin + position] =
             "if !vars_ok {evcxr_front::end(); return evcxr_variable_store;}}".to_owned();
     }
     lines[begin] += " evcxr_front::begin();";
-    // evcxr knows its own notice only where it has a line for itself: else it takes the cell's
-    // variables for stored, and the next cell that names one ends the process.
-    lines[panic] = format!("    evcxr_front::state(2); {PANIC}");
+    // evcxr recognizes its notice only on a line of its own. Otherwise it assumes that the cell's
+    // variables are stored, and the next cell that names one ends the process.
+    lines[panic] = format!("    evcxr_front::state(2); {PANIC_NOTICE}");
     lines[end] = "evcxr_front::end(); evcxr_variable_store".to_owned();
-    place_errors(&mut lines[..function]);
-    end_lines(&mut lines[catch..caught]);
+    add_places_to_errors(&mut lines[..function]);
+    end_line_before_values(&mut lines[code_begin..code_end]);
     let mut text = lines.join("\n");
     text.push('\n');
-    text += &FRONT.replace("{NUMBER}", &number.to_string());
+    text += &MARKER_MODULE.replace("{NUMBER}", &number.to_string());
     Some(Changed { number, text })
 }
 
-fn find_last(lines: &[String], is_it: impl Fn(&str) -> bool) -> Option<usize> {
-    lines.iter().rposition(|line| is_it(line))
+fn find_last(lines: &[String], is_match: impl Fn(&str) -> bool) -> Option<usize> {
+    lines.iter().rposition(|line| is_match(line))
 }
 
-/// Empties the lines that take, check and put back the variables that the cell does not name.
+/// Empties the lines that check, take and put back the variables that the cell does not name. `before`
+/// and `after` are the lines around the cell's own code, `cell`.
 fn leave_in_store(
     lines: &mut [String],
     before: std::ops::Range<usize>,
     after: std::ops::Range<usize>,
     cell: std::ops::Range<usize>,
 ) {
-    let named: HashSet<String> = lines[cell].iter().flat_map(|line| words(line)).collect();
-    let mut of_variable: HashMap<String, Vec<usize>> = HashMap::new();
+    let named: HashSet<String> = lines[cell]
+        .iter()
+        .flat_map(|line| possible_names(line))
+        .collect();
+    let mut lines_of: HashMap<String, Vec<usize>> = HashMap::new();
     for number in before.chain(after) {
         if let Some(variable) = variable_of(&lines[number]) {
-            of_variable
+            lines_of
                 .entry(variable.to_owned())
                 .or_default()
                 .push(number);
         }
     }
-    for (variable, numbers) in of_variable {
-        // Its check, its way out and its way back, each in one line: a type may take several.
+    for (variable, numbers) in lines_of {
+        // One line each to check, take and put back. A long type takes several lines: then there are
+        // fewer.
         if numbers.len() == 3 && !named.contains(&variable) {
             for number in numbers {
                 lines[number].clear();
@@ -173,7 +195,7 @@ fn leave_in_store(
     }
 }
 
-/// The variable that a generated line is about, where it is all in that line.
+/// The variable that a generated line checks, takes or puts back, if the line is complete.
 fn variable_of(line: &str) -> Option<&str> {
     let is_about = |begin: &str, call: &str| {
         let rest = line.strip_prefix(begin)?;
@@ -188,21 +210,21 @@ fn variable_of(line: &str) -> Option<&str> {
     ends.then_some(variable)
 }
 
-/// All that may be a name, in strings too: `println!("{x}")` names x.
-fn words(line: &str) -> impl Iterator<Item = String> + '_ {
+/// Everything that may be a name, also in strings: `println!("{x}")` names x.
+fn possible_names(line: &str) -> impl Iterator<Item = String> + '_ {
     line.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
 }
 
-/// The error of a `?` is told with its place.
-fn place_errors(lines: &mut [String]) {
-    let Some(of_error) = find_last(lines, |line| {
+/// Lets the error of a `?` be printed with its place.
+fn add_places_to_errors(lines: &mut [String]) {
+    let Some(conversion) = find_last(lines, |line| {
         line.contains("From<T> for EvcxrUserCodeError {")
     }) else {
         return;
     };
-    let [_, from, print, ..] = &mut lines[of_error..] else {
+    let [_, from, print, ..] = &mut lines[conversion..] else {
         return;
     };
     let format = print.trim().strip_prefix("eprintln!(\"");
@@ -210,19 +232,20 @@ fn place_errors(lines: &mut [String]) {
     let (Some(format), Some(signature)) = (format, from.trim().strip_prefix("fn from(")) else {
         return;
     };
-    let said = format!(
+    let call = format!(
         "evcxr_front::error(format!(\"{format}\", error), std::panic::Location::caller());"
     );
     *from = format!("#[track_caller] fn from({signature}");
-    *print = said;
+    *print = call;
 }
 
-/// A value that shows itself must not swallow what was printed before without a line's end.
-fn end_lines(lines: &mut [String]) {
+/// Ends the line before a value that is shown, so that text that was printed without a line end does not
+/// get lost.
+fn end_line_before_values(lines: &mut [String]) {
     for line in lines {
-        if line.contains(CONTENT) {
+        if line.contains(TEXT_CONTENT) {
             *line = line.replace(
-                CONTENT,
+                TEXT_CONTENT,
                 "b\"\\x01front flush\\nEVCXR_BEGIN_CONTENT text/plain\\n\"",
             );
         }
@@ -240,11 +263,11 @@ mod tests {
     const SMALL: &str = include_str!("../tests/cells/print.rs.txt");
 
     #[test]
-    fn lines_stay_where_they_are() {
+    fn line_numbers_do_not_change() {
         for cell in [CELL, SMALL] {
-            let marked = change(cell, true).unwrap();
+            let changed = change(cell, true).unwrap();
             let before: Vec<_> = cell.lines().collect();
-            let after: Vec<_> = marked.text.lines().collect();
+            let after: Vec<_> = changed.text.lines().collect();
             assert_eq!(after[before.len()], "mod evcxr_front {");
             for (number, line) in before.iter().enumerate() {
                 if line.contains("users_line") {
@@ -255,32 +278,36 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_says_where_it_begins_and_ends() {
-        let marked = change(SMALL, true).unwrap();
-        assert_eq!(marked.number, 1);
-        assert!(marked.text.contains("-> *mut u8 { evcxr_front::begin();\n"));
+    fn a_cell_marks_where_its_output_begins_and_ends() {
+        let changed = change(SMALL, true).unwrap();
+        assert_eq!(changed.number, 1);
         assert!(
-            marked
+            changed
+                .text
+                .contains("-> *mut u8 { evcxr_front::begin();\n")
+        );
+        assert!(
+            changed
                 .text
                 .contains("\nevcxr_front::end(); evcxr_variable_store\n}\n")
         );
         assert!(
-            marked
+            changed
                 .text
                 .contains("evcxr_front::state(2); println!(\"EVCXR_PANIC_NOT")
         );
-        assert!(marked.text.contains("front end 1 panic"));
+        assert!(changed.text.contains("front end 1 panic"));
     }
 
     #[test]
-    fn variables_that_are_not_named_stay_in_the_store() {
+    fn variables_that_a_cell_does_not_name_stay_in_the_store() {
         let text = change(CELL, true).unwrap().text;
-        let about = |name: &str| text.matches(&format!("stringify!({name})")).count();
-        assert_eq!(about("used"), 3);
-        assert_eq!(about("in_a_string"), 3);
-        assert_eq!(about("unused"), 0);
-        assert_eq!(about("unused_and_long"), 3, "its type takes two lines");
-        assert_eq!(about("new"), 1);
+        let count = |name: &str| text.matches(&format!("stringify!({name})")).count();
+        assert_eq!(count("used"), 3);
+        assert_eq!(count("in_a_string"), 3);
+        assert_eq!(count("unused"), 0);
+        assert_eq!(count("unused_and_long"), 3, "its type takes two lines");
+        assert_eq!(count("new"), 1);
     }
 
     #[test]
@@ -293,9 +320,9 @@ mod tests {
         assert!(text.contains("println!(\"{}\", evcxr_internal_runtime::USER_ERROR_OCCURRED);"));
     }
 
-    /// Whatever evcxr's hash map answers, the list does.
+    /// The list behaves as evcxr's hash map.
     #[test]
-    fn variables_are_kept_taken_and_told_from_others() {
+    fn variables_are_stored_taken_and_checked_by_type() {
         let mut store = VariableStore::new();
         assert!(store.check_variable::<i32>("x"), "there is none yet");
         store.put_variable("x", 1_i32);
@@ -308,14 +335,14 @@ mod tests {
         assert_eq!(store.take_variable::<String>("y"), "two");
         store.put_variable("x", 4_u8);
         assert_eq!(store.take_variable::<u8>("x"), 4);
-        let gone = catch_unwind(AssertUnwindSafe(|| store.take_variable::<u8>("x")));
-        let said = gone.unwrap_err();
-        let said = said.downcast_ref::<String>().unwrap();
-        assert_eq!(said, "Variable 'x' has gone missing");
+        let missing = catch_unwind(AssertUnwindSafe(|| store.take_variable::<u8>("x")));
+        let panic = missing.unwrap_err();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert_eq!(message, "Variable 'x' has gone missing");
     }
 
     #[test]
-    fn what_an_asynchronous_cell_keeps_is_merged() {
+    fn the_variables_of_an_asynchronous_cell_are_merged() {
         let mut store = VariableStore::new();
         let first = store.lazy_arc("runtime", || 7);
         assert_eq!(*store.lazy_arc("runtime", || 8), 7);
@@ -332,7 +359,7 @@ mod tests {
         assert!(catch_unwind(AssertUnwindSafe(|| store.take_variable::<i32>("z"))).is_err());
     }
 
-    /// A variable's value is dropped when another one takes its name, and not before.
+    /// A value is dropped when another one gets its name, and not before.
     #[test]
     fn values_are_dropped_once() {
         let value = std::rc::Rc::new(());
@@ -346,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn the_store_is_the_small_one() {
+    fn the_smaller_store_replaces_evcxrs() {
         let changed = with_small_store(CELL).unwrap();
         assert!(!changed.contains("HashMap"));
         let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
@@ -358,19 +385,19 @@ mod tests {
         assert!(before[first + 81].starts_with("#[unsafe(no_mangle)]"));
         assert_eq!(before[first + 80..], after[first + 80..]);
         assert_eq!(change(&changed, true).map(|_| ()), Some(()));
-        // Another evcxr, and a cell without variables.
+        // Another version of evcxr, and a cell without variables.
         assert_eq!(with_small_store(&CELL.replace("HashMap", "BTreeMap")), None);
         assert_eq!(with_small_store(SMALL), None);
     }
 
     #[test]
-    fn what_is_no_cell_is_left_alone() {
+    fn a_source_that_is_not_a_cell_is_not_changed() {
         assert_eq!(change("", true), None);
         assert_eq!(change("fn main() {}\n", true), None);
         let without_code = "#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_3(\n\
             mut x: *mut std::os::raw::c_void) -> *mut std::os::raw::c_void {x}\n";
         assert_eq!(change(without_code, true), None);
-        // Another evcxr.
+        // Another version of evcxr.
         assert_eq!(
             change(&CELL.replace("catch_unwind", "catch_everything"), true).map(|_| ()),
             Some(())
@@ -386,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_front_there_are_no_marks() {
+    fn without_a_front_there_are_no_markers() {
         let text = change(CELL, false).unwrap().text;
         assert!(!text.contains("front"));
         assert_eq!(text.lines().count(), CELL.lines().count());

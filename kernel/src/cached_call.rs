@@ -1,7 +1,7 @@
-//! What a kernel's cargo has answered or done before, so that it is not asked again.
+//! A cache of calls of cargo: what cargo has printed, or how it has called rustc.
 //!
-//! Notes lie in the kernel's directory and are copied with it: what set-up's kernel has asked, no
-//! other one asks again.
+//! The cache is a folder in the kernel's directory, and is copied with it: a call that set-up's kernel
+//! has made is cached in all kernels.
 
 use std::env;
 use std::fs;
@@ -12,43 +12,48 @@ use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::content;
 use crate::settings::{Home, Settings};
+use crate::source_fingerprint;
 use crate::stamp::{self, replace_file};
 
-/// Below a kernel's directory.
+/// The cache, in a kernel's directory.
 pub const FOLDER: &str = "target/notes";
 
-/// Changes when what is written changes: notes of another format are not read.
+/// The Cargo.lock of the notebooks' crate, in a kernel's directory.
+pub const CRATE_LOCK_FILE: &str = "Cargo.lock.crate";
+
+/// The version of the files in the cache. Files of another version are not read.
 const FORMAT: u32 = 2;
 
-/// Stands in a note for the kernel's directory.
-const HERE: &str = "//here";
+/// Stands for the kernel's directory in a file of the cache.
+const DIRECTORY: &str = "//here";
 
-/// Where something is noted, and what it depends on.
-pub struct Note {
+/// The place of one call in the cache, with everything that its result depends on.
+pub struct CachedCall {
     path: PathBuf,
-    here: String,
-    made_for: String,
+    directory: String,
+    key: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Noted<T> {
-    made_for: String,
-    what: T,
+struct Cached<T> {
+    #[serde(rename = "made_for")]
+    key: String,
+    #[serde(rename = "what")]
+    value: T,
 }
 
-impl Note {
-    /// The note on a call of cargo in the kernel's crate, the current folder; it depends on all that
-    /// cargo would look at but the cell. None where the crate depends on folders other than that of
-    /// the settings: there cargo must look what has changed.
+impl CachedCall {
+    /// The place of a call of cargo in the kernel's directory, the current folder. The result depends on
+    /// everything that cargo would look at, except the cell. `None` if the cells depend on another crate
+    /// in a folder than that of the settings: then cargo must check what has changed there.
     ///
     /// # Errors
     ///
     /// The kernel's directory or the crate's cannot be read.
-    pub fn on(home: &Home, settings: &Settings, call: &[String]) -> Result<Option<Self>> {
-        let here = env::current_dir().context("the kernel's directory is gone")?;
-        let here = here
+    pub fn of(home: &Home, settings: &Settings, call: &[String]) -> Result<Option<Self>> {
+        let directory = env::current_dir().context("the kernel's directory is gone")?;
+        let directory = directory
             .into_os_string()
             .into_string()
             .ok()
@@ -61,65 +66,65 @@ impl Note {
         let variables = ["RUSTC", "RUSTFLAGS", "LIBTORCH"];
         let variables = variables.map(|name| env::var(name).unwrap_or_default());
         let compiler = modified(Path::new(&variables[0]));
-        let made_for = format!(
+        let key = format!(
             "{FORMAT}\n{call:?}\n{variables:?}\n{compiler:?}\n{}\n{manifest}\n{}",
-            content::of(home, settings)?,
-            stamp::text(&read(LOCK)),
+            source_fingerprint::current(home, settings)?,
+            stamp::hash_text(&read(CRATE_LOCK_FILE)),
         );
-        let made_for = made_for.replace(&here, HERE);
-        let name = stamp::text(&made_for);
+        let key = key.replace(&directory, DIRECTORY);
+        let name = stamp::hash_text(&key);
         Ok(Some(Self {
-            path: Path::new(&here).join(FOLDER).join(name),
-            here,
-            made_for,
+            path: Path::new(&directory).join(FOLDER).join(name),
+            directory,
+            key,
         }))
     }
 
-    /// Where it is, or would be.
+    /// The file, which need not exist.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is noted; nothing, where it was noted for something else.
+    /// The cached value, if there is one.
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         let text = fs::read_to_string(&self.path).ok()?;
-        let noted: Noted<T> = serde_json::from_str(&text.replace(HERE, &self.here)).ok()?;
-        let made_for = noted.made_for.replace(&self.here, HERE);
-        (made_for == self.made_for).then_some(noted.what)
+        let text = text.replace(DIRECTORY, &self.directory);
+        let cached: Cached<T> = serde_json::from_str(&text).ok()?;
+        let key = cached.key.replace(&self.directory, DIRECTORY);
+        (key == self.key).then_some(cached.value)
     }
 
-    /// Notes it.
+    /// Writes a value to the cache.
     ///
     /// # Errors
     ///
     /// The kernel's directory cannot be written.
-    pub fn write<T: Serialize>(&self, what: T) -> Result<()> {
-        let made_for = self.made_for.clone();
-        let text = serde_json::to_string(&Noted { made_for, what })?;
-        replace_file(&self.path, text.replace(&self.here, HERE).as_bytes())
+    pub fn write<T: Serialize>(&self, value: T) -> Result<()> {
+        let key = self.key.clone();
+        let text = serde_json::to_string(&Cached { key, value })?;
+        let text = text.replace(&self.directory, DIRECTORY);
+        replace_file(&self.path, text.as_bytes())
     }
 }
 
-/// All notes of a kind in a kernel's directory.
+/// All cached values of a type in a kernel's directory.
 ///
 /// # Errors
 ///
 /// The directory cannot be read.
 pub fn all<T: DeserializeOwned>(directory: &Path) -> Result<Vec<T>> {
-    let here = directory.to_string_lossy();
+    let path = directory.to_string_lossy();
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory.join(FOLDER)).context("nothing is noted")? {
-        let text = fs::read_to_string(entry?.path())?.replace(HERE, &here);
-        if let Ok(noted) = serde_json::from_str::<Noted<T>>(&text) {
-            found.push(noted.what);
+    for entry in fs::read_dir(directory.join(FOLDER)).context("no call of cargo is cached")? {
+        let text = fs::read_to_string(entry?.path())?.replace(DIRECTORY, &path);
+        if let Ok(cached) = serde_json::from_str::<Cached<T>>(&text) {
+            found.push(cached.value);
         }
     }
     Ok(found)
 }
 
-/// The crate's own Cargo.lock, in a kernel's directory.
-pub const LOCK: &str = "Cargo.lock.crate";
-
+/// Whether no dependency has a path other than that folder.
 fn depends_only_on(manifest: &str, folder: &Path) -> bool {
     let Ok(manifest) = toml::from_str::<toml::Table>(manifest) else {
         return false;
@@ -143,7 +148,7 @@ mod tests {
     const OURS: &str = "gasshuku = { path = \"/workshop/crate\" }\n";
 
     #[test]
-    fn folders_that_may_change_are_not_noted() {
+    fn calls_that_depend_on_other_folders_are_not_cached() {
         let package = "[package]\nname = \"ctx\"\n[lib]\npath = \"src/lib.rs\"\n[dependencies]\n";
         let only = |more: &str| {
             depends_only_on(
@@ -158,6 +163,6 @@ mod tests {
         assert!(!only("mine = { path = \"/home/me/mine\" }\n"));
         assert!(!only("mine = {path=\"/home/me/mine\"}\n"));
         assert!(!only("[dependencies.mine]\npath = \"/home/me/mine\"\n"));
-        assert!(!only("this is no manifest\n"));
+        assert!(!only("this is not a manifest\n"));
     }
 }

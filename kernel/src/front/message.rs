@@ -1,8 +1,8 @@
 //! Jupyter's messages as they come over ZeroMQ: identities, a delimiter, a signature, four parts in
 //! JSON (header, parent header, metadata, content), and buffers.
 //!
-//! Contents stay bytes until somebody needs to look into them: a picture may have 50 MB, and what is
-//! not understood passes as it came.
+//! The content stays bytes until it is needed: a picture may have 50 MB, and messages of unknown kinds are
+//! forwarded unchanged.
 
 use std::fmt::Write as _;
 
@@ -17,17 +17,17 @@ use zeromq::ZmqMessage;
 
 const DELIMITER: &[u8] = b"<IDS|MSG>";
 
-/// The key of one side's connection file; None signs nothing.
+/// The key of a connection file; `None` if messages are not signed.
 #[derive(Clone)]
 pub struct Key(Option<hmac::Key>);
 
 impl Key {
-    /// The key of a connection file; an empty one turns signatures off.
+    /// The key in the text form of the connection file. An empty one turns signatures off.
     pub fn new(text: &str) -> Self {
         Self((!text.is_empty()).then(|| hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())))
     }
 
-    /// Of the parts that are signed, in hexadecimal.
+    /// The signature of the JSON parts, in hexadecimal digits.
     fn sign(&self, parts: &[Bytes]) -> String {
         let Some(key) = &self.0 else {
             return String::new();
@@ -44,25 +44,25 @@ impl Key {
     }
 }
 
-/// A message whose signature was right.
+/// A message. If it was received, its signature was valid.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Of the client that has sent it, or is to get it.
+    /// The ZeroMQ identities of the client that has sent it or receives it.
     pub identities: Vec<Bytes>,
-    /// What it is.
+    /// The header.
     pub header: Value,
-    /// The header of the request that it belongs to.
+    /// The header of the request to which it belongs.
     pub parent: Value,
-    /// JSON.
+    /// The metadata, in JSON.
     pub metadata: Bytes,
-    /// JSON.
+    /// The content, in JSON.
     pub content: Bytes,
-    /// What follows the JSON.
+    /// The parts after the JSON.
     pub buffers: Vec<Bytes>,
 }
 
 impl Message {
-    /// Reads a message.
+    /// Reads a message and checks its signature.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Message {
         let mut next = || parts.next().context("a part is missing");
         let (header, parent, metadata, content) = (next()?, next()?, next()?, next()?);
         let header: Value = serde_json::from_slice(&header)?;
-        ensure!(header.is_object(), "the header is no object");
+        ensure!(header.is_object(), "the header is not an object");
         Ok(Self {
             identities: raw.zmq_identities,
             header,
@@ -84,7 +84,7 @@ impl Message {
         })
     }
 
-    /// A message of ours that belongs to a request.
+    /// A new message that belongs to a request. `parent` is the header of that request.
     pub fn new(kind: &str, parent: &Value, content: &Value) -> Self {
         Self {
             identities: Vec::new(),
@@ -96,7 +96,7 @@ impl Message {
         }
     }
 
-    /// The answer to a request.
+    /// The reply to a request.
     pub fn reply(request: &Self, content: &Value) -> Self {
         let kind = request.kind().replace("_request", "_reply");
         Self {
@@ -115,18 +115,18 @@ impl Message {
         self.header["msg_id"].as_str().unwrap_or_default()
     }
 
-    /// The `msg_id` of the request that it belongs to.
+    /// The `msg_id` of the request to which it belongs.
     pub fn parent_id(&self) -> &str {
         self.parent["msg_id"].as_str().unwrap_or_default()
     }
 
-    /// Its content, read.
+    /// Its content, parsed.
     pub fn content(&self) -> Value {
         serde_json::from_slice(&self.content).unwrap_or_default()
     }
 
-    /// As evcxr takes it, if it does: what is not JSON ends its loop over requests, and so do buffers,
-    /// since it wants them signed.
+    /// The message in a form that evcxr 0.22 accepts; `None` if there is none. Invalid JSON would end its
+    /// loop over requests, and so would buffers, for which it expects signatures.
     pub fn for_evcxr(mut self) -> Option<Self> {
         serde_json::from_slice::<IgnoredAny>(&self.metadata).ok()?;
         serde_json::from_slice::<IgnoredAny>(&self.content).ok()?;
@@ -135,7 +135,7 @@ impl Message {
         Some(self)
     }
 
-    /// As it is sent.
+    /// The message as it is sent, with its signature.
     pub fn to_multipart(&self, key: &Key) -> ZmqMessage {
         let signed = [
             Bytes::from(self.header.to_string()),
@@ -158,7 +158,7 @@ impl Message {
     }
 }
 
-/// A header of ours.
+/// A new header.
 pub fn header(kind: &str, session: &str) -> Value {
     json!({
         "msg_id": uuid::Uuid::new_v4().to_string(),
@@ -187,7 +187,7 @@ mod tests {
     const SIGNATURE: &str = "27420d152c6253e6b0e61daab85e29babeed8061708d3a72147b49ace4940424";
 
     #[test]
-    fn a_signature_is_as_python_computes_it() {
+    fn signatures_are_those_that_python_computes() {
         let message = multipart(&[
             b"client",
             DELIMITER,
@@ -212,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn evcxr_gets_nothing_that_ends_it() {
+    fn evcxr_gets_no_message_that_would_end_it() {
         let mut message = Message::new("comm_msg", &json!({}), &json!({}));
         message.identities = vec![Bytes::from_static(b"client")];
         message.buffers = vec![Bytes::from_static(b"buffer")];
-        let passed = message.clone().for_evcxr().unwrap();
-        assert!(passed.identities.is_empty() && passed.buffers.is_empty());
+        let forwarded = message.clone().for_evcxr().unwrap();
+        assert!(forwarded.identities.is_empty() && forwarded.buffers.is_empty());
         message.content = Bytes::from_static(b"{\"code\":");
         assert!(message.for_evcxr().is_none());
         let key = Key::new("");
@@ -229,7 +229,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(50_000))]
 
         #[test]
-        fn what_is_malformed_is_refused(
+        fn malformed_messages_are_refused(
             parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 1..9),
             place in 0_usize..9,
         ) {
@@ -241,7 +241,7 @@ mod tests {
         }
 
         #[test]
-        fn one_wrong_byte_is_refused(part in 3_usize..7, at in any::<prop::sample::Index>(), bit in 0_u8..8) {
+        fn a_message_with_one_wrong_bit_is_refused(part in 3_usize..7, at in any::<prop::sample::Index>(), bit in 0_u8..8) {
             let key = Key::new("secret");
             let header = json!({"msg_type": "execute_request", "msg_id": "1"});
             let message = Message::new("execute_request", &header, &json!({"code": "1"}));

@@ -1,5 +1,5 @@
-//! The content of the crate's sources, told quickly: it is read again only when a file's size, times
-//! or number has changed.
+//! The fingerprint of the crate's sources, computed quickly: the files are read again only when the
+//! size or the times of one, or their number, have changed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,42 +12,42 @@ use anyhow::{Context, Result};
 use crate::settings::{Home, Settings};
 use crate::stamp;
 
-/// The fingerprint that [`Settings::content`] gives, as the last one who asked has noted it where
-/// nothing has been touched since.
+/// The value of [`Settings::source_fingerprint`]. It is cached in the home as long as the metadata of
+/// all files stays the same.
 ///
 /// # Errors
 ///
 /// A source cannot be read.
-pub fn of(home: &Home, settings: &Settings) -> Result<String> {
-    let note = home.path().join("content");
-    let looks = looks(settings)?;
-    if let Ok(noted) = fs::read_to_string(&note)
-        && let Some((before, content)) = noted.split_once('\n')
-        && before == looks
+pub fn current(home: &Home, settings: &Settings) -> Result<String> {
+    let cache = home.path().join("content");
+    let metadata = metadata(settings)?;
+    if let Ok(cached) = fs::read_to_string(&cache)
+        && let Some((cached_metadata, fingerprint)) = cached.split_once('\n')
+        && cached_metadata == metadata
     {
-        return Ok(content.to_owned());
+        return Ok(fingerprint.to_owned());
     }
-    let content = settings.content()?;
-    // A home that cannot be written is read each time.
-    let _ = stamp::replace_file(&note, format!("{looks}\n{content}").as_bytes());
-    Ok(content)
+    let fingerprint = settings.source_fingerprint()?;
+    // Without write access to the home, the sources are read each time.
+    let _ = stamp::replace_file(&cache, format!("{metadata}\n{fingerprint}").as_bytes());
+    Ok(fingerprint)
 }
 
-/// What the system says of the files. The time of the last change of a file's own entry cannot be
-/// set by programs: an old file that is copied over a new one is seen, too.
-fn looks(settings: &Settings) -> Result<String> {
+/// A fingerprint of the metadata of all files. It includes ctime, which programs cannot set: so an old
+/// file that replaces a new one, with its old times, is noticed, too.
+fn metadata(settings: &Settings) -> Result<String> {
     let mut text = String::new();
-    let mut look = |path: &Path| -> Result<()> {
-        look_at(path, &mut text).with_context(|| format!("cannot read {}", path.display()))
+    let mut add = |path: &Path| -> Result<()> {
+        add_metadata(path, &mut text).with_context(|| format!("cannot read {}", path.display()))
     };
-    look(&settings.crate_folder)?;
+    add(&settings.crate_folder)?;
     for file in settings.sources.iter().chain([&settings.lock_file]) {
-        look(file)?;
+        add(file)?;
     }
-    Ok(stamp::text(&text))
+    Ok(stamp::hash_text(&text))
 }
 
-fn look_at(path: &Path, text: &mut String) -> io::Result<()> {
+fn add_metadata(path: &Path, text: &mut String) -> io::Result<()> {
     let file = fs::metadata(path)?;
     let _ = writeln!(
         text,
@@ -63,7 +63,7 @@ fn look_at(path: &Path, text: &mut String) -> io::Result<()> {
         let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
-            look_at(&entry.path(), text)?;
+            add_metadata(&entry.path(), text)?;
         }
     }
     Ok(())
@@ -88,31 +88,31 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_seen_and_a_touch_is_none() {
+    fn a_changed_file_is_noticed_and_a_touched_one_is_not_a_change() {
         let folder = tempfile::tempdir().unwrap();
         let (home, settings, source) = machine(folder.path());
-        let first = of(&home, &settings).unwrap();
-        assert_eq!(first, settings.content().unwrap());
-        assert_eq!(of(&home, &settings).unwrap(), first);
+        let first = current(&home, &settings).unwrap();
+        assert_eq!(first, settings.source_fingerprint().unwrap());
+        assert_eq!(current(&home, &settings).unwrap(), first);
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
         fs::File::open(&source)
             .unwrap()
             .set_modified(later)
             .unwrap();
-        assert_eq!(of(&home, &settings).unwrap(), first, "a touch");
+        assert_eq!(current(&home, &settings).unwrap(), first, "a touch");
         fs::write(&source, "fn b() {}").unwrap();
-        let second = of(&home, &settings).unwrap();
+        let second = current(&home, &settings).unwrap();
         assert_ne!(second, first);
         fs::write(folder.path().join("Cargo.lock"), "another").unwrap();
-        assert_ne!(of(&home, &settings).unwrap(), second);
+        assert_ne!(current(&home, &settings).unwrap(), second);
     }
 
     /// `cp -p old.rs src/lib.rs`: as long as before, and older.
     #[test]
-    fn an_old_file_in_a_new_ones_place_is_seen() {
+    fn an_old_file_in_place_of_a_new_one_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let (home, settings, source) = machine(folder.path());
-        let first = of(&home, &settings).unwrap();
+        let first = current(&home, &settings).unwrap();
         let old = fs::metadata(&source).unwrap().modified().unwrap();
         let earlier = old - std::time::Duration::from_secs(1_000);
         fs::write(&source, "fn c() {}").unwrap();
@@ -120,6 +120,6 @@ mod tests {
             .unwrap()
             .set_modified(earlier)
             .unwrap();
-        assert_ne!(of(&home, &settings).unwrap(), first);
+        assert_ne!(current(&home, &settings).unwrap(), first);
     }
 }

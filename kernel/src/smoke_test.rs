@@ -1,4 +1,4 @@
-//! Starts a kernel as Jupyter does, and has it answer a cell: the proof that an installation works.
+//! Starts a kernel as Jupyter does, and lets it run a cell, to check that an installation works.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,18 +13,21 @@ use jupyter_zmq_client::ConnectionInfo;
 use serde::Deserialize;
 use tokio::time;
 
-use crate::front::{self, client::Client};
+use crate::front::client::{Client, block_on};
+use crate::front::connection_file;
 use crate::settings::Home;
+use crate::temporary;
 
-/// A machine that is busy may take ten times as long as one that is not.
-const LIMIT: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// A kernel that was asked to end is waited for so long.
-const END_OF_KERNEL: Duration = Duration::from_secs(2);
-/// As much of a kernel's own words as helps.
+/// How long the cell may take from the start of the kernel. A busy machine may take ten times as long as
+/// another one.
+const TIMEOUT: Duration = Duration::from_secs(60);
+const CHECK_EVERY: Duration = Duration::from_millis(20);
+/// How long to wait for the end of the kernel after a shutdown request.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many lines of the kernel's standard error are reported.
 const LAST_LINES: usize = 5;
 
-/// As much of a kernel.json as is needed.
+/// The part of a kernel.json that is needed.
 #[derive(Deserialize)]
 struct Kernelspec {
     argv: Vec<String>,
@@ -32,34 +35,34 @@ struct Kernelspec {
     env: BTreeMap<String, String>,
 }
 
-/// Starts the kernel that a kernel.json names, in the current folder, and says how long it took until a
-/// cell's value was there.
+/// Starts the kernel that a kernel.json names, in the current folder, and prints how long it took until the
+/// cell had run.
 ///
 /// # Errors
 ///
-/// It does not start, does not answer within a minute, or answers something else than `expected`: the
-/// last line that the cell shows.
-pub fn try_kernel(home: &Home, kernelspec: &Path, cell: &str, expected: &str) -> Result<ExitCode> {
+/// The kernel does not start, the cell has not run within a minute, or the last line that it shows is not
+/// `expected`.
+pub fn run(home: &Home, kernelspec: &Path, cell: &str, expected: &str) -> Result<ExitCode> {
     let settings = home.settings()?;
     let text =
         fs::read(kernelspec).with_context(|| format!("cannot read {}", kernelspec.display()))?;
     let spec: Kernelspec = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is no kernel.json", kernelspec.display()))?;
-    let folder = front::channel_folder()?;
-    let (connection, file) = front::back_connection(folder.path())?;
-    let words = folder.path().join("words");
+        .with_context(|| format!("{} is not a kernel.json", kernelspec.display()))?;
+    let folder = temporary::folder()?;
+    let (connection, file) = connection_file::create(folder.path())?;
+    let log = folder.path().join("stderr");
     let start = Instant::now();
     let mut kernel = command(&spec, &file)?
         .env(format!("{}_SPARE", settings.prefix), "0")
-        .stderr(File::create(&words)?)
+        .stderr(File::create(&log)?)
         .spawn()
         .with_context(|| format!("cannot start {}", spec.argv[0]))?;
-    let answered = answer(&mut kernel, &connection, cell);
+    let result = run_cell_or_end(&mut kernel, &connection, cell);
     let took = start.elapsed();
-    end(&mut kernel)?;
-    let text = answered.map_err(|error| match last_words(&words) {
-        words if words.is_empty() => error,
-        words => error.context(words).context("a kernel does not work"),
+    wait_or_kill(&mut kernel)?;
+    let text = result.map_err(|error| match last_lines(&log) {
+        lines if lines.is_empty() => error,
+        lines => error.context(lines).context("a kernel does not work"),
     })?;
     let found = text.trim_end().lines().last().unwrap_or_default();
     if found != expected {
@@ -89,24 +92,19 @@ fn command(spec: &Kernelspec, connection_file: &Path) -> Result<Command> {
     Ok(command)
 }
 
-fn answer(kernel: &mut Child, connection: &ConnectionInfo, cell: &str) -> Result<String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    let answered = runtime.block_on(async {
+/// The output of the cell; an error if the kernel ends first.
+fn run_cell_or_end(kernel: &mut Child, connection: &ConnectionInfo, cell: &str) -> Result<String> {
+    block_on(async {
         tokio::select! {
-            answered = time::timeout(LIMIT, run(connection, cell)) => answered.with_context(|| {
-                format!("the kernel has not answered a cell for {} s", LIMIT.as_secs())
+            result = time::timeout(TIMEOUT, run_cell(connection, cell)) => result.with_context(|| {
+                format!("the kernel has not answered a cell for {} s", TIMEOUT.as_secs())
             })?,
-            ended = ended(kernel) => bail!("the kernel has ended by itself: {}", ended?),
+            status = wait_for_end(kernel) => bail!("the kernel has ended by itself: {}", status?),
         }
-    });
-    runtime.shutdown_background();
-    answered
+    })
 }
 
-async fn run(connection: &ConnectionInfo, cell: &str) -> Result<String> {
+async fn run_cell(connection: &ConnectionInfo, cell: &str) -> Result<String> {
     let mut client = Client::connect(connection).await?;
     let outcome = client.execute(cell).await?;
     client.shutdown().await?;
@@ -117,28 +115,29 @@ async fn run(connection: &ConnectionInfo, cell: &str) -> Result<String> {
     }
 }
 
-async fn ended(kernel: &mut Child) -> Result<ExitStatus> {
+async fn wait_for_end(kernel: &mut Child) -> Result<ExitStatus> {
     loop {
         if let Some(status) = kernel.try_wait()? {
             return Ok(status);
         }
-        time::sleep(LOOK_EVERY).await;
+        time::sleep(CHECK_EVERY).await;
     }
 }
 
-/// The launcher's guard clears up behind it, however it ends.
-fn end(kernel: &mut Child) -> Result<()> {
-    let asked = Instant::now();
+/// Waits for the end of the kernel, which has been requested, or kills it. The launcher's guard removes what
+/// it leaves.
+fn wait_or_kill(kernel: &mut Child) -> Result<()> {
+    let start = Instant::now();
     while kernel.try_wait()?.is_none() {
-        if asked.elapsed() > END_OF_KERNEL {
+        if start.elapsed() > SHUTDOWN_TIMEOUT {
             kernel.kill()?;
         }
-        thread::sleep(LOOK_EVERY);
+        thread::sleep(CHECK_EVERY);
     }
     Ok(())
 }
 
-fn last_words(path: &Path) -> String {
+fn last_lines(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text
         .lines()

@@ -1,4 +1,4 @@
-//! Where kernels wait that are ready.
+//! The registry of spare kernels: a file for each folder of notebooks that has one.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -9,31 +9,31 @@ use serde::{Deserialize, Serialize};
 use crate::settings::Home;
 use crate::stamp;
 
-/// Where a kernel waits.
+/// An entry of the registry: a spare kernel.
 #[derive(Serialize, Deserialize)]
-pub struct Offer {
-    /// Of the process that holds it.
+pub struct Entry {
+    /// The Unix socket of the process that holds the kernel.
     pub socket: PathBuf,
 }
 
-impl Offer {
-    /// The file of the offer for notebooks in a folder.
+impl Entry {
+    /// The file of the entry for notebooks in a folder.
     pub fn path(home: &Home, folder: &Path) -> PathBuf {
-        let name = stamp::text(&folder.to_string_lossy());
+        let name = stamp::hash_text(&folder.to_string_lossy());
         home.spares().join(name).with_extension("json")
     }
 
-    /// What a file offers, if it does.
+    /// Reads an entry, if there is one.
     pub fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 }
 
-/// How many kernels are ready.
+/// How many spare kernels are ready.
 pub fn count(home: &Home) -> usize {
     let entries = fs::read_dir(home.spares()).into_iter().flatten().flatten();
     entries
-        .filter_map(|entry| Offer::read(&entry.path()))
-        .filter(|offer| UnixStream::connect(&offer.socket).is_ok())
+        .filter_map(|entry| Entry::read(&entry.path()))
+        .filter(|entry| UnixStream::connect(&entry.socket).is_ok())
         .count()
 }

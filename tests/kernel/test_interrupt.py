@@ -1,20 +1,18 @@
-"""■."""
+"""■, the interrupt button."""
 
 import unittest
 
 from support import LOAD, Kernel
 
 
-class Stop(unittest.TestCase):
-    """■, in kernels of their own."""
-
-    def test_the_first_stops_what_listens_and_keeps_all(self):
+class Interrupt(unittest.TestCase):
+    def test_the_first_one_stops_the_cell_and_keeps_all_variables(self):
         with Kernel() as kernel:
             self.assertTrue(kernel.run(LOAD).ok)
             load = 'let set = load(&fashion_mnist(), "../../data", Split::Train)?;\nlet kept = 7;'
             self.assertTrue(kernel.run(load).ok)
             kernel.interrupt()
-            self.assertEqual(kernel.run("kept").result, "7", "nothing ran, nothing was stopped")
+            self.assertEqual(kernel.run("kept").result, "7", "nothing ran, so nothing was stopped")
             cells = {
                 "a loop over mini-batches": "loop { let mut batches = 0; "
                 'for _ in set.batches(100)? { if batches == 0 { println!("running"); } '
@@ -41,7 +39,7 @@ let history = train(&model, &set, &settings)?;"""
             self.assertEqual(kernel.run("history.epochs.len() < 500").result, "true")
             self.assertEqual(kernel.run("kept").result, "7")
 
-    def test_the_second_ends_the_process_and_says_so(self):
+    def test_the_second_one_ends_the_process(self):
         with Kernel() as kernel:
             kernel.run("let lost = 1;")
             request = kernel.start('println!("running"); loop { }')
@@ -57,12 +55,12 @@ let history = train(&model, &set, &settings)?;"""
             self.assertEqual(kernel.run("1 + 1").result, "2")
             self.assertFalse(kernel.run("lost").ok)
 
-    def test_a_cell_that_reads_its_input_is_told(self):
+    def test_a_cell_that_reads_its_standard_input_gets_advice(self):
         with Kernel() as kernel:
             code = "let mut line = String::new(); std::io::stdin().read_line(&mut line).unwrap();"
             request = kernel.start(code)
-            told = kernel.wait_for(request, lambda kind, c: kind == "stream")
-            self.assertIn("input(", told["content"]["text"])
+            advice = kernel.wait_for(request, lambda kind, c: kind == "stream")
+            self.assertIn("input(", advice["content"]["text"])
             kernel.interrupt()
             kernel.interrupt()
             self.assertFalse(kernel.finish(request).ok)

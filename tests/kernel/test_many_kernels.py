@@ -1,4 +1,4 @@
-"""A room's worth of kernels on one machine."""
+"""As many kernels on one machine as a room of participants needs."""
 
 import glob
 import os
@@ -6,18 +6,18 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from support import HOME, LOAD, Kernel, until
+from support import HOME, LOAD, Kernel, wait_until
 
-ROOM = 30
-# What a kernel that has loaded the images takes, with room to compile.
-BYTES_A_KERNEL = 500_000_000
+KERNELS = 30
+# The memory of a kernel that has loaded the images, and that compiles.
+BYTES_PER_KERNEL = 500_000_000
 
 
 def kernels_that_fit():
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
-            return min(ROOM, int(line.split()[1]) * 1024 // BYTES_A_KERNEL)
-    return ROOM
+            return min(KERNELS, int(line.split()[1]) * 1024 // BYTES_PER_KERNEL)
+    return KERNELS
 
 
 def left_behind():
@@ -25,7 +25,7 @@ def left_behind():
     return {*(os.listdir(running) if running.exists() else ()), *glob.glob("/tmp/evcxr-*")}
 
 
-class Room(unittest.TestCase):
+class ManyKernels(unittest.TestCase):
     def test_all_start_at_once_and_nothing_is_left(self):
         count = kernels_that_fit()
         print(f"{count} kernels at once", flush=True)
@@ -33,7 +33,7 @@ class Room(unittest.TestCase):
         with ThreadPoolExecutor(count) as people:
             shapes = list(people.map(self.load_and_show, range(count)))
         self.assertEqual(shapes, ["[1, 28, 28]"] * count)
-        until("nothing is left", lambda: left_behind() <= before)
+        wait_until("nothing is left", lambda: left_behind() <= before)
 
     def load_and_show(self, _):
         with Kernel() as kernel:
