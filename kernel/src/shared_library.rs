@@ -145,10 +145,7 @@ fn linker_arguments_of_cell(
 }
 
 fn last_line(text: &str) -> &str {
-    text.trim_end()
-        .lines()
-        .last()
-        .unwrap_or("no message")
+    text.trim_end().lines().last().unwrap_or("no message")
 }
 
 /// What a cell is linked with.

@@ -43,11 +43,7 @@ impl Failure {
     /// the place refers, `cell` the cell's own code. The message is cut where one of `ends` begins.
     pub fn content(&self, compiled: &str, cell: &str, ends: &[String]) -> Value {
         let message = shorten(&self.message, ends);
-        let value = message
-            .lines()
-            .next()
-            .unwrap_or("no message")
-            .to_owned();
+        let value = message.lines().next().unwrap_or("no message").to_owned();
         let mut traceback = vec![format!("{BOLD}{RED}{}{END}: {value}", self.name)];
         traceback.extend(message.lines().skip(1).map(str::to_owned));
         if let Some(line) = self
