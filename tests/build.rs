@@ -1,4 +1,5 @@
-//! Puts counters before what takes numbers from a device or to it: see count_copies.rs.
+//! Has the linker replace the functions that copy numbers between a device and the host by functions that
+//! count: see programs/count_copies.rs.
 
 const COUNTED: [&str; 11] = [
     "at_copy_data",

@@ -1,7 +1,6 @@
-//! What the tests of the whole, and the workers of the benches, have in common.
+//! What the tests share.
 
 pub mod animals;
-pub mod worker;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -29,7 +28,7 @@ pub fn data() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data")
 }
 
-/// Panics unless both are of one shape and no number is further from its like than that.
+/// Panics unless both tensors have the same shape and no two numbers differ by more than `tolerance`.
 #[track_caller]
 pub fn assert_near(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
     assert_eq!(found.size(), expected.size(), "shape of {what}");
@@ -38,9 +37,11 @@ pub fn assert_near(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64
     assert!(difference <= tolerance, "{what} differs by {difference}");
 }
 
-/// Whether this is the process of its own that the test of that name asks for. Elsewhere it is
-/// started, and must succeed: memory and libtorch's random numbers belong to a process, and other
-/// tests use them, too.
+/// Runs a test in a process of its own, because memory and libtorch's random numbers belong to a process, and
+/// other tests use them, too.
+///
+/// Returns true in that process: the test goes on. Elsewhere it starts the process, panics if it fails, and
+/// returns false: the test ends.
 pub fn alone(test: &str) -> bool {
     const ALONE: &str = "GASSHUKU_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
@@ -51,10 +52,10 @@ pub fn alone(test: &str) -> bool {
         .env(ALONE, "1")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    println!("{said}");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{complaint}");
-    assert!(said.contains("1 passed"), "no test is called {test}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    println!("{printed}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}{errors}");
+    assert!(printed.contains("1 passed"), "no test is called {test}");
     false
 }

@@ -1,8 +1,9 @@
 //! A panic in a cell says what is wrong in one line, or tells it to the front, which shows where.
 //!
 //! tch's operators panic when shapes do not fit, with libtorch's message in quotes and some twenty
-//! C++ frames behind it. evcxr builds every cell as a shared object with a standard library of its
-//! own, so a hook that one cell sets is not seen by the next: it is set when a cell is loaded.
+//! C++ frames behind it. A hook shortens that. It is set when this crate is loaded: with the first cell, if
+//! all cells are linked with one shared library of the crates (`kernel/src/shared_library.rs`). Without that
+//! library each cell has its own copy of this crate, and sets the hook again.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -18,8 +19,8 @@ thread_local! {
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-// SAFETY: this runs while a cell is loaded, before its code. The standard library is ready by then,
-// since the process has long been running, and nothing but the hook of this copy is touched.
+// SAFETY: this runs while a cell is loaded, before its code. The standard library is ready by then: the
+// process has been running for a while. Only the panic hook is changed.
 #[ctor::ctor(unsafe)]
 fn install() {
     if in_a_cell() {

@@ -1,147 +1,30 @@
-//! What rust-analyzer gets to see, which evcxr asks for the types of a cell's variables.
+//! Wraps cargo for rust-analyzer, which evcxr asks for the types of a cell's variables.
 //!
-//! Left alone it reads the sources of all two hundred crates below the workshop's, the whole
-//! standard library with its tests and its tables of processor instructions, and asks cargo the same
-//! questions again and again: ten seconds from a notebook's start to its first tensor. A cell can
-//! name nothing of all this but what the crate hands on. So rust-analyzer is shown a sysroot with
-//! three libraries, and the answer of `cargo metadata` without what lies behind them.
+//! By itself, rust-analyzer reads the sources of all two hundred crates that the notebooks' crate depends
+//! on, and asks cargo the same questions again and again. But a cell can name only what the crate
+//! re-exports. So `cargo metadata` leaves out the other crates, and its output is cached. Together with the
+//! smaller sysroot (`sysroot.rs`), that saves 9 s at the start of a kernel. It rests on evcxr 0.22, whose
+//! rust-analyzer calls `cargo metadata`. Without it, types are found all the same.
 
 use std::collections::{HashMap, HashSet};
 use std::env;
-use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cell;
-use crate::program;
+use crate::cargo_output;
 use crate::settings::Home;
-use crate::toolchain::{CARGO, RUSTC, real};
+use crate::toolchain::{CARGO, RUSTC, wrapped};
 
-/// The sources of the standard library, below a sysroot.
-pub const LIBRARY: &str = "lib/rustlib/src/rust/library";
-
-/// Without the standard library's own Cargo.toml, rust-analyzer takes these as they are, and needs
-/// no metadata of theirs, for which cargo may want to download crates.
-const LIBRARIES: [&str; 3] = ["core", "alloc", "std"];
-
-/// Where std's maps and sets rest on a crate that is not part of its sources. A type that rests on
-/// an unknown one cannot be inferred from `let ages: HashMap<_, _> = …`.
-const WITH_STAND_IN: [(&str, &str, &str); 2] = [
-    (
-        "collections/hash/map.rs",
-        "use hashbrown::hash_map as base;",
-        "mod base { pub struct HashMap<K, V, S, A>(K, V, S, A); }",
-    ),
-    (
-        "collections/hash/set.rs",
-        "use hashbrown::hash_set as base;",
-        "mod base { pub struct HashSet<T, S, A>(T, S, A); }",
-    ),
-];
-
-/// In the directory of a kernel that is loaded with the crate before its first cell, until
-/// rust-analyzer has asked for the sysroot. It forgets the standard library when a crate is added,
-/// and reads it again; what evcxr compiles before that has no variables, so the first time there is
-/// no library to read: 1 s at a kernel's start. Should rust-analyzer ever ask only once, no type is
-/// found, which set-up's own check sees.
-pub const FIRST: &str = "analyzer-first";
-
-/// Lays out the sysroot that rust-analyzer is shown; none where the sources of the standard library
-/// are not installed, for then rust-analyzer asks rustup to install them.
+/// Answers a call of rust-analyzer.
 ///
 /// # Errors
 ///
-/// The home cannot be written.
-pub fn lay_out(home: &Home, real: &Path) -> Result<()> {
-    program::remove(&home.sysroot())?;
-    program::remove(&empty(home))?;
-    if !LIBRARIES.iter().all(|name| source(real, name).is_dir()) {
-        return Ok(());
-    }
-    let lay_out = || -> io::Result<()> {
-        let sysroot = home.sysroot();
-        for name in LIBRARIES {
-            let ours = source(&sysroot, name);
-            fs::create_dir_all(ours.parent().unwrap_or(&sysroot))?;
-            symlink(source(real, name), ours)?;
-        }
-        with_stand_ins(&source(real, "std"), &source(&sysroot, "std"))?;
-        fs::create_dir_all(sysroot.join("bin"))?;
-        symlink(real.join("bin/rustc"), sysroot.join("bin/rustc"))?;
-        symlink(home.programs().join("analyzer"), sysroot.join("bin/cargo"))?;
-        fs::create_dir_all(empty(home).join(LIBRARY))?;
-        symlink(sysroot.join("bin"), empty(home).join("bin"))
-    };
-    lay_out().with_context(|| format!("cannot write to {}", home.path().display()))
-}
-
-fn empty(home: &Home) -> PathBuf {
-    home.path().join("sysroot-empty")
-}
-
-fn source(sysroot: &Path, library: &str) -> PathBuf {
-    sysroot.join(LIBRARY).join(library).join("src")
-}
-
-/// Makes, of a link to a folder, folders of links, with files of our own where they are needed.
-/// Where the source does not read as expected, the link stays.
-fn with_stand_ins(real: &Path, ours: &Path) -> io::Result<()> {
-    for (file, uses, stand_in) in WITH_STAND_IN {
-        let text = fs::read_to_string(real.join(file)).unwrap_or_default();
-        if !text.contains(uses) {
-            continue;
-        }
-        let mut folder = PathBuf::new();
-        open_link(real, ours)?;
-        for name in Path::new(file).parent().into_iter().flatten() {
-            folder.push(name);
-            open_link(&real.join(&folder), &ours.join(&folder))?;
-        }
-        fs::remove_file(ours.join(file))?;
-        fs::write(ours.join(file), text.replace(uses, stand_in))?;
-    }
-    Ok(())
-}
-
-/// A folder with a link for each entry, in the place of a link to the folder.
-fn open_link(real: &Path, ours: &Path) -> io::Result<()> {
-    if !ours.is_symlink() {
-        return Ok(());
-    }
-    fs::remove_file(ours)?;
-    fs::create_dir(ours)?;
-    for entry in fs::read_dir(real)? {
-        let name = entry?.file_name();
-        symlink(real.join(&name), ours.join(&name))?;
-    }
-    Ok(())
-}
-
-/// What rustc answers in a kernel's directory when it is asked where its libraries are; None where
-/// the real one is to answer.
-pub fn shown_sysroot(home: &Home) -> Option<PathBuf> {
-    let sysroot = home.sysroot();
-    if !sysroot.is_dir() {
-        return None;
-    }
-    match fs::remove_file(FIRST) {
-        Ok(()) => Some(empty(home)),
-        Err(_) => Some(sysroot),
-    }
-}
-
-/// Answers what rust-analyzer asks of cargo.
-///
-/// # Errors
-///
-/// The real program does not start.
-pub fn cargo(home: &Home, arguments: &[String]) -> Result<ExitCode> {
+/// The wrapped program does not start.
+pub fn run_cargo(home: &Home, arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["locate-project", "--workspace", "--manifest-path", manifest]
@@ -150,12 +33,12 @@ pub fn cargo(home: &Home, arguments: &[String]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["rustc", ..] => {
-            let error = real(RUSTC)?.args(rustc_arguments(&words)).exec();
+            let error = wrapped(RUSTC)?.args(rustc_arguments(&words)).exec();
             Err(error).context("cannot start rustc")
         }
         ["metadata", ..] if !words.contains(&"--no-deps") => metadata(home, arguments),
         _ => {
-            let error = real(CARGO)?.args(arguments).exec();
+            let error = wrapped(CARGO)?.args(arguments).exec();
             Err(error).context("cannot start cargo")
         }
     }
@@ -168,21 +51,23 @@ fn rustc_arguments<'word>(words: &[&'word str]) -> Vec<&'word str> {
 }
 
 fn metadata(home: &Home, arguments: &[String]) -> Result<ExitCode> {
-    let mut cargo = real(CARGO)?;
-    // evcxr's cargo has other settings, and each would overwrite what the other has noted of rustc.
+    let mut cargo = wrapped(CARGO)?;
+    // evcxr's cargo has other settings. Each would overwrite what the other one has cached about rustc.
     cargo
         .env("CARGO_CACHE_RUSTC_INFO", "0")
         .env("RUSTC", env::var_os(RUSTC).unwrap_or_default());
     let settings = home.settings()?;
-    cell::answer(home, &settings, "analyzer", arguments, cargo, &|answer| {
-        serde_json::from_str(&answer).map_or(answer, |metadata| cut(metadata).to_string())
-    })
+    let reduce = |output: String| match serde_json::from_str(&output) {
+        Ok(metadata) => without_hidden_crates(metadata).to_string(),
+        Err(_) => output,
+    };
+    cargo_output::cached_or_run(home, &settings, "analyzer", arguments, cargo, &reduce)
 }
 
-/// Takes away the packages that only the settings' crate leads to, save those that it hands on:
-/// `[package.metadata.notebook]` in its Cargo.toml names them. What else a notebook depends on
-/// stays, with all that belongs to it.
-fn cut(mut metadata: Value) -> Value {
+/// Removes the packages that only the notebooks' crate depends on, except those that it re-exports:
+/// `[package.metadata.notebook]` in its Cargo.toml names them. Everything else that a notebook depends on
+/// stays.
+fn without_hidden_crates(mut metadata: Value) -> Value {
     let kept = {
         let graph = Graph::new(&metadata);
         graph.kept()
@@ -211,7 +96,7 @@ fn cut(mut metadata: Value) -> Value {
     metadata
 }
 
-/// Packages and what they depend on.
+/// The packages and their dependencies.
 struct Graph<'metadata> {
     root: &'metadata str,
     dependencies: HashMap<&'metadata str, Vec<&'metadata str>>,
@@ -237,14 +122,14 @@ impl<'metadata> Graph<'metadata> {
         }
     }
 
-    /// The packages to keep, each with the dependencies to keep.
+    /// The packages to keep, each with its dependencies to keep.
     fn kept(&self) -> HashMap<String, HashSet<String>> {
-        let (cut, whole): (Vec<_>, Vec<_>) = self
+        let (reduced, complete): (Vec<_>, Vec<_>) = self
             .dependencies_of(self.root)
-            .partition(|package| self.handed_on(package).is_some());
+            .partition(|package| self.re_exports(package).is_some());
         let mut kept = HashMap::new();
         let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
-        let mut open = whole.clone();
+        let mut open = complete.clone();
         while let Some(package) = open.pop() {
             if !kept.contains_key(package) {
                 let dependencies: Vec<_> = self.dependencies_of(package).collect();
@@ -252,9 +137,12 @@ impl<'metadata> Graph<'metadata> {
                 open.extend(dependencies);
             }
         }
-        kept.insert(self.root.to_owned(), owned(&[whole, cut.clone()].concat()));
-        for package in cut {
-            let names = self.handed_on(package).unwrap_or_default();
+        kept.insert(
+            self.root.to_owned(),
+            owned(&[complete, reduced.clone()].concat()),
+        );
+        for package in reduced {
+            let names = self.re_exports(package).unwrap_or_default();
             let dependencies: Vec<_> = self
                 .dependencies_of(package)
                 .filter(|dependency| names.contains(&self.packages[dependency]["name"]))
@@ -275,10 +163,10 @@ impl<'metadata> Graph<'metadata> {
             .copied()
     }
 
-    /// What the package says that notebooks see of its dependencies, where it says so.
-    fn handed_on(&self, package: &str) -> Option<&'metadata [Value]> {
+    /// The dependencies that the package re-exports to notebooks, if it says so.
+    fn re_exports(&self, package: &str) -> Option<&'metadata [Value]> {
         let notebook = &self.packages.get(package)?["metadata"]["notebook"];
-        notebook["hands-on"].as_array().map(Vec::as_slice)
+        notebook["re-exports"].as_array().map(Vec::as_slice)
     }
 }
 
@@ -301,7 +189,7 @@ mod tests {
         ];
         let package = |name: &str| {
             let metadata = match name {
-                "gasshuku" => json!({ "notebook": { "hands-on": ["tch"] } }),
+                "gasshuku" => json!({ "notebook": { "re-exports": ["tch"] } }),
                 _ => Value::Null,
             };
             json!({ "id": name, "name": name, "metadata": metadata })
@@ -348,17 +236,17 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_crate_hands_on_is_left() {
+    fn only_what_the_crate_re_exports_is_left() {
         assert_eq!(
-            left(&cut(metadata(&["gasshuku"]))),
+            left(&without_hidden_crates(metadata(&["gasshuku"]))),
             expected(&[("ctx", &["gasshuku"]), ("gasshuku", &["tch"]), ("tch", &[])])
         );
     }
 
     #[test]
-    fn what_a_notebook_adds_stays_whole() {
+    fn other_dependencies_of_a_notebook_stay_complete() {
         assert_eq!(
-            left(&cut(metadata(&["gasshuku", "image"]))),
+            left(&without_hidden_crates(metadata(&["gasshuku", "image"]))),
             expected(&[
                 ("ctx", &["gasshuku", "image"]),
                 ("gasshuku", &["tch"]),
@@ -367,24 +255,24 @@ mod tests {
                 ("png", &[]),
             ])
         );
-        let with_tch = left(&cut(metadata(&["gasshuku", "tch"])));
+        let with_tch = left(&without_hidden_crates(metadata(&["gasshuku", "tch"])));
         assert!(with_tch.contains(&("tch".to_owned(), vec!["half".to_owned(), "zip".to_owned()])));
     }
 
     #[test]
-    fn a_crate_that_names_nothing_is_left_alone() {
+    fn the_dependencies_of_a_crate_that_names_no_re_exports_stay() {
         assert_eq!(
-            left(&cut(metadata(&["image"]))),
+            left(&without_hidden_crates(metadata(&["image"]))),
             expected(&[("ctx", &["image"]), ("image", &["png"]), ("png", &[]),])
         );
         assert_eq!(
-            cut(json!({})),
+            without_hidden_crates(json!({})),
             json!({ "packages": null, "resolve": { "nodes": null } })
         );
     }
 
     #[test]
-    fn questions_to_rustc_go_to_rustc() {
+    fn calls_of_cargo_rustc_become_calls_of_rustc() {
         let words = [
             "rustc",
             "-Z",
@@ -397,52 +285,6 @@ mod tests {
         assert_eq!(
             rustc_arguments(&words),
             ["-Z", "unstable-options", "--print", "cfg", "-O"]
-        );
-    }
-
-    #[test]
-    fn the_sysroot_needs_the_sources_of_the_standard_library() {
-        let folder = tempfile::tempdir().unwrap();
-        let real = folder.path().join("real");
-        let home = Home::at(&folder.path().join("home"));
-        lay_out(&home, &real).unwrap();
-        assert!(shown_sysroot(&home).is_none());
-        for name in LIBRARIES {
-            fs::create_dir_all(source(&real, name)).unwrap();
-            fs::write(source(&real, name).join("lib.rs"), name).unwrap();
-        }
-        // Twice: each set-up lays it out anew.
-        for _ in 0..2 {
-            lay_out(&home, &real).unwrap();
-            let std = source(&home.sysroot(), "std").join("lib.rs");
-            assert_eq!(fs::read_to_string(std).unwrap(), "std");
-        }
-        assert_eq!(shown_sysroot(&home), Some(home.sysroot()));
-    }
-
-    #[test]
-    fn maps_rest_on_a_crate_that_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let real = folder.path().join("real");
-        let home = Home::at(&folder.path().join("home"));
-        for name in LIBRARIES {
-            fs::create_dir_all(source(&real, name).join("collections/hash")).unwrap();
-        }
-        let [(map, uses, stand_in), (set, ..)] = WITH_STAND_IN;
-        let std = source(&real, "std");
-        fs::write(std.join(map), format!("{uses}\npub struct HashMap;\n")).unwrap();
-        fs::write(std.join(set), "another std\n").unwrap();
-        fs::write(std.join("collections/mod.rs"), "mod hash;\n").unwrap();
-        lay_out(&home, &real).unwrap();
-        let ours = source(&home.sysroot(), "std");
-        let read = |file: &str| fs::read_to_string(ours.join(file)).unwrap();
-        assert_eq!(read(map), format!("{stand_in}\npub struct HashMap;\n"));
-        assert_eq!(read(set), "another std\n");
-        assert_eq!(read("collections/mod.rs"), "mod hash;\n");
-        assert_eq!(
-            fs::read_to_string(std.join(map)).unwrap(),
-            format!("{uses}\npub struct HashMap;\n"),
-            "the real one is as it was"
         );
     }
 }

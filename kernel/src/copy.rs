@@ -1,4 +1,5 @@
-//! Copies of a crate directory that cargo takes for the original: with the times of its files.
+//! Copies a cargo target folder so that cargo accepts the copy: with the times of the files, which cargo
+//! compares. Without it, a kernel's first `:dep` takes 137 s instead of 0.1 s (cargo 1.95).
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -7,13 +8,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Copies a folder into one that may be there already.
+/// Copies a folder. The target may exist already.
+///
+/// # Errors
+///
+/// Something cannot be read or written.
 pub fn folder(from: &Path, to: &Path) -> Result<()> {
     folder_without(from, to, &[]).map(|_| ())
 }
 
-/// The same without folders of these names. Those that it has left out are named as within the
-/// folder.
+/// Copies a folder, but not the folders in it that have one of these names. Returns the paths of those,
+/// relative to `from`.
+///
+/// # Errors
+///
+/// Something cannot be read or written.
 pub fn folder_without(from: &Path, to: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
     let mut left_out = Vec::new();
     copy(from, to, names, &mut left_out)
@@ -22,7 +31,7 @@ pub fn folder_without(from: &Path, to: &Path, names: &[&str]) -> Result<Vec<Path
     Ok(left_out.into_iter().map(within).collect::<Result<_, _>>()?)
 }
 
-/// Copies what is not there yet.
+/// Copies what does not exist in `to` yet.
 ///
 /// # Errors
 ///
@@ -76,12 +85,14 @@ fn copy(from: &Path, to: &Path, names: &[&str], left_out: &mut Vec<PathBuf>) -> 
     set_times(to, &fs::metadata(from)?)
 }
 
-/// fs::copy shares the blocks where the file system can.
+/// `fs::copy` shares the blocks if the file system can do that.
 fn file(from: &Path, to: &Path) -> io::Result<()> {
-    if is_final(from) {
+    if is_never_modified(from) {
         match fs::hard_link(from, to) {
             Ok(()) => return Ok(()),
-            // Linux lets nobody link what they may not write (fs.protected_hardlinks).
+            // Linux refuses hard links to files that the user may not write (fs.protected_hardlinks).
+            // A symbolic link does as well: rustc follows it, and nobody replaces the template while
+            // kernels run. 5 MB a kernel instead of 570 MB.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 return symlink(from, to);
             }
@@ -92,9 +103,9 @@ fn file(from: &Path, to: &Path) -> io::Result<()> {
     set_times(to, &fs::metadata(from)?)
 }
 
-/// Compiled dependencies, nearly all of the bytes, need no copy: cargo and rustc never write into
-/// one, they put a new one in its place. The kernel's own crate is not one of them.
-fn is_final(path: &Path) -> bool {
+/// Compiled dependencies, nearly all of the bytes, can be linked instead of copied: cargo and rustc
+/// 1.95 never write into one, they replace it. The crate of the cells is not one of them.
+fn is_never_modified(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let extension = path.extension().unwrap_or_default();
     let is_build_script = name.starts_with("build-script-") || name.starts_with("build_script_");
@@ -129,8 +140,8 @@ mod tests {
 
     #[test]
     fn times_permissions_and_links_are_kept() {
-        let folder_ = tempfile::tempdir().unwrap();
-        let (from, to) = (folder_.path().join("from"), folder_.path().join("to"));
+        let temporary = tempfile::tempdir().unwrap();
+        let (from, to) = (temporary.path().join("from"), temporary.path().join("to"));
         let source = write(from.join("src/lib.rs"), "fn a() {}", 5);
         let program = write(from.join("target/build-script"), "#!/bin/sh", 3);
         let mode = fs::Permissions::from_mode(0o555);
@@ -155,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_named() {
-        let folder_ = tempfile::tempdir().unwrap();
-        let (from, to) = (folder_.path().join("from"), folder_.path().join("to"));
+    fn folders_that_are_left_out_are_returned() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (from, to) = (temporary.path().join("from"), temporary.path().join("to"));
         for path in [
             "a.rs",
             "target/build/b",
@@ -179,9 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_kernel_writes_to_is_its_own() {
-        let folder_ = tempfile::tempdir().unwrap();
-        let (from, to) = (folder_.path().join("from"), folder_.path().join("to"));
+    fn files_that_a_kernel_writes_are_copied_and_not_linked() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (from, to) = (temporary.path().join("from"), temporary.path().join("to"));
         for name in [
             "libtch.rlib",
             "libctx.so",
@@ -198,14 +209,14 @@ mod tests {
                 == fs::metadata(to.join(name)).unwrap().ino()
         };
         assert!(shared("libtch.rlib"));
-        for own in [
+        for copied in [
             "libctx.so",
             "libctx.rlib",
             "libcode_1.so",
             "lib.d",
             "Cargo.lock",
         ] {
-            assert!(!shared(own), "{own}");
+            assert!(!shared(copied), "{copied}");
         }
     }
 }

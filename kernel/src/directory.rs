@@ -1,4 +1,4 @@
-//! A kernel's own directory, and the clearing away of those whose kernels are gone.
+//! The directory of each kernel, and the removal of directories whose kernels are gone.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,40 +6,48 @@ use std::process;
 
 use anyhow::{Context, Result};
 
-use crate::program::remove;
+use crate::program::remove_if_exists;
 use crate::settings::Home;
 
-/// Held by whoever uses the directory.
+/// The file in the directory that is locked while a kernel uses it.
 pub const LOCK: &str = "lock";
 
-/// A directory that nobody else takes or clears as long as its lock is held.
+/// A directory that no other process uses or removes while its lock is held.
 pub struct Directory {
     path: PathBuf,
     lock: File,
 }
 
 impl Directory {
-    /// Clears what kernels have left that are gone, and takes a new directory.
-    pub fn take(home: &Home) -> Result<Self> {
+    /// Removes the directories of kernels that are gone, and creates a new one.
+    ///
+    /// # Errors
+    ///
+    /// The home cannot be written.
+    pub fn create(home: &Home) -> Result<Self> {
         let running = home.running();
-        let gone = home.own().join("gone");
-        // Between its making and its locking, a directory looks like one whose kernel is gone.
-        let making = lock_making(home)?;
+        let trash = trash(home);
+        // Before it is locked, a new directory looks like one whose kernel is gone.
+        let creation_lock = lock_creation(home)?;
         fs::create_dir_all(&running)
-            .and_then(|()| fs::create_dir_all(&gone))
+            .and_then(|()| fs::create_dir_all(&trash))
             .with_context(|| format!("cannot write to {}", running.display()))?;
-        set_aside(&running, &gone)?;
-        let path = new(&running)?;
+        move_unused(&running, &trash)?;
+        let path = create_numbered(&running)?;
         let lock = File::create(path.join(LOCK))?;
         lock.lock()
             .with_context(|| format!("cannot lock {}", path.display()))?;
-        drop(making);
-        clear(&gone);
+        drop(creation_lock);
+        empty(&trash);
         Ok(Self { path, lock })
     }
 
-    /// Takes the directory in which set-up compiles the template.
-    pub fn given(path: PathBuf) -> Result<Self> {
+    /// Locks an existing directory: the one in which set-up compiles the template.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be written.
+    pub fn existing(path: PathBuf) -> Result<Self> {
         let lock = File::create(path.join(LOCK))
             .with_context(|| format!("cannot write to {}", path.display()))?;
         lock.lock()
@@ -47,47 +55,52 @@ impl Directory {
         Ok(Self { path, lock })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What to hold for as long as the directory is used.
+    /// The lock, to be kept open for as long as the directory is used.
     pub fn into_lock(self) -> File {
         self.lock
     }
 }
 
-fn lock_making(home: &Home) -> Result<File> {
-    let lock = fs::create_dir_all(home.own())
-        .and_then(|()| File::create(home.own().join("making")))
+/// Directories that wait to be removed: moving one is quick, removing it is not.
+fn trash(home: &Home) -> PathBuf {
+    home.user_path().join("gone")
+}
+
+fn lock_creation(home: &Home) -> Result<File> {
+    let lock = fs::create_dir_all(home.user_path())
+        .and_then(|()| File::create(home.user_path().join("making")))
         .with_context(|| {
             format!(
                 "cannot write to {}: is it somebody else's?",
-                home.own().display()
+                home.user_path().display()
             )
         })?;
     lock.lock().context("cannot lock the kernels' directory")?;
     Ok(lock)
 }
 
-/// Locks a file; `waits` is called where somebody else holds it.
-pub(crate) fn lock_patiently(lock: &File, waits: &dyn Fn()) -> std::io::Result<()> {
+/// Locks a file, and waits if another process holds the lock. `on_wait` is called before the wait.
+pub(crate) fn lock_or_wait(lock: &File, on_wait: &dyn Fn()) -> std::io::Result<()> {
     if lock.try_lock().is_err() {
-        waits();
+        on_wait();
         lock.lock()?;
     }
     Ok(())
 }
 
-fn new(running: &Path) -> Result<PathBuf> {
+fn create_numbered(running: &Path) -> Result<PathBuf> {
     let id = process::id();
     for number in 0_u32.. {
         let path = running.join(format!("{id}-{number}"));
         match fs::create_dir(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            made => {
-                made.with_context(|| format!("cannot make {}", path.display()))?;
+            created => {
+                created.with_context(|| format!("cannot make {}", path.display()))?;
                 return Ok(path);
             }
         }
@@ -95,72 +108,90 @@ fn new(running: &Path) -> Result<PathBuf> {
     unreachable!("some number is free")
 }
 
-/// Moves the directories that nobody holds to where they can be removed at leisure.
-fn set_aside(running: &Path, gone: &Path) -> Result<()> {
+/// Moves the directories that no process uses to the trash.
+fn move_unused(running: &Path, trash: &Path) -> Result<()> {
     for entry in fs::read_dir(running)? {
         let path = entry?.path();
-        if is_taken(&path) {
+        if is_in_use(&path) {
             continue;
         }
         let name = path.file_name().unwrap_or_default().to_owned();
-        // A guard may be quicker.
-        let _ = fs::rename(&path, gone.join(name));
+        // The kernel's guard may remove it first.
+        let _ = fs::rename(&path, trash.join(name));
     }
     Ok(())
 }
 
-/// Whether a process holds the directory.
-pub fn is_taken(path: &Path) -> bool {
+/// Whether a process uses the directory.
+pub fn is_in_use(path: &Path) -> bool {
     open_lock(path).is_ok_and(|lock| lock.try_lock().is_err())
 }
 
-/// For writing, for network file systems give no lock of one's own on a file that is only read.
+/// Opened for writing: network file systems refuse an exclusive lock on a file that is open only for
+/// reading.
 fn open_lock(path: &Path) -> std::io::Result<File> {
     File::options().write(true).open(path.join(LOCK))
 }
 
-/// Several may clear at once.
-fn clear(gone: &Path) {
-    for entry in fs::read_dir(gone).into_iter().flatten().flatten() {
+/// Several processes may do this at once.
+fn empty(trash: &Path) {
+    for entry in fs::read_dir(trash).into_iter().flatten().flatten() {
         let _ = fs::remove_dir_all(entry.path());
     }
 }
 
-/// Waits until nobody holds the directory, and removes it.
-pub fn remove_when_free(path: &Path) -> Result<()> {
-    remove_patiently(path, &|| {})
+/// Waits until no process uses the directory, and removes it.
+///
+/// # Errors
+///
+/// It cannot be removed.
+pub fn remove_when_unused(path: &Path) -> Result<()> {
+    wait_and_remove(path, &|| {})
 }
 
-fn remove_patiently(path: &Path, waits: &dyn Fn()) -> Result<()> {
+fn wait_and_remove(path: &Path, on_wait: &dyn Fn()) -> Result<()> {
     if let Ok(lock) = open_lock(path) {
-        lock_patiently(&lock, waits).with_context(|| format!("cannot lock {}", path.display()))?;
+        lock_or_wait(&lock, on_wait).with_context(|| format!("cannot lock {}", path.display()))?;
     }
-    remove(path)
+    remove_if_exists(path)
 }
 
-/// Clears everything that no kernel holds. For `clean`.
-pub fn clear_all(home: &Home) -> Result<usize> {
-    let (running, gone) = (home.running(), home.own().join("gone"));
+/// Removes the directories that no kernel uses. Returns how many are left. For `clean`.
+///
+/// # Errors
+///
+/// The home cannot be written.
+pub fn remove_unused(home: &Home) -> Result<usize> {
+    let (running, trash) = (home.running(), trash(home));
     if !running.exists() {
         return Ok(0);
     }
-    fs::create_dir_all(&gone)?;
-    let _making = lock_making(home)?;
-    set_aside(&running, &gone)?;
-    clear(&gone);
+    fs::create_dir_all(&trash)?;
+    let _creation_lock = lock_creation(home)?;
+    move_unused(&running, &trash)?;
+    empty(&trash);
     Ok(fs::read_dir(&running)?.count())
 }
 
-/// Removes the home, if no kernel is at work; a kernel that starts meanwhile waits, and finds that
-/// kernels are not set up. For `clean`.
+/// How many kernels run.
+pub fn count_in_use(home: &Home) -> usize {
+    let directories = fs::read_dir(home.running()).into_iter().flatten().flatten();
+    directories.filter(|entry| is_in_use(&entry.path())).count()
+}
+
+/// Removes the home if no kernel runs; returns whether it did. A kernel that starts meanwhile waits,
+/// and then reports that kernels are not set up. For `clean`.
+///
+/// # Errors
+///
+/// The home cannot be removed.
 pub fn remove_home(home: &Home) -> Result<bool> {
-    let _making = lock_making(home)?;
-    let running = fs::read_dir(home.running()).into_iter().flatten().flatten();
-    let is_free = running.into_iter().all(|entry| !is_taken(&entry.path()));
-    if is_free {
-        remove(home.path())?;
+    let _creation_lock = lock_creation(home)?;
+    let is_unused = count_in_use(home) == 0;
+    if is_unused {
+        remove_if_exists(home.path())?;
     }
-    Ok(is_free)
+    Ok(is_unused)
 }
 
 #[cfg(test)]
@@ -168,47 +199,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_differ_and_only_free_ones_are_cleared() {
+    fn directories_differ_and_only_unused_ones_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
-        let first = Directory::take(&home).unwrap();
-        let second = Directory::take(&home).unwrap();
+        let first = Directory::create(&home).unwrap();
+        let second = Directory::create(&home).unwrap();
         assert_ne!(first.path(), second.path());
         fs::write(second.path().join("Cargo.toml"), "").unwrap();
         let (kept, left) = (first.path().to_owned(), second.path().to_owned());
         drop(second.into_lock());
-        let third = Directory::take(&home).unwrap();
-        assert!(kept.exists(), "a directory in use was cleared");
+        let third = Directory::create(&home).unwrap();
+        assert!(kept.exists(), "a directory in use was removed");
         assert!(
             !left.join("Cargo.toml").exists(),
-            "a directory left behind was not cleared"
+            "a directory left behind was not removed"
         );
         assert!(third.path().exists());
-        assert_eq!(fs::read_dir(home.own().join("gone")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(trash(&home)).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_directory_without_a_lock_is_cleared() {
+    fn a_directory_without_a_lock_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         let left = home.running().join("12345-0");
         fs::create_dir_all(&left).unwrap();
-        Directory::take(&home).unwrap();
+        Directory::create(&home).unwrap();
         assert!(!left.exists());
     }
 
     #[test]
-    fn removal_waits_for_the_holder() {
+    fn removal_waits_for_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
-        let directory = Directory::take(&home).unwrap();
+        let directory = Directory::create(&home).unwrap();
         let path = directory.path().to_owned();
         let lock = directory.into_lock();
         let watched = path.clone();
-        let (waits, waiting) = std::sync::mpsc::channel();
+        let (on_wait, waiting) = std::sync::mpsc::channel();
         let remover =
-            std::thread::spawn(move || remove_patiently(&watched, &|| waits.send(()).unwrap()));
-        waiting.recv().expect("nobody was waited for");
+            std::thread::spawn(move || wait_and_remove(&watched, &|| on_wait.send(()).unwrap()));
+        waiting.recv().expect("it did not wait");
         assert!(path.exists());
         drop(lock);
         remover.join().unwrap().unwrap();
@@ -216,15 +247,15 @@ mod tests {
     }
 
     #[test]
-    fn a_home_stays_as_long_as_a_kernel_is_at_work() {
+    fn the_home_stays_while_a_kernel_runs() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(&folder.path().join("home"));
-        let directory = Directory::take(&home).unwrap();
+        let directory = Directory::create(&home).unwrap();
         assert!(!remove_home(&home).unwrap());
         assert!(directory.path().exists());
         drop(directory);
         assert!(remove_home(&home).unwrap());
         assert!(!home.path().exists());
-        assert!(Directory::take(&home).unwrap().path().exists());
+        assert!(Directory::create(&home).unwrap().path().exists());
     }
 }

@@ -1,5 +1,6 @@
-//! The sizes of files as set-up has left them: what was removed or cut short afterwards is seen before
-//! anything fails on it. The 1,300 of a template are looked at in 8 ms, on a busy machine.
+//! Compares files with the sizes that they had after set-up, so that a file that was removed or cut
+//! short later is reported before anything fails because of it. The 1,300 files of a template are
+//! checked in 8 ms, on a busy machine.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -10,14 +11,14 @@ use anyhow::{Context, Result};
 
 use crate::stamp::replace_file;
 
-/// A file that is not as set-up has left it.
+/// A file that has changed its size since set-up, or is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The file.
     pub path: PathBuf,
-    /// The bytes that it has; none where it is not there.
+    /// Its size in bytes; `None` if it does not exist.
     pub found: Option<u64>,
-    /// The bytes that it had, where that is known.
+    /// Its size in bytes after set-up, if that is known.
     pub expected: Option<u64>,
 }
 
@@ -34,8 +35,8 @@ impl Display for Damage {
     }
 }
 
-/// Whether a file has this many bytes; any but none, where it is not known how many.
-pub fn look(path: &Path, expected: Option<u64>) -> Option<Damage> {
+/// Checks that a file exists and has `expected` bytes. If its size is not known, it must not be empty.
+pub fn check(path: &Path, expected: Option<u64>) -> Option<Damage> {
     let found = fs::metadata(path)
         .ok()
         .filter(fs::Metadata::is_file)
@@ -51,9 +52,10 @@ pub fn look(path: &Path, expected: Option<u64>) -> Option<Damage> {
     })
 }
 
-/// The same below a folder. Where whole folders are missing, it is the topmost that is named.
-pub fn look_below(folder: &Path, within: &Path, expected: Option<u64>) -> Option<Damage> {
-    let mut damage = look(&folder.join(within), expected)?;
+/// Checks the file `within` a folder, as [`check`] does. If whole folders are missing, the topmost of
+/// them is reported.
+pub fn check_below(folder: &Path, within: &Path, expected: Option<u64>) -> Option<Damage> {
+    let mut damage = check(&folder.join(within), expected)?;
     if damage.found.is_none() {
         let above = within.ancestors().map(|path| folder.join(path));
         let missing = above.take_while(|path| path != folder && !path.exists());
@@ -64,14 +66,15 @@ pub fn look_below(folder: &Path, within: &Path, expected: Option<u64>) -> Option
     Some(damage)
 }
 
-/// Notes the files below a folder in `list`, without those at its top that have one of these names.
+/// Writes the names and sizes of all files below `folder` to the file `list`, a line each. Leaves out
+/// the files directly in `folder` that have one of the names in `without`.
 ///
 /// # Errors
 ///
 /// The folder cannot be read, or the list cannot be written.
-pub fn note(folder: &Path, list: &Path, without: &[&str]) -> Result<()> {
+pub fn write_list(folder: &Path, list: &Path, without: &[&str]) -> Result<()> {
     let mut files = Vec::new();
-    gather(folder, Path::new(""), &mut files)
+    find_files(folder, Path::new(""), &mut files)
         .with_context(|| format!("cannot read {}", folder.display()))?;
     files.retain(|(path, _)| !without.iter().any(|name| path == Path::new(name)));
     files.sort();
@@ -81,14 +84,14 @@ pub fn note(folder: &Path, list: &Path, without: &[&str]) -> Result<()> {
     replace_file(list, lines.collect::<String>().as_bytes())
 }
 
-fn gather(folder: &Path, within: &Path, files: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
+fn find_files(folder: &Path, within: &Path, files: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
     for entry in fs::read_dir(folder.join(within))? {
         let entry = entry?;
         let path = within.join(entry.file_name());
-        // Of links it is the files that they lead to which count.
+        // Follows symbolic links: the size of the target counts.
         let file = fs::metadata(entry.path())?;
         if file.is_dir() {
-            gather(folder, &path, files)?;
+            find_files(folder, &path, files)?;
         } else {
             files.push((path, file.len()));
         }
@@ -96,7 +99,7 @@ fn gather(folder: &Path, within: &Path, files: &mut Vec<(PathBuf, u64)>) -> io::
     Ok(())
 }
 
-/// The files below a folder that are not as `list` has them; a list that is not there is one of them.
+/// The files below a folder whose sizes differ from those in `list`. A missing list counts as damage.
 pub fn damages(folder: &Path, list: &Path) -> impl Iterator<Item = Damage> + use<> {
     let text = fs::read_to_string(list);
     let none = text.is_err().then(|| Damage {
@@ -112,7 +115,7 @@ pub fn damages(folder: &Path, list: &Path) -> impl Iterator<Item = Damage> + use
         .collect();
     let damaged = lines.into_iter().filter_map(move |line| {
         let (bytes, path) = line.split_once(' ')?;
-        look_below(&folder, Path::new(path), Some(bytes.parse().ok()?))
+        check_below(&folder, Path::new(path), Some(bytes.parse().ok()?))
     });
     none.into_iter().chain(damaged)
 }
@@ -127,16 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_cut_short_is_named() {
+    fn files_that_are_missing_or_cut_short_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         let (kept, cut) = (root.join("a b/kept"), root.join("a b/cut"));
         write(&kept, "12345");
         write(&cut, "1234567");
         write(&root.join("empty"), "");
-        write(&root.join("mark"), "is looked at by others");
+        write(&root.join("stamp"), "is checked by others");
         let list = root.join("files");
-        note(root, &list, &["mark"]).unwrap();
+        write_list(root, &list, &["stamp"]).unwrap();
         assert_eq!(
             fs::read_to_string(&list).unwrap(),
             "7 a b/cut\n5 a b/kept\n0 empty\n"
@@ -144,7 +147,7 @@ mod tests {
         assert_eq!(damages(root, &list).next(), None);
         fs::write(&cut, "1234").unwrap();
         fs::remove_file(root.join("empty")).unwrap();
-        fs::remove_file(root.join("mark")).unwrap();
+        fs::remove_file(root.join("stamp")).unwrap();
         let found: Vec<_> = damages(root, &list).map(|it| it.to_string()).collect();
         let root = root.display();
         assert_eq!(
@@ -157,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn of_missing_folders_the_topmost_is_named() {
+    fn the_topmost_missing_folder_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         write(&root.join("a/b/c/file"), "1");
         write(&root.join("a/kept"), "1");
-        note(root, &root.join("files"), &[]).unwrap();
+        write_list(root, &root.join("files"), &[]).unwrap();
         fs::remove_dir_all(root.join("a/b")).unwrap();
         let damage = damages(root, &root.join("files")).next().unwrap();
         assert_eq!(
@@ -172,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_list_and_a_folder_in_a_files_place_are_damages() {
+    fn a_missing_list_and_a_folder_in_place_of_a_file_are_damage() {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("files");
         assert_eq!(damages(folder.path(), &list).count(), 1);
         write(&folder.path().join("a"), "1");
-        note(folder.path(), &list, &[]).unwrap();
+        write_list(folder.path(), &list, &[]).unwrap();
         fs::remove_file(folder.path().join("a")).unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         let [damage] = damages(folder.path(), &list)

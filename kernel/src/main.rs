@@ -1,5 +1,5 @@
-//! The launcher, and under other names what stands before cargo, rustc, rustup, mold and the linker
-//! of a notebook kernel.
+//! The launcher of notebook kernels. Under other names, this program wraps cargo, rustc, rustup, mold and
+//! the linker for a kernel.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -12,36 +12,39 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use evcxr_prewarm::settings::Home;
-use evcxr_prewarm::toolchain::{self, HOME, RUSTC, real};
-use evcxr_prewarm::{analyzer, cell, guard, launch, library, prepare, spare, trial};
+use evcxr_prewarm::toolchain::{self, HOME, RUSTC, RUSTUP, wrapped};
+use evcxr_prewarm::{
+    analyzer, cargo_wrapper, guard, launch, prepare, rustc_call, shared_library, smoke_test, spare,
+    sysroot, wrappers,
+};
 
 /// Rust notebook kernels that start from what is compiled.
 #[derive(Parser)]
 #[command(name = "evcxr-prewarm")]
 struct Arguments {
-    /// Where set-up has written the settings
+    /// The folder to which set-up has written the settings
     #[arg(long)]
     home: PathBuf,
     #[command(subcommand)]
-    command: Task,
+    task: Task,
 }
 
 #[derive(Subcommand)]
 enum Task {
-    /// What Jupyter starts for a notebook
+    /// Runs a kernel; Jupyter starts this for a notebook
     Kernel {
         /// Written by Jupyter: the ports and the key
         connection_file: PathBuf,
     },
-    /// Compiles what kernels start from, and looks whether the tricks do no harm
+    /// Compiles what kernels start from, and checks that the tricks do no harm
     Prepare,
-    /// Of it, only the crate, where somebody else begins and finishes
+    /// The part of `prepare` that compiles the crate
     #[command(hide = true)]
     Compile,
-    /// Of it, only the comparison
+    /// The part of `prepare` that checks the tricks
     #[command(hide = true)]
     Compare,
-    /// Starts a kernel as Jupyter does, in the current folder, and has it answer a cell
+    /// Starts a kernel as Jupyter does, in the current folder, and lets it run a cell
     Try {
         /// The kernel.json by which Jupyter starts it
         #[arg(long)]
@@ -51,37 +54,39 @@ enum Task {
         expected: String,
         cell: String,
     },
-    /// Keeps a kernel ready in the current folder, until its standard input ends
+    /// Keeps a spare kernel ready in the current folder, until the parent process ends
     Spare,
-    /// One kernel that is ready
+    /// Holds one spare kernel
     #[command(hide = true)]
     SpareKernel,
-    /// Clears up behind a kernel, however it ended
+    /// Removes what a kernel leaves behind, however it ends
     #[command(hide = true)]
     Guard {
-        /// The kernel's own directory
+        /// The kernel's directory
         directory: PathBuf,
-        /// More folders that are its own
+        /// Other folders to remove
         #[arg(long)]
         temporary: Vec<PathBuf>,
-        /// Kill only, for set-up needs the directory
+        /// Do not remove the directory: set-up needs it
         #[arg(long)]
         keep: bool,
     },
 }
 
 fn main() -> ExitCode {
-    let mut words = env::args_os();
-    let name = PathBuf::from(words.next().unwrap_or_default());
-    let done = match env::var_os(HOME) {
-        // Set-up links with it, too.
-        _ if name.ends_with(library::LINKER) => library::link(&words.collect::<Vec<_>>()),
-        Some(home) if stands_before(&name) => {
-            stand_before(&name, &Home::at(Path::new(&home)), words)
+    let mut arguments = env::args_os();
+    let program = PathBuf::from(arguments.next().unwrap_or_default());
+    let result = match env::var_os(HOME) {
+        // Set-up links with it, too, without a kernel.
+        _ if program.ends_with(wrappers::LINKER) => {
+            shared_library::link_cell(&arguments.collect::<Vec<_>>())
+        }
+        Some(home) if is_wrapper(&program) => {
+            run_wrapper(&program, &Home::at(Path::new(&home)), arguments)
         }
         _ => run(),
     };
-    done.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
@@ -90,7 +95,7 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let home = Home::at(&arguments.home);
-    match arguments.command {
+    match arguments.task {
         Task::Kernel { connection_file } => launch::launch(&home, &connection_file),
         Task::Prepare => prepare::prepare(&home),
         Task::Compile => prepare::compile(&home),
@@ -99,69 +104,74 @@ fn run() -> Result<ExitCode> {
             kernelspec,
             expected,
             cell,
-        } => trial::try_kernel(&home, &kernelspec, &cell, &expected),
-        Task::Spare => spare::keep(&home),
-        Task::SpareKernel => spare::wait(&home),
+        } => smoke_test::run(&home, &kernelspec, &cell, &expected),
+        Task::Spare => spare::keeper::run(&home),
+        Task::SpareKernel => spare::holder::run(&home),
         Task::Guard {
             directory,
             temporary,
             keep,
-        } => guard::guard(&directory, &temporary, keep),
+        } => guard::run(&directory, &temporary, keep),
     }
 }
 
-fn stands_before(name: &Path) -> bool {
-    let name = name.file_name().and_then(OsStr::to_str);
-    name.is_some_and(|name| toolchain::NAMES.contains(&name))
+fn name(program: &Path) -> &str {
+    let name = program.file_name().and_then(OsStr::to_str);
+    name.unwrap_or_default()
 }
 
-fn stand_before(
-    name: &Path,
+fn is_wrapper(program: &Path) -> bool {
+    wrappers::NAMES.contains(&name(program))
+}
+
+fn run_wrapper(
+    program: &Path,
     home: &Home,
-    words: impl Iterator<Item = OsString>,
+    arguments: impl Iterator<Item = OsString>,
 ) -> Result<ExitCode> {
-    let file = name.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    // cargo, rustc and their arguments: all of it is text, unless a path is not.
-    let words: Vec<String> = words
-        .map(|word| word.into_string().ok())
+    let arguments: Vec<String> = arguments
+        .map(|argument| argument.into_string().ok())
         .collect::<Option<_>>()
         .context("a path is not text: move it")?;
-    let of_analyzer = name
+    // rust-analyzer calls cargo by a link in its sysroot.
+    let is_in_sysroot = program
         .parent()
-        .is_some_and(|folder| folder != home.programs());
-    match file {
-        "analyzer" => analyzer::cargo(home, &words),
-        "cargo" if of_analyzer => analyzer::cargo(home, &words),
-        "cargo" => cell::cargo(home, &words),
-        "note" => cell::note_rustc(&words),
-        "rustc" => rustc(home, &words),
-        "rustup" => rustup(home, &words),
-        // evcxr takes mold where it finds it, with flags by which everything would be compiled
-        // again. Here it always finds it: `mold -run cargo …` is `cargo …`.
-        _ => Err(Command::new(words.get(1).context("mold: nothing to run")?)
-            .args(&words[2..])
-            .exec())
+        .is_some_and(|folder| folder != home.wrappers());
+    match name(program) {
+        wrappers::ANALYZER_CARGO => analyzer::run_cargo(home, &arguments),
+        wrappers::CARGO if is_in_sysroot => analyzer::run_cargo(home, &arguments),
+        wrappers::CARGO => cargo_wrapper::run(home, &arguments),
+        wrappers::RUSTC_RECORDER => rustc_call::record(&arguments),
+        wrappers::RUSTC => run_rustc(home, &arguments),
+        wrappers::RUSTUP => run_rustup(home, &arguments),
+        // The only one that is left: `mold -run cargo …` is `cargo …`.
+        _ => Err(
+            Command::new(arguments.get(1).context("mold: nothing to run")?)
+                .args(&arguments[2..])
+                .exec(),
+        )
         .context("cannot start what mold is to run"),
     }
 }
 
-fn rustc(home: &Home, words: &[String]) -> Result<ExitCode> {
-    let asked = matches!(words, [print, what] if print == "--print" && what == "sysroot");
-    if asked
+fn run_rustc(home: &Home, arguments: &[String]) -> Result<ExitCode> {
+    let asks_for_sysroot =
+        matches!(arguments, [print, what] if print == "--print" && what == "sysroot");
+    if asks_for_sysroot
         && !toolchain::is_plain()
         && env::current_dir()?.join("src/lib.rs").exists()
-        && let Some(sysroot) = analyzer::shown_sysroot(home)
+        && let Some(sysroot) = sysroot::for_analyzer(home)
     {
         writeln!(io::stdout(), "{}", sysroot.display())?;
         return Ok(ExitCode::SUCCESS);
     }
-    Err(real(RUSTC)?.args(words).exec()).context("cannot start rustc")
+    Err(wrapped(RUSTC)?.args(arguments).exec()).context("cannot start rustc")
 }
 
-fn rustup(home: &Home, words: &[String]) -> Result<ExitCode> {
-    if let Some(program) = toolchain::rustup(home, words)? {
+fn run_rustup(home: &Home, arguments: &[String]) -> Result<ExitCode> {
+    if let Some(program) = toolchain::rustup_which(home, arguments) {
         writeln!(io::stdout(), "{}", program.display())?;
         return Ok(ExitCode::SUCCESS);
     }
-    Err(toolchain::real_rustup()?.args(words).exec()).context("cannot start rustup")
+    Err(wrapped(RUSTUP)?.args(arguments).exec()).context("cannot start rustup")
 }

@@ -1,4 +1,4 @@
-//! Compiles what kernels start from, with a real kernel, and looks whether the tricks do no harm.
+//! Compiles the template, with a real kernel, and checks that the tricks do no harm.
 
 use std::fs;
 use std::path::Path;
@@ -9,21 +9,24 @@ use anyhow::{Context, Result, bail};
 use jupyter_zmq_client::ConnectionInfo;
 use tokio::time;
 
-use crate::front::{self, client::Client};
-use crate::program;
+use crate::cell_protocol::MARKER;
+use crate::front::client::{Client, block_on};
+use crate::front::connection_file;
+use crate::kernel_process::{KernelProcess, StartOptions};
 use crate::settings::{Home, Settings};
-use crate::start::{How, Kernel};
 use crate::template::{self, State};
+use crate::{program, temporary};
 
-/// A cell that keeps variables, and one that reads them: both ways must answer alike.
+/// A cell that defines variables, and one that reads them. With and without tricks, the output must be the
+/// same.
 const CELLS: [&str; 2] = [
     "let kept: Vec<_> = (0..3).map(|x| x * 2).collect(); let text = String::from(\"kept\");",
     "println!(\"{text}\"); kept",
 ];
 
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 
-/// Does what is missing.
+/// Compiles the template and checks the tricks, unless the template is fresh.
 ///
 /// # Errors
 ///
@@ -33,9 +36,9 @@ pub fn prepare(home: &Home) -> Result<ExitCode> {
     if template::state(home, &settings)? == State::Fresh {
         return Ok(ExitCode::SUCCESS);
     }
-    let building = template::begin(home, &settings, &|text| println!("{text}"))?;
+    let build = template::build::begin(home, &settings, &|text| println!("{text}"))?;
     compile(home)?;
-    template::finish(home, &settings, building)?;
+    template::build::finish(home, &settings, build)?;
     compare(home)
 }
 
@@ -47,48 +50,39 @@ pub fn prepare(home: &Home) -> Result<ExitCode> {
 pub fn compile(home: &Home) -> Result<ExitCode> {
     let settings = home.settings()?;
     let dependency = settings.dependency();
-    let how = How {
+    let options = StartOptions {
         directory: Some(home.building()),
-        ..How::default()
+        ..StartOptions::default()
     };
-    // A cell that keeps a variable asks for its type.
-    run(answers(home, &settings, how, &[&dependency, CELLS[0]]))?;
+    // The second cell defines a variable, so that evcxr asks rust-analyzer for its type: those calls are
+    // cached, too.
+    block_on(outputs(home, &settings, options, &[&dependency, CELLS[0]]))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn run<T>(task: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    let done = runtime.block_on(task);
-    runtime.shutdown_background();
-    done
-}
-
-/// What a kernel answers to cells.
-async fn answers(
+/// The outputs of cells in a new kernel.
+async fn outputs(
     home: &Home,
     settings: &Settings,
-    mut how: How,
+    mut options: StartOptions,
     cells: &[&str],
 ) -> Result<Vec<String>> {
-    let folder = front::channel_folder()?;
-    let (connection, file) = front::back_connection(folder.path())?;
-    how.connection_file = file;
-    let mut kernel = Kernel::start(home, settings, &how)?;
+    let folder = temporary::folder()?;
+    let (connection, file) = connection_file::create(folder.path())?;
+    options.connection_file = file;
+    let mut kernel = KernelProcess::start(home, settings, &options)?;
     tokio::select! {
         texts = run_cells(&connection, cells) => texts,
-        status = ended(&mut kernel) => bail!("the kernel has ended by itself: {}", status?),
+        status = wait_for_end(&mut kernel) => bail!("the kernel has ended by itself: {}", status?),
     }
 }
 
-async fn ended(kernel: &mut Kernel) -> Result<ExitStatus> {
+async fn wait_for_end(kernel: &mut KernelProcess) -> Result<ExitStatus> {
     loop {
-        if let Some(status) = kernel.has_ended()? {
+        if let Some(status) = kernel.try_wait()? {
             return Ok(status);
         }
-        time::sleep(LOOK_EVERY).await;
+        time::sleep(CHECK_EVERY).await;
     }
 }
 
@@ -101,36 +95,36 @@ async fn run_cells(connection: &ConnectionInfo, cells: &[&str]) -> Result<Vec<St
             let error = outcome.error.unwrap_or_default();
             bail!("the kernel cannot run `{cell}`: {error}\n{}", outcome.text);
         }
-        texts.push(without_marks(&outcome.text));
+        texts.push(without_markers(&outcome.text));
     }
     client.shutdown().await?;
     Ok(texts)
 }
 
-fn without_marks(text: &str) -> String {
+fn without_markers(text: &str) -> String {
     text.lines()
-        .filter(|line| !line.contains(crate::source::MARK))
+        .filter(|line| !line.contains(MARKER))
         .map(|line| format!("{line}\n"))
         .collect()
 }
 
-/// Runs the same cells with the tricks and without; where the answers differ, or the tricks do not
-/// answer at all, they are turned off.
+/// Runs the same cells with the tricks and without. If the outputs differ, or a cell fails with the tricks,
+/// they are turned off.
 ///
 /// # Errors
 ///
 /// Kernels do not run without the tricks either.
 pub fn compare(home: &Home) -> Result<ExitCode> {
-    run(compare_answers(home, &home.settings()?))?;
+    block_on(compare_kernels(home, &home.settings()?))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn compare_answers(home: &Home, settings: &Settings) -> Result<()> {
-    program::remove(&home.plain())?;
+async fn compare_kernels(home: &Home, settings: &Settings) -> Result<()> {
+    program::remove_if_exists(&home.plain())?;
     let mut reason = None;
-    // On a busy machine a word may come too late once, and kernels would be slow for ever.
+    // On a busy machine some output may once arrive too late. That should not turn the tricks off.
     for _ in 0..2 {
-        reason = difference_between_kernels(home, settings).await?;
+        reason = difference_of_kernels(home, settings).await?;
         if reason.is_none() {
             return Ok(());
         }
@@ -142,33 +136,33 @@ async fn compare_answers(home: &Home, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-async fn difference_between_kernels(home: &Home, settings: &Settings) -> Result<Option<String>> {
+async fn difference_of_kernels(home: &Home, settings: &Settings) -> Result<Option<String>> {
     let dependency = settings.dependency();
     let cells = [dependency.as_str(), CELLS[0], CELLS[1]];
-    let plain = How {
+    let plain = StartOptions {
         plain: true,
-        ..How::default()
+        ..StartOptions::default()
     };
     let (with, without) = tokio::join!(
-        answers(home, settings, How::default(), &cells),
-        answers(home, settings, plain, &cells),
+        outputs(home, settings, StartOptions::default(), &cells),
+        outputs(home, settings, plain, &cells),
     );
-    let without = without.context("evcxr does not run without what stands before it either")?;
+    let without = without.context("evcxr does not run without the tricks either")?;
     Ok(difference(with, &without))
 }
 
 fn difference(with: Result<Vec<String>>, without: &[String]) -> Option<String> {
     match with {
         Err(error) => Some(format!("a cell does not run: {error:#}")),
-        Ok(with) if lines(&with) != lines(without) => {
+        Ok(with) if sorted_lines(&with) != sorted_lines(without) => {
             Some(format!("a cell answers {with:?} instead of {without:?}"))
         }
         Ok(_) => None,
     }
 }
 
-/// In no order: evcxr hands words and results on by two ways.
-fn lines(texts: &[String]) -> Vec<Vec<&str>> {
+/// The lines of each text, sorted: evcxr sends output and results in any order.
+fn sorted_lines(texts: &[String]) -> Vec<Vec<&str>> {
     let sorted = texts.iter().map(|text| {
         let mut lines: Vec<&str> = text.lines().collect();
         lines.sort_unstable();
@@ -186,11 +180,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_answer_and_none_turn_the_tricks_off() {
+    fn another_output_or_none_turns_the_tricks_off() {
         let right = vec![String::new(), "kept\n[0, 2, 4]\n".to_owned()];
         assert_eq!(difference(Ok(right.clone()), &right), None);
-        let turned = vec![String::new(), "[0, 2, 4]\nkept\n".to_owned()];
-        assert_eq!(difference(Ok(turned), &right), None, "by another way");
+        let reordered = vec![String::new(), "[0, 2, 4]\nkept\n".to_owned()];
+        assert_eq!(difference(Ok(reordered), &right), None, "in another order");
         let wrong = difference(Ok(vec![String::new(), "kept\n".to_owned()]), &right);
         assert!(wrong.unwrap().contains("[0, 2, 4]"));
         let none = difference(Err(anyhow::anyhow!("can't find crate")), &right);
@@ -198,8 +192,8 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_no_answer() {
+    fn markers_are_not_part_of_the_output() {
         let text = "\u{1}front begin 3\nkept\n\u{1}front end 3 ok\n[0]\n";
-        assert_eq!(without_marks(text), "kept\n[0]\n");
+        assert_eq!(without_markers(text), "kept\n[0]\n");
     }
 }

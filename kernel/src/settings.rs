@@ -1,4 +1,4 @@
-//! What a kernel is made for, and where its files lie.
+//! The settings that kernels are started with, and the paths of their files.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -10,49 +10,49 @@ use serde::{Deserialize, Serialize};
 
 use crate::stamp;
 
-/// The crate that cells have from the first one on, and what its kernels need. Set-up writes it to
-/// the home's `settings.json`; the part that a crate can say of itself stands in its Cargo.toml.
+/// The crate that all cells can use, and what its kernels need. Set-up writes the settings to
+/// `settings.json` in the home. Some of them come from the crate's own Cargo.toml.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The crate's name, as its Cargo.toml has it.
+    /// The crate's name, as in its Cargo.toml.
     pub crate_name: String,
-    /// Where its Cargo.toml lies.
+    /// The folder of its Cargo.toml.
     pub crate_folder: PathBuf,
-    /// What the crate says of itself.
-    pub notebook: Notebook,
+    /// `[package.metadata.notebook]` in its Cargo.toml.
+    pub notebook: NotebookMetadata,
     /// The Cargo.lock whose versions kernels use.
     pub lock_file: PathBuf,
-    /// More files that the crate is compiled from.
+    /// Other files that the crate is compiled from.
     pub sources: Vec<PathBuf>,
-    /// evcxr_jupyter.
+    /// The program evcxr_jupyter.
     pub evcxr: PathBuf,
-    /// Environment variables for evcxr_jupyter, for all that it compiles and for the cells.
+    /// Environment variables for evcxr_jupyter, for the compilers that it calls and for the cells.
     pub environment: BTreeMap<String, String>,
-    /// Variables that get the number of processors that a kernel may use, where the user has not set
-    /// them: libraries ask the machine, which may have more than the kernel's quota.
+    /// Environment variables that get the number of processors that a kernel may use, unless the user
+    /// has set them. Libraries that count processors themselves ignore the quota of a container.
     #[serde(default)]
     pub threads: Vec<String>,
-    /// Files that no kernel can do without, and their bytes as set-up has left them: a kernel looks before it
-    /// starts, and says what is missing.
+    /// Files that every kernel needs, with their sizes in bytes. A kernel checks them before it starts, and
+    /// reports the first one that is damaged.
     #[serde(default)]
     pub files: BTreeMap<PathBuf, u64>,
-    /// All that makes compiled crates useless when it changes, besides the compiler.
+    /// If this text changes, everything is compiled again, as for another compiler. For instance versions.
     pub made_by: String,
-    /// What the environment variables begin with that users set: `NAME_PLAIN`, `NAME_SPARE`.
+    /// The prefix of the environment variables for users: `PREFIX_PLAIN`, `PREFIX_SPARE`.
     pub prefix: String,
-    /// What to do when kernels cannot start, as in "run `…`".
+    /// What the user can do when kernels do not start, such as "run `…`".
     pub advice: String,
 }
 
 /// `[package.metadata.notebook]` in the crate's Cargo.toml.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct Notebook {
-    /// Of the crate's dependencies, those whose types cells see.
-    pub hands_on: Vec<String>,
-    /// A cell that runs before the first one, after the crate is loaded.
+pub struct NotebookMetadata {
+    /// The dependencies that the crate re-exports to cells.
+    pub re_exports: Vec<String>,
+    /// Code that runs before the first cell, after the crate is loaded.
     pub prelude: String,
-    /// An error's text ends where one of these begins: a library's own stack frames.
+    /// An error message is cut where one of these texts begins: a library's own stack frames.
     pub message_end: Vec<String>,
 }
 
@@ -71,15 +71,15 @@ struct Package {
 #[derive(Default, Deserialize)]
 struct Metadata {
     #[serde(default)]
-    notebook: Notebook,
+    notebook: NotebookMetadata,
 }
 
 impl Settings {
-    /// The part that the crate's Cargo.toml says.
+    /// The settings that the crate's Cargo.toml contains. The others are empty.
     ///
     /// # Errors
     ///
-    /// There is no such file, or it is not a crate's.
+    /// There is no Cargo.toml, or it is not that of a package.
     pub fn of_crate(folder: &Path) -> Result<Self> {
         let path = folder.join("Cargo.toml");
         let text =
@@ -94,76 +94,85 @@ impl Settings {
         })
     }
 
-    /// The crate's name, as cells write it.
+    /// The crate's name, as Rust code writes it.
     pub fn extern_name(&self) -> String {
         self.crate_name.replace('-', "_")
     }
 
-    /// The line by which a notebook loads the crate.
+    /// The line with which a notebook loads the crate.
     pub fn dependency(&self) -> String {
         let folder = self.crate_folder.to_string_lossy().into_owned();
-        // TOML and Rust quote letters in different ways.
+        // TOML and Rust escape characters in different ways.
         let folder = toml::Value::String(folder);
         format!(":dep {} = {{ path = {folder} }}", self.crate_name)
     }
 
-    /// What the user has set `NAME_<name>` to.
+    /// The value of the environment variable `PREFIX_<name>`.
     pub fn variable(&self, name: &str) -> Option<String> {
         env::var(format!("{}_{name}", self.prefix)).ok()
     }
 
-    /// What the compiled crate rests on, as a fingerprint.
+    /// Whether the user, or set-up's own check, has turned the tricks off.
+    pub fn is_plain(&self, home: &Home) -> bool {
+        self.variable("PLAIN").is_some_and(|value| value == "1") || home.plain().exists()
+    }
+
+    /// The fingerprint of all files that the crate is compiled from.
     ///
     /// # Errors
     ///
-    /// A source cannot be read.
-    pub fn content(&self) -> Result<String> {
-        let mut content = stamp::folder(&self.crate_folder)?;
+    /// A file cannot be read.
+    pub fn source_fingerprint(&self) -> Result<String> {
+        let mut fingerprint = stamp::hash_folder(&self.crate_folder)?;
         for file in self.sources.iter().chain([&self.lock_file]) {
-            content += &stamp::file(file)?;
+            fingerprint += &stamp::hash_file(file)?;
         }
-        Ok(content)
+        Ok(fingerprint)
     }
 }
 
-/// The folder in which everything lies that kernels have in common. Users who share it and may not
-/// write to it have a folder of their own below `users`, which whoever starts their kernels makes: within
-/// the home, so that cargo reads the same configuration there.
+/// The folder with everything that kernels share. Users who may not write to it can have a folder of
+/// their own in it, `users/UID`, which must exist before their kernels start. It lies within the home so
+/// that cargo reads the same configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     path: PathBuf,
-    own: PathBuf,
+    user_path: PathBuf,
 }
 
 impl Home {
-    /// The home at a path, which need not be there yet.
+    /// The home at a path, which need not exist yet.
     pub fn at(path: &Path) -> Self {
         Self::of_user(path, rustix::process::geteuid().as_raw())
     }
 
     fn of_user(path: &Path, user: u32) -> Self {
-        let own = path.join("users").join(user.to_string());
+        let user_path = path.join("users").join(user.to_string());
         Self {
-            own: if own.is_dir() { own } else { path.to_owned() },
+            user_path: if user_path.is_dir() {
+                user_path
+            } else {
+                path.to_owned()
+            },
             path: path.to_owned(),
         }
     }
 
-    /// Its folder.
+    /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder of the user's own kernels: the home itself, where it is not shared.
-    pub fn own(&self) -> &Path {
-        &self.own
+    /// The folder for the current user's kernels: the home itself, unless it is shared.
+    pub fn user_path(&self) -> &Path {
+        &self.user_path
     }
 
-    /// What set-up has written.
+    /// The settings that set-up has written.
     ///
     /// # Errors
     ///
-    /// There is no set-up.
+    /// There are none, or they cannot be read.
     pub fn settings(&self) -> Result<Settings> {
         let path = self.path.join("settings.json");
         let text = fs::read(&path)
@@ -171,7 +180,7 @@ impl Home {
         serde_json::from_slice(&text).with_context(|| format!("{} is wrong", path.display()))
     }
 
-    /// Writes the settings where they differ; says whether they did.
+    /// Writes the settings, if they have changed; returns whether they have.
     ///
     /// # Errors
     ///
@@ -185,57 +194,57 @@ impl Home {
         Ok(true)
     }
 
-    /// The crate that kernels start from, compiled.
+    /// The compiled crates that kernels start from.
     pub fn template(&self) -> PathBuf {
         self.path.join("template")
     }
 
-    /// Where a new template is made.
+    /// The folder in which a new template is built.
     pub fn building(&self) -> PathBuf {
         self.path.join("building")
     }
 
-    /// Held shared while the template is copied, and exclusively while it is replaced.
+    /// Locked while the template is copied (shared), and while it is replaced (exclusive).
     pub fn template_lock(&self) -> PathBuf {
         self.path.join("template.lock")
     }
 
-    /// The crates of the kernels at work.
+    /// The directories of the kernels that run.
     pub fn running(&self) -> PathBuf {
-        self.own.join("running")
+        self.user_path.join("running")
     }
 
-    /// Programs that stand before others in a kernel's PATH.
-    pub fn programs(&self) -> PathBuf {
+    /// The programs that come first in a kernel's PATH and wrap others.
+    pub fn wrappers(&self) -> PathBuf {
         self.path.join("bin")
     }
 
-    /// Where evcxr looks for its configuration: that of a kernel which is loaded with the crate
-    /// before its first cell, or of one which is not.
-    pub fn evcxr_config(&self, loaded: bool) -> PathBuf {
+    /// The folder of evcxr's configuration. `preloaded` says whether the kernel loads the crate before
+    /// its first cell.
+    pub fn evcxr_config(&self, preloaded: bool) -> PathBuf {
         self.path
             .join("config")
-            .join(if loaded { "loaded" } else { "bare" })
+            .join(if preloaded { "loaded" } else { "bare" })
     }
 
-    /// What cargo reads, wherever below this folder it works.
+    /// The configuration that cargo reads in all folders below the home.
     pub fn cargo_config(&self) -> PathBuf {
         self.path.join(".cargo/config.toml")
     }
 
-    /// The sources of the standard library, as rust-analyzer is shown them.
+    /// The sysroot that rust-analyzer uses.
     pub fn sysroot(&self) -> PathBuf {
         self.path.join("sysroot")
     }
 
-    /// Says why the tricks are turned off, where they are.
+    /// The file that says why the tricks are turned off. It exists only if they are.
     pub fn plain(&self) -> PathBuf {
         self.path.join("plain")
     }
 
-    /// Where kernels wait that are started beforehand.
+    /// The folder in which spare kernels are registered.
     pub fn spares(&self) -> PathBuf {
-        self.own.join("spare")
+        self.user_path.join("spare")
     }
 }
 
@@ -244,14 +253,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crate_says_what_its_notebooks_need() {
+    fn a_crates_manifest_says_what_its_notebooks_need() {
         let folder = tempfile::tempdir().unwrap();
         let manifest = "[package]\nname = \"my-crate\"\nversion = \"0.1.0\"\n\
-            [package.metadata.notebook]\nhands-on = [\"tch\"]\nprelude = \"use my_crate::*;\"\n";
+            [package.metadata.notebook]\nre-exports = [\"tch\"]\nprelude = \"use my_crate::*;\"\n";
         fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
         let settings = Settings::of_crate(folder.path()).unwrap();
         assert_eq!(settings.extern_name(), "my_crate");
-        assert_eq!(settings.notebook.hands_on, ["tch"]);
+        assert_eq!(settings.notebook.re_exports, ["tch"]);
         assert_eq!(settings.notebook.prelude, "use my_crate::*;");
         assert!(settings.notebook.message_end.is_empty());
         fs::write(
@@ -260,7 +269,7 @@ mod tests {
         )
         .unwrap();
         let settings = Settings::of_crate(folder.path()).unwrap();
-        assert_eq!(settings.notebook, Notebook::default());
+        assert_eq!(settings.notebook, NotebookMetadata::default());
         assert!(Settings::of_crate(&folder.path().join("none")).is_err());
     }
 
@@ -275,11 +284,11 @@ mod tests {
         assert_eq!(home.template(), folder.path().join("template"));
         let home = Home::of_user(folder.path(), 1235);
         assert_eq!(home.running(), folder.path().join("running"));
-        assert_eq!(home.own(), folder.path());
+        assert_eq!(home.user_path(), folder.path());
     }
 
     #[test]
-    fn settings_are_written_once() {
+    fn settings_are_written_only_if_they_change() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         assert!(home.settings().is_err());

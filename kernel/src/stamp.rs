@@ -1,4 +1,4 @@
-//! Marks of finished steps.
+//! Stamps: files that record which inputs a finished step was made from. And fingerprints of those inputs.
 
 use std::fs;
 use std::io;
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// A file that is written when a step has succeeded, and says what the step was made from. A step
-/// that was interrupted has none; one whose inputs have changed has another.
+/// A file that is written when a step has succeeded. It contains the step's inputs. If the step was
+/// interrupted, there is no file; if its inputs have changed, the file differs.
 pub struct Stamp {
     path: PathBuf,
     inputs: String,
 }
 
 impl Stamp {
-    /// The mark of a step with these inputs.
+    /// The stamp of a step with these inputs, in the file `path`.
     pub fn new(path: PathBuf, inputs: &[&str]) -> Self {
         Self {
             path,
@@ -27,7 +27,7 @@ impl Stamp {
         fs::read_to_string(&self.path).is_ok_and(|found| found == self.inputs)
     }
 
-    /// Marks the step as done.
+    /// Records that the step is done.
     ///
     /// # Errors
     ///
@@ -37,7 +37,11 @@ impl Stamp {
     }
 }
 
-/// Writes a file so that at any moment there is the old one or the new one, whole.
+/// Writes a file atomically: at any moment there is either the old file or the new one, complete.
+///
+/// # Errors
+///
+/// The file or its folder cannot be written.
 pub fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
     let unfinished = path.with_extension("unfinished");
     let write = || -> io::Result<()> {
@@ -50,19 +54,27 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A fingerprint of a text.
-pub fn text(text: &str) -> String {
+/// The fingerprint of a text, in 16 hexadecimal digits.
+pub fn hash_text(text: &str) -> String {
     format!("{:016x}", fnv(FNV_START, text.as_bytes()))
 }
 
-/// A fingerprint of a file's contents.
-pub fn file(path: &Path) -> Result<String> {
+/// The fingerprint of a file's contents.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn hash_file(path: &Path) -> Result<String> {
     let contents = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(format!("{:016x}", fnv(FNV_START, &contents)))
 }
 
-/// A fingerprint of names and contents of all files below a folder.
-pub fn folder(path: &Path) -> Result<String> {
+/// The fingerprint of the names and contents of all files below a folder.
+///
+/// # Errors
+///
+/// A file or a folder cannot be read.
+pub fn hash_folder(path: &Path) -> Result<String> {
     let mut files = Vec::new();
     list(path, &mut files).with_context(|| format!("cannot read {}", path.display()))?;
     files.sort();
@@ -92,7 +104,8 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 
 const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// FNV-1a: std's hasher may change from one Rust to the next, and every step would be done again.
+/// FNV-1a. The hasher of std may change from one Rust version to the next, and then every step would
+/// be done again.
 fn fnv(start: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(start, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -113,20 +126,20 @@ mod tests {
         assert!(stamp.is_fresh());
         assert!(!Stamp::new(path.clone(), &["lock 2", "python 3.11"]).is_fresh());
         fs::write(&path, "lock 1").unwrap();
-        assert!(!stamp.is_fresh(), "a stamp cut short is no stamp");
+        assert!(!stamp.is_fresh(), "a stamp cut short is not valid");
     }
 
     #[test]
-    fn a_folders_fingerprint_sees_contents_and_names() {
-        let folder_ = tempfile::tempdir().unwrap();
-        let file = folder_.path().join("a.rs");
+    fn the_fingerprint_of_a_folder_depends_on_contents_and_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.rs");
         fs::write(&file, "fn a() {}").unwrap();
-        let first = folder(folder_.path()).unwrap();
-        assert_eq!(first, folder(folder_.path()).unwrap());
+        let first = hash_folder(folder.path()).unwrap();
+        assert_eq!(first, hash_folder(folder.path()).unwrap());
         fs::write(&file, "fn b() {}").unwrap();
-        let second = folder(folder_.path()).unwrap();
+        let second = hash_folder(folder.path()).unwrap();
         assert_ne!(first, second);
-        fs::rename(&file, folder_.path().join("b.rs")).unwrap();
-        assert_ne!(second, folder(folder_.path()).unwrap());
+        fs::rename(&file, folder.path().join("b.rs")).unwrap();
+        assert_ne!(second, hash_folder(folder.path()).unwrap());
     }
 }

@@ -1,46 +1,40 @@
-//! The Rust that a kernel compiles with, and the programs that stand before it in a kernel's PATH.
+//! The Rust toolchain that a kernel compiles with.
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
-use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::library;
-use crate::program::{ask, on_path_without};
+use crate::cell_source;
+use crate::program::{on_path_without, output};
 use crate::settings::Home;
-use crate::source;
+use crate::wrappers;
 
-/// Names of environment variables by which a program that stands before another finds it.
+/// Names of environment variables that tell a wrapper which program it wraps.
 pub const CARGO: &str = "EVCXR_PREWARM_CARGO";
 /// See [`CARGO`].
 pub const RUSTC: &str = "EVCXR_PREWARM_RUSTC";
-const RUSTUP: &str = "EVCXR_PREWARM_RUSTUP";
-/// Where a program that stands before another finds the settings.
+/// See [`CARGO`].
+pub const RUSTUP: &str = "EVCXR_PREWARM_RUSTUP";
+/// Tells a wrapper where the settings are.
 pub const HOME: &str = "EVCXR_PREWARM_HOME";
-/// The format of the store that a kernel's cells keep variables in.
+/// The format of the store in which a kernel's cells keep variables.
 pub const STORE: &str = "EVCXR_PREWARM_STORE";
-/// Set where the tricks are turned off.
+/// Set if the tricks are turned off.
 const PLAIN: &str = "EVCXR_PREWARM_PLAIN";
 
-/// What stands before others: links to this program, which looks by which name it was called.
-pub const NAMES: [&str; 7] = [
-    "cargo",
-    "rustc",
-    "rustup",
-    "mold",
-    "note",
-    "analyzer",
-    library::LINKER,
-];
+/// The variable in which the system looks for folders of shared libraries.
+const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
+    "DYLD_LIBRARY_PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
 
-/// Variables with which users tune cargo: for a kernel they would mean that everything is compiled
-/// again, or goes elsewhere.
-const TUNING: [&str; 12] = [
+/// Variables with which users configure cargo. In a kernel they would make cargo compile everything
+/// again, or write to another folder.
+const CARGO_CONFIGURATION: [&str; 12] = [
     "CARGO_BUILD_RUSTC_WRAPPER",
     "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
     "CARGO_BUILD_RUSTFLAGS",
@@ -55,12 +49,12 @@ const TUNING: [&str; 12] = [
     "RUST_BACKTRACE",
 ];
 
-/// Cargo and rustc themselves: rustup's programs of these names look for them at every call, which
-/// takes as long as a good part of a cell.
+/// The cargo and the rustc of a toolchain. The programs that rustup puts on PATH look for these at every
+/// call, which takes 0.03 s.
 pub struct Toolchain {
-    /// Where rustc's own files lie.
+    /// The folder of the toolchain.
     pub sysroot: PathBuf,
-    /// Where the shared standard library lies, which every cell is linked with.
+    /// The folder of the shared standard library, which every cell is linked with.
     libraries: PathBuf,
     cargo: PathBuf,
     rustc: PathBuf,
@@ -68,79 +62,77 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Those that the crate's folder is compiled with.
+    /// The toolchain that compiles what is in `folder`.
     ///
     /// # Errors
     ///
     /// There is no Rust on PATH.
     pub fn find(home: &Home, folder: &Path) -> Result<Self> {
-        let ours = home.programs();
-        let rustc = behind("rustc", &ours)?;
-        let (sysroot, libraries) = places(Command::new(&rustc).current_dir(folder))?;
-        let own = |name: &str, on_path: PathBuf| {
+        let wrappers = home.wrappers();
+        let rustc = find_wrapped(wrappers::RUSTC, &wrappers)?;
+        let names = ["sysroot", "target-libdir"];
+        let paths = print_paths(Command::new(&rustc).current_dir(folder), &names)?;
+        let [sysroot, libraries] = paths
+            .try_into()
+            .ok()
+            .context("rustc does not print its paths")?;
+        let in_sysroot = |name: &str, on_path: PathBuf| {
             let program = sysroot.join("bin").join(name);
             if program.is_file() { program } else { on_path }
         };
         Ok(Self {
-            cargo: own("cargo", behind("cargo", &ours)?),
-            rustc: own("rustc", rustc),
-            rustup: behind("rustup", &ours).ok(),
+            cargo: in_sysroot(wrappers::CARGO, find_wrapped(wrappers::CARGO, &wrappers)?),
+            rustc: in_sysroot(wrappers::RUSTC, rustc),
+            rustup: find_wrapped(wrappers::RUSTUP, &wrappers).ok(),
             sysroot,
             libraries,
         })
     }
 
-    /// Puts what stands before others before PATH, and tells it what it stands before.
+    /// Puts the wrappers first in the command's PATH, and tells them what they wrap.
     ///
     /// # Errors
     ///
-    /// The home's path has a colon in it.
-    pub fn stand_before(&self, home: &Home, plain: bool, command: &mut Command) -> Result<()> {
-        for name in TUNING {
+    /// The path of the home or of the toolchain has a colon in it.
+    pub fn wrap_programs(&self, home: &Home, plain: bool, command: &mut Command) -> Result<()> {
+        for name in CARGO_CONFIGURATION {
             command.env_remove(name);
         }
         command
-            .env("PATH", path_with(&home.programs())?)
+            .env("PATH", path_with_first(&home.wrappers())?)
             .env(CARGO, &self.cargo)
             .env(RUSTC, &self.rustc)
             .env(HOME, home.path())
-            // Empty: one that cargo's own configuration names is not used either.
+            // If it is empty, cargo ignores a wrapper that its own configuration names, too.
             .env("RUSTC_WRAPPER", "");
-        self.lead_to_libraries(command)?;
+        self.add_library_path(command)?;
         if plain {
             command.env(PLAIN, "1").env_remove(STORE);
         } else {
-            command.env(STORE, source::STORE_FORMAT);
+            command.env(STORE, cell_source::STORE_FORMAT);
         }
         if let Some(rustup) = &self.rustup {
             command.env(RUSTUP, rustup);
         }
         Ok(())
     }
-}
 
-/// Where the system looks for a program's shared libraries first.
-const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
-    "DYLD_LIBRARY_PATH"
-} else {
-    "LD_LIBRARY_PATH"
-};
-
-impl Toolchain {
-    /// Lets a command's cells find the standard library, behind what it looks through already.
+    /// Lets the command's cells find the standard library. The toolchain's folder comes last in the
+    /// library path.
     ///
-    /// rustc gives a cell's library the way to it from the folder in which it was compiled (`target/…/debug/deps`),
-    /// and evcxr loads it from the one above. That is one step too far up, which does no harm at the root of all
-    /// folders: kernels started as long as Rust and the clone had nothing but `/` in common, and not with both
-    /// below one home folder ("dlopen failed", Rust 1.95, evcxr 0.22).
-    fn lead_to_libraries(&self, command: &mut Command) -> Result<()> {
+    /// rustc gives a cell's library a relative path to the standard library, which starts in the folder where
+    /// the cell was compiled (`target/…/debug/deps`), but evcxr loads it from the folder above. So the path leads
+    /// one step too far up. That does no harm at the root of the file system: kernels worked as long as
+    /// Rust and the clone had only `/` in common, and failed with both below one home folder ("dlopen failed",
+    /// Rust 1.95, evcxr 0.22).
+    fn add_library_path(&self, command: &mut Command) -> Result<()> {
         let set = command.get_envs().find(|(name, _)| *name == LIBRARY_PATH);
-        let before = match set {
+        let current = match set {
             Some((_, value)) => value.map(OsString::from),
             None => env::var_os(LIBRARY_PATH),
         };
-        let before = before.unwrap_or_default();
-        let folders = env::split_paths(&before).filter(|path| !path.as_os_str().is_empty());
+        let current = current.unwrap_or_default();
+        let folders = env::split_paths(&current).filter(|path| !path.as_os_str().is_empty());
         let all = env::join_paths(folders.chain([self.libraries.clone()]))
             .context("the path of Rust's libraries has a colon in it")?;
         command.env(LIBRARY_PATH, all);
@@ -148,104 +140,59 @@ impl Toolchain {
     }
 }
 
-/// Lays out the links to this program.
-///
-/// # Errors
-///
-/// The home cannot be written.
-pub fn write_programs(home: &Home, launcher: &Path) -> Result<bool> {
-    let folder = home.programs();
-    let mut changed = false;
-    for name in NAMES {
-        let path = folder.join(name);
-        if fs::read_link(&path).is_ok_and(|found| found == launcher) {
-            continue;
-        }
-        let link = || -> io::Result<()> {
-            fs::create_dir_all(&folder)?;
-            let _ = fs::remove_file(&path);
-            symlink(launcher, &path)
-        };
-        link().with_context(|| format!("cannot write {}", path.display()))?;
-        changed = true;
-    }
-    Ok(changed)
-}
-
-/// The first of the links that is missing, or leads nowhere.
-pub fn missing_program(home: &Home) -> Option<PathBuf> {
-    let mut programs = NAMES.iter().map(|name| home.programs().join(name));
-    programs.find(|program| !program.exists())
-}
-
-/// Whether this call is of a kernel whose tricks are turned off.
+/// Whether the wrapper was called by a kernel whose tricks are turned off.
 pub fn is_plain() -> bool {
     env::var_os(PLAIN).is_some()
 }
 
-/// Where that rustc's libraries lie; an empty path where it does not say.
+/// The sysroot of that rustc; an empty path if it does not print one.
 ///
 /// # Errors
 ///
-/// It cannot be started.
+/// rustc cannot be started.
 pub fn sysroot(rustc: &mut Command) -> Result<PathBuf> {
-    let answer = ask(rustc.args(["--print", "sysroot"]))?;
-    let path = answer.map(|answer| answer.stdout).unwrap_or_default();
-    Ok(PathBuf::from(path.trim()))
+    let mut paths = print_paths(rustc, &["sysroot"])?.into_iter();
+    Ok(paths.next().unwrap_or_default())
 }
 
-/// The sysroot, and the folder of the libraries of what is compiled.
-fn places(rustc: &mut Command) -> Result<(PathBuf, PathBuf)> {
-    let answer = ask(rustc.args(["--print", "sysroot", "--print", "target-libdir"]))?;
-    let answer = answer.map(|answer| answer.stdout).unwrap_or_default();
-    let mut lines = answer.lines().map(|line| PathBuf::from(line.trim()));
-    let mut next = || lines.next().context("rustc does not say where it lies");
-    Ok((next()?, next()?))
+/// What rustc prints for `--print` with each of the names.
+fn print_paths(rustc: &mut Command, names: &[&str]) -> Result<Vec<PathBuf>> {
+    let printed = output(rustc.args(names.iter().flat_map(|name| ["--print", *name])))?;
+    let printed = printed.map(|output| output.stdout).unwrap_or_default();
+    Ok(printed.lines().map(|line| line.trim().into()).collect())
 }
 
-/// The real program, for one that stands before it.
+/// The program that the calling wrapper wraps. `variable` is [`CARGO`], [`RUSTC`] or [`RUSTUP`].
 ///
 /// # Errors
 ///
-/// No kernel has called.
-pub fn real(variable: &str) -> Result<Command> {
+/// The wrapper was not called by a kernel.
+pub fn wrapped(variable: &str) -> Result<Command> {
     let program = env::var_os(variable)
         .with_context(|| format!("{variable} is not set: only a notebook kernel calls this"))?;
     Ok(Command::new(program))
 }
 
-/// evcxr asks rustup where cargo and rustc are: cargo is the one that stands before it.
-///
-/// # Errors
-///
-/// No kernel has called.
-pub fn rustup(home: &Home, arguments: &[String]) -> Result<Option<PathBuf>> {
+/// The answer to `rustup which cargo` or `rustup which rustc`, by which evcxr finds these programs;
+/// `None` if rustup has to answer.
+pub fn rustup_which(home: &Home, arguments: &[String]) -> Option<PathBuf> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    Ok(match words.as_slice() {
-        ["which", "cargo"] => Some(home.programs().join("cargo")),
+    match words.as_slice() {
+        ["which", "cargo"] => Some(home.wrappers().join(wrappers::CARGO)),
         ["which", "rustc"] => env::var_os(RUSTC).map(PathBuf::from),
         _ => None,
-    })
+    }
 }
 
-/// The real rustup, where there is one.
-///
-/// # Errors
-///
-/// There is none.
-pub fn real_rustup() -> Result<Command> {
-    real(RUSTUP)
-}
-
-fn path_with(ours: &Path) -> Result<OsString> {
+fn path_with_first(folder: &Path) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).filter(|folder| folder != ours);
-    env::join_paths(std::iter::once(ours.to_owned()).chain(folders))
-        .with_context(|| format!("{} has a colon in it: move it", ours.display()))
+    let others = env::split_paths(&path).filter(|found| found != folder);
+    env::join_paths(std::iter::once(folder.to_owned()).chain(others))
+        .with_context(|| format!("{} has a colon in it: move it", folder.display()))
 }
 
-fn behind(name: &str, ours: &Path) -> Result<PathBuf> {
-    on_path_without(name, ours).with_context(|| {
+fn find_wrapped(name: &str, wrappers: &Path) -> Result<PathBuf> {
+    on_path_without(name, wrappers).with_context(|| {
         format!(
             "no {name} is on PATH: install Rust from https://rustup.rs, then start Jupyter from a new terminal"
         )

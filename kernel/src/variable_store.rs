@@ -1,8 +1,8 @@
 pub const VARIABLE_CHANGED_TYPE: &str = "EVCXR_VARIABLE_CHANGED_TYPE:";
 pub const USER_ERROR_OCCURRED: &str = "EVCXR_ERROR_OCCURRED";
 
-// A list, for it is compiled in every cell: evcxr's hash map brings 200 functions, this one 20.
-// Entries stay, so that a variable that comes and goes needs no new one.
+// A linked list, since it is compiled in every cell: evcxr's hash map brings 200 functions, this one 20.
+// Entries stay when their values are taken, so that putting a variable back needs no new entry.
 pub struct VariableStore {
     first: Option<Box<Entry>>,
 }
@@ -23,7 +23,7 @@ impl VariableStore {
     pub fn check_variable<T: 'static>(&mut self, name: &str) -> bool {
         match self.get(name) {
             Some(value) if !value.is::<T>() => {
-                tell_of_change(name);
+                report_type_change(name);
                 false
             }
             _ => true,
@@ -96,7 +96,7 @@ impl VariableStore {
 }
 
 #[cold]
-fn tell_of_change(name: &str) {
+fn report_type_change(name: &str) {
     eprintln!("The type of the variable {name} was redefined, so was lost.");
     println!("{VARIABLE_CHANGED_TYPE}{name}");
 }

@@ -1,4 +1,4 @@
-//! What evcxr takes for cargo: asked once, and never where it must be.
+//! The wrapper of cargo: it calls cargo for the first cell, and whenever it must.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod support;
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use evcxr_prewarm::{cell, note};
+use evcxr_prewarm::{cached_call, cell_protocol};
 use support::{Machine, program, stderr};
 
 const CARGO: &str = r#"#!/bin/sh
@@ -40,7 +40,7 @@ mkdir -p "$folder"
 cp src/lib.rs "$folder/libctx.so"
 "#;
 
-/// A kernel's crate, and the programs behind those that stand before them.
+/// A kernel's directory, and the wrapped programs.
 struct Kernel {
     machine: Machine,
     directory: PathBuf,
@@ -59,17 +59,18 @@ impl Kernel {
             program(&machine.root.join(name), contents);
         }
         let kernel = Self { machine, directory };
-        kernel.depend("");
+        kernel.write_manifest("");
         kernel
     }
 
-    fn depend(&self, more: &str) {
-        let ours = &self.machine.settings.crate_folder;
-        let manifest = format!("[dependencies]\nthree_lines = {{ path = {ours:?} }}\n{more}");
+    fn write_manifest(&self, more_dependencies: &str) {
+        let path = &self.machine.settings.crate_folder;
+        let manifest =
+            format!("[dependencies]\nthree_lines = {{ path = {path:?} }}\n{more_dependencies}");
         fs::write(self.directory.join("Cargo.toml"), manifest).unwrap();
     }
 
-    fn cell(&self, source: &str) {
+    fn write_cell(&self, source: &str) {
         fs::write(self.directory.join("src/lib.rs"), source).unwrap();
     }
 
@@ -78,7 +79,7 @@ impl Kernel {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.machine.home.programs().join("cargo"));
+        let mut command = Command::new(self.machine.home.wrappers().join("cargo"));
         command
             .args(arguments)
             .current_dir(&self.directory)
@@ -96,8 +97,8 @@ impl Kernel {
         self.machine.root.join("calls")
     }
 
-    /// Which programs were called since the last time.
-    fn called(&self) -> Vec<String> {
+    /// The programs that were called since the last time.
+    fn calls(&self) -> Vec<String> {
         let log = fs::read_to_string(self.log()).unwrap_or_default();
         let _ = fs::remove_file(self.log());
         log.lines().map(str::to_owned).collect()
@@ -108,24 +109,24 @@ impl Kernel {
     }
 }
 
-const ASKED: [&str; 2] = ["cargo build", "rustc for ctx"];
+const RECORDED: [&str; 2] = ["cargo build", "rustc for ctx"];
 const REPEATED: [&str; 1] = ["rustc for ctx"];
 
 #[test]
-fn cargo_is_asked_for_the_first_cell_only() {
+fn cargo_is_called_for_the_first_cell_only() {
     let kernel = Kernel::new();
-    kernel.cell("one");
+    kernel.write_cell("one");
     let output = kernel.cargo(&["build"]);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert_eq!(kernel.called(), ASKED);
+    assert_eq!(kernel.calls(), RECORDED);
     for cell in ["two", "three"] {
-        kernel.cell(cell);
+        kernel.write_cell(cell);
         let output = kernel.cargo(&["build"]);
         assert!(output.status.success(), "{}", stderr(&output));
-        assert_eq!(kernel.called(), REPEATED);
+        assert_eq!(kernel.calls(), REPEATED);
         assert_eq!(kernel.library(), cell);
-        let said = String::from_utf8(output.stdout).unwrap();
-        let artifact: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let artifact: serde_json::Value = serde_json::from_str(&printed).unwrap();
         let place = kernel.directory.join("target/debug/libctx.so");
         assert_eq!(artifact["reason"], "compiler-artifact");
         assert_eq!(artifact["target"]["name"], "ctx");
@@ -134,73 +135,73 @@ fn cargo_is_asked_for_the_first_cell_only() {
 }
 
 #[test]
-fn a_wrong_cell_answers_as_cargo_does_and_is_forgotten() {
+fn a_wrong_cell_gives_cargos_output_and_is_not_cached() {
     let kernel = Kernel::new();
-    kernel.cell("wrong");
+    kernel.write_cell("wrong");
     assert!(!kernel.cargo(&["build"]).status.success());
-    kernel.cell("wrong again");
+    kernel.write_cell("wrong again");
     let output = kernel.cargo(&["build"]);
     assert_eq!(output.status.code(), Some(101), "cargo's own code");
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
         "{\"message\":\"cannot find value\"}\n"
     );
-    kernel.cell("right");
+    kernel.write_cell("right");
     assert!(kernel.cargo(&["build"]).status.success());
     assert_eq!(kernel.library(), "right");
 }
 
 #[test]
-fn cargo_looks_again_when_anything_else_has_changed() {
+fn cargo_is_called_again_when_anything_else_has_changed() {
     let kernel = Kernel::new();
-    kernel.cell("cell");
+    kernel.write_cell("cell");
     kernel.cargo(&["build"]);
-    kernel.called();
-    kernel.depend("image = \"0.25\"\n");
+    kernel.calls();
+    kernel.write_manifest("image = \"0.25\"\n");
     kernel.cargo(&["build"]);
-    assert_eq!(kernel.called(), ASKED, "another dependency");
+    assert_eq!(kernel.calls(), RECORDED, "another dependency");
     kernel.cargo(&["build", "--offline"]);
-    assert_eq!(kernel.called(), ["cargo build --offline", "rustc for ctx"]);
+    assert_eq!(kernel.calls(), ["cargo build --offline", "rustc for ctx"]);
     kernel
         .machine
         .write("crate/src/lib.rs", "pub fn four() {}\n");
     kernel.cargo(&["build"]);
-    assert_eq!(kernel.called(), ASKED, "the crate was edited");
+    assert_eq!(kernel.calls(), RECORDED, "the crate was edited");
     kernel
         .command(&["build"])
         .env("RUSTFLAGS", "-g")
         .output()
         .unwrap();
-    assert_eq!(kernel.called(), ASKED, "other flags");
-    kernel.depend("image = \"0.25\"\n");
+    assert_eq!(kernel.calls(), RECORDED, "other flags");
+    kernel.write_manifest("image = \"0.25\"\n");
     kernel.cargo(&["build"]);
-    assert_eq!(kernel.called(), REPEATED, "nothing");
+    assert_eq!(kernel.calls(), REPEATED, "nothing");
 }
 
 #[test]
-fn another_folder_is_cargos_business() {
+fn cargo_is_called_each_time_for_a_crate_in_another_folder() {
     let kernel = Kernel::new();
-    kernel.cell("cell");
-    kernel.depend("mine = { path = \"/home/me/mine\" }\n");
+    kernel.write_cell("cell");
+    kernel.write_manifest("mine = { path = \"/home/me/mine\" }\n");
     for _ in 0..2 {
         kernel.cargo(&["build"]);
-        assert_eq!(kernel.called(), ASKED);
+        assert_eq!(kernel.calls(), RECORDED);
     }
 }
 
 #[test]
-fn notes_are_good_in_another_kernels_directory() {
+fn cached_calls_are_valid_in_another_kernels_directory() {
     let mut kernel = Kernel::new();
-    kernel.cell("first");
+    kernel.write_cell("first");
     kernel.cargo(&["build"]);
     kernel.cargo(&["metadata"]);
-    kernel.called();
+    kernel.calls();
     let second = kernel.directory.with_file_name("two");
     fs::rename(&kernel.directory, &second).unwrap();
     kernel.directory = second;
-    kernel.cell("second");
+    kernel.write_cell("second");
     assert!(kernel.cargo(&["build"]).status.success());
-    assert_eq!(kernel.called(), REPEATED);
+    assert_eq!(kernel.calls(), REPEATED);
     assert_eq!(kernel.library(), "second");
     let answer = kernel.cargo(&["metadata"]);
     let target = kernel.directory.join("target");
@@ -208,28 +209,28 @@ fn notes_are_good_in_another_kernels_directory() {
         String::from_utf8(answer.stdout).unwrap(),
         format!("{{\"target_directory\":{target:?}}}\n")
     );
-    assert_eq!(kernel.called(), [""; 0]);
+    assert_eq!(kernel.calls(), [""; 0]);
 }
 
 #[test]
-fn what_is_no_cell_goes_to_cargo() {
+fn other_commands_are_passed_to_cargo() {
     let kernel = Kernel::new();
     for _ in 0..2 {
         assert_eq!(kernel.cargo(&["clean"]).status.code(), Some(3));
-        assert_eq!(kernel.called(), ["cargo clean"]);
+        assert_eq!(kernel.calls(), ["cargo clean"]);
     }
 }
 
 #[test]
-fn the_crates_lock_file_is_put_back() {
+fn the_crates_lock_file_is_restored() {
     let kernel = Kernel::new();
     let lock = kernel.directory.join("Cargo.lock");
     let crates = "[[package]]\nname = \"three-lines\"\n";
-    fs::write(kernel.directory.join(note::LOCK), crates).unwrap();
+    fs::write(kernel.directory.join(cached_call::CRATE_LOCK_FILE), crates).unwrap();
     fs::write(&lock, "[[package]]\nname = \"ctx\"\n").unwrap();
     kernel.cargo(&["metadata"]);
     assert_eq!(fs::read_to_string(&lock).unwrap(), crates);
-    // One that has it, and more, stays.
+    // A lock file that contains the crate and more is kept.
     let grown = format!("{crates}\n[[package]]\nname = \"ctx\"\n");
     fs::write(&lock, &grown).unwrap();
     kernel.cargo(&["metadata"]);
@@ -246,18 +247,18 @@ fn the_crates_lock_file_is_put_back() {
 #[test]
 fn a_wrong_cell_is_checked_as_it_would_be_built() {
     let kernel = Kernel::new();
-    kernel.cell("first");
+    kernel.write_cell("first");
     let output = kernel.cargo(&["check", "--message-format=json"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(
-        kernel.called(),
+        kernel.calls(),
         ["cargo build --message-format=json", "rustc for ctx"],
         "never `cargo check`, which checks all that the cell depends on"
     );
-    kernel.cell("wrong");
+    kernel.write_cell("wrong");
     let output = kernel.cargo(&["check", "--message-format=json"]);
     assert_eq!(output.status.code(), Some(101));
-    assert_eq!(kernel.called(), REPEATED);
+    assert_eq!(kernel.calls(), REPEATED);
     assert_eq!(kernel.library(), "first", "a check makes no library");
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
@@ -266,66 +267,66 @@ fn a_wrong_cell_is_checked_as_it_would_be_built() {
 }
 
 #[test]
-fn a_cell_is_marked_and_a_wrong_one_is_not() {
+fn a_cell_gets_markers_unless_it_is_wrong() {
     let kernel = Kernel::new();
-    let marked = || fs::read_to_string(kernel.directory.join(cell::MARKED)).ok();
+    let marked = || fs::read_to_string(kernel.directory.join(cell_protocol::MARKED)).ok();
     let source = include_str!("cells/print.rs.txt");
-    kernel.cell(source);
+    kernel.write_cell(source);
     assert!(kernel.cargo(&["build"]).status.success());
-    assert_eq!(marked(), None, "nobody listens yet");
+    assert_eq!(marked(), None, "no front listens yet");
     assert_eq!(kernel.library(), source);
     kernel.machine.write("listening", "");
-    kernel.cell(source);
+    kernel.write_cell(source);
     assert!(kernel.cargo(&["build"]).status.success());
     assert_eq!(marked().as_deref(), Some("1"));
     assert!(kernel.library().contains("front begin 1"));
-    kernel.cell(&format!("{source}// wrong\n"));
+    kernel.write_cell(&format!("{source}// wrong\n"));
     assert!(!kernel.cargo(&["build"]).status.success());
     assert_eq!(marked(), None);
-    kernel.cell("something that evcxr has not written");
+    kernel.write_cell("something that evcxr has not written");
     assert!(kernel.cargo(&["build"]).status.success());
     assert_eq!(marked(), None);
 }
 
 #[test]
-fn libraries_that_are_loaded_are_removed() {
+fn loaded_libraries_are_removed() {
     let kernel = Kernel::new();
-    kernel.cell("first");
+    kernel.write_cell("first");
     kernel.cargo(&["build"]);
     let loaded = kernel.directory.join("target/debug/libcode_1.so");
     fs::rename(kernel.directory.join("target/debug/libctx.so"), &loaded).unwrap();
-    kernel.cell("second");
+    kernel.write_cell("second");
     kernel.cargo(&["build"]);
     assert!(!loaded.exists());
     assert_eq!(kernel.library(), "second");
 }
 
-/// evcxr hands the path of a cell's library on without quotes.
+/// evcxr sends the path of a cell's library without quotes.
 #[test]
-fn a_library_has_the_path_by_which_evcxr_knows_the_directory() {
+fn a_library_has_the_path_that_evcxr_uses_for_the_directory() {
     let kernel = Kernel::in_folder("running/with space");
-    let known = kernel.machine.root.join("known");
-    std::os::unix::fs::symlink(&kernel.directory, &known).unwrap();
-    kernel.cell("first");
+    let evcxr_path = kernel.machine.root.join("known");
+    std::os::unix::fs::symlink(&kernel.directory, &evcxr_path).unwrap();
+    kernel.write_cell("first");
     kernel.cargo(&["build"]);
     let output = kernel
         .command(&["build"])
-        .env("EVCXR_TMPDIR", &known)
+        .env("EVCXR_TMPDIR", &evcxr_path)
         .output()
         .unwrap();
     let artifact: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let place = known.join("target/debug/libctx.so");
+    let place = evcxr_path.join("target/debug/libctx.so");
     assert_eq!(artifact["filenames"][0], place.to_str().unwrap());
 }
 
 #[test]
-fn plain_means_that_cargo_is_called() {
+fn without_tricks_cargo_is_called_each_time() {
     let kernel = Kernel::new();
     for cell in ["first", "second"] {
-        kernel.cell(cell);
+        kernel.write_cell(cell);
         let mut command = kernel.command(&["build"]);
         let output = command.env("EVCXR_PREWARM_PLAIN", "1").output().unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
-        assert_eq!(kernel.called(), ASKED);
+        assert_eq!(kernel.calls(), RECORDED);
     }
 }

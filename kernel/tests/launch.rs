@@ -1,4 +1,4 @@
-//! The launcher: directories that are a kernel's own, and go when it goes.
+//! The launcher: each kernel has its own directory, which is removed when the kernel ends.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod support;
@@ -10,12 +10,13 @@ use std::process::{Child, Command, Stdio};
 
 use evcxr_prewarm::front::client::{Client, Outcome};
 use evcxr_prewarm::template;
-use support::{Machine, stderr, until};
+use support::{Machine, stderr, wait_until};
 
-/// A fake kernel at work.
+/// A running fake kernel.
 struct Kernel {
     launcher: Child,
-    says: PathBuf,
+    /// The fake kernel's files have names that begin with this.
+    files: PathBuf,
     directory: PathBuf,
     process: String,
 }
@@ -23,28 +24,28 @@ struct Kernel {
 impl Kernel {
     fn start(machine: &Machine, name: &str) -> Self {
         let connection = connection_file(machine, name);
-        let says = machine.root.join(name);
+        let files = machine.root.join(name);
         let launcher = machine
             .launcher(&["kernel"])
             .arg(&connection)
-            .env("FAKE_SAYS", &says)
+            .env("FAKE_SAYS", &files)
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .unwrap();
-        let (directory, process) = started(&says);
+        let (directory, process) = wait_for_start(&files);
         Self {
             launcher,
-            says,
+            files,
             directory,
             process,
         }
     }
 
-    /// The fake ends before it has answered, and the launcher stays to say so.
+    /// Ends the fake kernel. The launcher goes on, to report that, and is ended, too.
     fn stop(&mut self) {
-        fs::write(self.says.with_extension("stop"), "").unwrap();
-        until("the kernel's process ends", || !is_alive(&self.process));
+        fs::write(self.files.with_extension("stop"), "").unwrap();
+        wait_until("the kernel's process ends", || !is_alive(&self.process));
         signal("TERM", &self.launcher.id().to_string());
         self.launcher.wait().unwrap();
     }
@@ -55,7 +56,7 @@ impl Kernel {
     }
 }
 
-/// As Jupyter writes it.
+/// Writes a connection file, as Jupyter does.
 fn connection_file(machine: &Machine, name: &str) -> PathBuf {
     let listeners: Vec<_> = (0..5)
         .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
@@ -69,12 +70,12 @@ fn connection_file(machine: &Machine, name: &str) -> PathBuf {
     machine.write(&format!("{name}.json"), &text.to_string())
 }
 
-/// What the fake kernel says of itself: its directory and its process.
-fn started(says: &Path) -> (PathBuf, String) {
-    let path = says.with_extension("started");
-    until("the kernel starts", || path.exists());
-    let said = fs::read_to_string(&path).unwrap();
-    let mut lines = said.lines();
+/// Waits until the fake kernel runs, and returns its directory and its process.
+fn wait_for_start(files: &Path) -> (PathBuf, String) {
+    let path = files.with_extension("started");
+    wait_until("the kernel starts", || path.exists());
+    let text = fs::read_to_string(&path).unwrap();
+    let mut lines = text.lines();
     (
         lines.next().unwrap().into(),
         lines.next().unwrap().to_owned(),
@@ -101,9 +102,9 @@ fn machine() -> Machine {
     machine
 }
 
-/// With the clone and Rust below one folder, a cell's own way to the standard library leads astray.
+/// With the clone and Rust below one folder, the relative path in a cell's library is wrong.
 #[test]
-fn cells_find_the_standard_library_wherever_rust_lies() {
+fn cells_find_the_standard_library_wherever_rust_is() {
     let mut machine = Machine::new();
     let own = machine.root.join("own");
     let variable = match cfg!(target_os = "macos") {
@@ -118,12 +119,9 @@ fn cells_find_the_standard_library_wherever_rust_lies() {
     machine.write_home();
     machine.make_template();
     let mut kernel = Kernel::start(&machine, "kernel");
-    let said = fs::read_to_string(kernel.says.with_extension("started")).unwrap();
-    let folders: Vec<PathBuf> = std::env::split_paths(said.lines().nth(2).unwrap()).collect();
-    assert_eq!(
-        folders[0], own,
-        "what the settings name is looked through first"
-    );
+    let text = fs::read_to_string(kernel.files.with_extension("started")).unwrap();
+    let folders: Vec<PathBuf> = std::env::split_paths(text.lines().nth(2).unwrap()).collect();
+    assert_eq!(folders[0], own, "the folders of the settings come first");
     let has_std = |folder: &PathBuf| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -136,7 +134,7 @@ fn cells_find_the_standard_library_wherever_rust_lies() {
 }
 
 #[test]
-fn two_kernels_have_two_directories_filled_from_the_template() {
+fn two_kernels_have_two_copies_of_the_template() {
     let machine = machine();
     let mut first = Kernel::start(&machine, "first");
     let mut second = Kernel::start(&machine, "second");
@@ -147,27 +145,31 @@ fn two_kernels_have_two_directories_filled_from_the_template() {
         let for_cargo = kernel.directory.join("target/debug/build/tch/output");
         assert!(
             !for_cargo.exists(),
-            "what only cargo needs comes when it is called"
+            "what only cargo needs is copied when cargo is called"
         );
-        template::fill_rest(&machine.home, &kernel.directory).unwrap();
+        template::copy_rest(&machine.home, &kernel.directory).unwrap();
         assert_eq!(fs::read_to_string(&for_cargo).unwrap(), "for cargo");
     }
     first.stop();
-    until("the first directory goes", || !first.directory.exists());
+    wait_until("the first directory is removed", || {
+        !first.directory.exists()
+    });
     assert!(second.directory.exists());
     second.stop();
-    until("the second directory goes", || !second.directory.exists());
+    wait_until("the second directory is removed", || {
+        !second.directory.exists()
+    });
 }
 
 #[test]
-fn a_launcher_that_is_ended_takes_its_kernel_along() {
+fn a_kernel_ends_with_its_launcher() {
     let machine = machine();
     for name in ["TERM", "INT", "HUP", "KILL"] {
         let mut kernel = Kernel::start(&machine, name);
         signal(name, &kernel.launcher.id().to_string());
         kernel.launcher.wait().unwrap();
-        until("the kernel's process ends", || !is_alive(&kernel.process));
-        until("the directory goes", || !kernel.directory.exists());
+        wait_until("the kernel's process ends", || !is_alive(&kernel.process));
+        wait_until("the directory is removed", || !kernel.directory.exists());
     }
 }
 
@@ -178,15 +180,15 @@ fn a_killed_process_group_leaves_nothing() {
     let mut kernel = Kernel::start(&machine, "group");
     signal("KILL", &format!("-{}", kernel.launcher.id()));
     kernel.launcher.wait().unwrap();
-    until("the kernel's process ends", || !is_alive(&kernel.process));
-    until("the directory goes", || !kernel.directory.exists());
+    wait_until("the kernel's process ends", || !is_alive(&kernel.process));
+    wait_until("the directory is removed", || !kernel.directory.exists());
 }
 
 #[test]
 fn a_kernel_ends_when_jupyter_has_died() {
     let machine = machine();
     let connection = connection_file(&machine, "orphan");
-    let says = machine.root.join("orphan");
+    let files = machine.root.join("orphan");
     let mut jupyter = Command::new("sh");
     jupyter
         .arg("-c")
@@ -197,37 +199,37 @@ fn a_kernel_ends_when_jupyter_has_died() {
         .arg(launcher.get_program())
         .args(launcher.get_args())
         .arg(&connection);
-    jupyter.env_remove("TEST_PLAIN").env("FAKE_SAYS", &says);
+    jupyter.env_remove("TEST_PLAIN").env("FAKE_SAYS", &files);
     jupyter.status().unwrap();
-    let (directory, process) = started(&says);
-    until("the kernel's process ends", || !is_alive(&process));
-    until("the directory goes", || !directory.exists());
+    let (directory, process) = wait_for_start(&files);
+    wait_until("the kernel's process ends", || !is_alive(&process));
+    wait_until("the directory is removed", || !directory.exists());
 }
 
 #[test]
-fn what_a_killed_guard_leaves_is_cleared_by_the_next_kernel() {
+fn what_a_killed_guard_leaves_is_removed_by_the_next_kernel() {
     let machine = machine();
     let mut kernel = Kernel::start(&machine, "left");
     let guards = children(kernel.launcher.id(), &kernel.process);
     assert_eq!(guards.len(), 1, "{guards:?}");
     signal("KILL", &guards[0]);
     kernel.kill();
-    assert!(is_alive(&kernel.process), "nobody is left to end it");
+    assert!(is_alive(&kernel.process), "no process is left to end it");
     let mut next = Kernel::start(&machine, "next");
-    assert!(
-        kernel.directory.exists(),
-        "a directory was cleared that a kernel still works in"
-    );
+    assert!(kernel.directory.exists(), "a directory in use was removed");
     signal("KILL", &kernel.process);
-    until("the kernel's process ends", || !is_alive(&kernel.process));
+    wait_until("the kernel's process ends", || !is_alive(&kernel.process));
     let mut last = Kernel::start(&machine, "last");
-    assert!(!kernel.directory.exists(), "the next kernel did not clear");
+    assert!(
+        !kernel.directory.exists(),
+        "the next kernel did not remove it"
+    );
     assert!(next.directory.exists());
     next.stop();
     last.stop();
 }
 
-/// The processes that a process has started, without one of them.
+/// The child processes of a process, except one.
 fn children(parent: u32, without: &str) -> Vec<String> {
     let listed = Command::new("ps")
         .args(["-A", "-o", "pid=,ppid="])
@@ -243,8 +245,8 @@ fn children(parent: u32, without: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a frontend is told when it runs a first cell, and then another one.
-fn first_cells(machine: &Machine) -> [Outcome; 2] {
+/// The outcomes of two cells.
+fn run_two_cells(machine: &Machine) -> [Outcome; 2] {
     let path = connection_file(machine, "first-cells");
     let text = fs::read_to_string(&path).unwrap();
     let connection = serde_json::from_str(&text).unwrap();
@@ -265,15 +267,15 @@ fn first_cells(machine: &Machine) -> [Outcome; 2] {
     outcomes
 }
 
-fn assert_says(machine: &Machine, words: &[&str]) {
-    for outcome in first_cells(machine) {
+fn assert_reports(machine: &Machine, words: &[&str]) {
+    for outcome in run_two_cells(machine) {
         let error = outcome.error.unwrap();
         for word in words {
             assert!(error.contains(word), "`{word}` is not in: {error}");
         }
     }
     let running = machine.home.running();
-    until("its directory goes", || {
+    wait_until("its directory is removed", || {
         fs::read_dir(&running).map_or(0, Iterator::count) == 0
     });
 }
@@ -281,7 +283,7 @@ fn assert_says(machine: &Machine, words: &[&str]) {
 #[test]
 fn without_a_template_the_kernel_says_what_to_do() {
     let machine = Machine::new();
-    assert_says(&machine, &["not set up", "run set-up"]);
+    assert_reports(&machine, &["not set up", "run set-up"]);
     let output = machine
         .launcher(&["kernel", "no-connection-file"])
         .env("TEST_PLAIN", "1")
@@ -295,8 +297,8 @@ fn without_a_template_the_kernel_says_what_to_do() {
     );
 }
 
-/// As set-up notes them.
-fn with_files(machine: &mut Machine, files: &[&Path]) {
+/// Writes the sizes of files to the settings, as set-up does.
+fn list_files(machine: &mut Machine, files: &[&Path]) {
     let sizes = files
         .iter()
         .map(|path| (path.to_path_buf(), fs::metadata(path).unwrap().len()));
@@ -305,48 +307,48 @@ fn with_files(machine: &mut Machine, files: &[&Path]) {
 }
 
 #[test]
-fn a_file_that_was_removed_or_cut_short_is_named_at_once() {
+fn a_file_that_was_removed_or_cut_short_is_reported_at_once() {
     let mut machine = machine();
     let library = machine.write("libtorch_cpu.so", "a library");
     let fake = support::fakes().join("evcxr_jupyter");
-    with_files(&mut machine, &[&library, &fake]);
+    list_files(&mut machine, &[&library, &fake]);
     Kernel::start(&machine, "whole").stop();
     fs::write(&library, "a lib").unwrap();
     let cut = "libtorch_cpu.so has 5 bytes instead of 9";
-    assert_says(&machine, &[cut, "run set-up", "restart the kernel"]);
+    assert_reports(&machine, &[cut, "run set-up", "restart the kernel"]);
     fs::remove_file(&library).unwrap();
-    assert_says(&machine, &["libtorch_cpu.so is missing", "run set-up"]);
+    assert_reports(&machine, &["libtorch_cpu.so is missing", "run set-up"]);
 }
 
 #[test]
-fn a_missing_program_that_stands_before_another_is_named() {
+fn a_missing_wrapper_is_reported() {
     let machine = machine();
-    fs::remove_file(machine.home.programs().join("cargo")).unwrap();
-    assert_says(&machine, &["bin/cargo is missing", "run set-up"]);
+    fs::remove_file(machine.home.wrappers().join("cargo")).unwrap();
+    assert_reports(&machine, &["bin/cargo is missing", "run set-up"]);
 }
 
 #[test]
-fn a_kernel_that_ends_at_once_is_told_in_the_cells() {
+fn a_kernel_that_ends_at_once_is_reported_in_the_cells() {
     let mut machine = machine();
     let ends = machine.write("ends", "#!/bin/sh\nexit 7\n");
     support::program(&ends, "#!/bin/sh\nexit 7\n");
     machine.settings.evcxr = ends;
     machine.write_home();
-    assert_says(&machine, &["exit status 7", "Run set-up"]);
+    assert_reports(&machine, &["exit status 7", "Run set-up"]);
 }
 
 #[test]
-fn a_plain_kernel_is_filled_whole_and_has_no_front() {
+fn a_plain_kernel_has_a_complete_directory_and_no_front() {
     let machine = machine();
-    let says = machine.root.join("plain");
+    let files = machine.root.join("plain");
     let mut launcher = machine
         .launcher(&["kernel", "no-connection-file"])
         .env("TEST_PLAIN", "1")
-        .env("FAKE_SAYS", &says)
+        .env("FAKE_SAYS", &files)
         .spawn()
         .unwrap();
-    let (directory, _) = started(&says);
+    let (directory, _) = wait_for_start(&files);
     assert!(directory.join("target/debug/build/tch/output").exists());
-    fs::write(says.with_extension("stop"), "").unwrap();
+    fs::write(files.with_extension("stop"), "").unwrap();
     assert_eq!(launcher.wait().unwrap().code(), Some(7));
 }

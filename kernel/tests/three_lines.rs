@@ -1,5 +1,5 @@
-//! The real evcxr_jupyter with another crate than the workshop's, of three lines, at a place with
-//! spaces and letters of many kinds, on a machine that is set up in unusual ways.
+//! The real evcxr_jupyter with a crate of three lines, in a folder whose path has spaces and letters of many
+//! kinds, on a machine with an unusual configuration.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod support;
@@ -9,18 +9,18 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use evcxr_prewarm::front::back_connection;
 use evcxr_prewarm::front::client::{Client, Outcome};
+use evcxr_prewarm::front::connection_file;
 use evcxr_prewarm::settings::{Home, Settings};
 use evcxr_prewarm::template::{self, State};
-use evcxr_prewarm::{directory, start, toolchain};
+use evcxr_prewarm::{configuration, directory, wrappers};
 use support::{launcher, program};
 
 const LIBRARY: &str = "pub fn twice(x: i32) -> i32 {\n    2 * x\n}\n";
 const MANIFEST: &str = "[package]\nname = \"three-lines\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
     [package.metadata.notebook]\nprelude = \"use three_lines::twice;\"\n[workspace]\n";
 
-/// What the project's own set-up has compiled.
+/// The evcxr_jupyter that the project's set-up has compiled.
 fn evcxr() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/evcxr_jupyter");
     assert!(
@@ -32,7 +32,7 @@ fn evcxr() -> PathBuf {
 }
 
 /// The Linux manual, flock(2): "to place a shared lock, the file must be open for reading; to place an
-/// exclusive lock, for writing". Each call is written down, with whether it was refused.
+/// exclusive lock, for writing". Each call is logged.
 const NETWORK_LOCKS: &str = r#"
     #define _GNU_SOURCE
     #include <dlfcn.h>
@@ -54,7 +54,7 @@ const NETWORK_LOCKS: &str = r#"
 
 struct Machine {
     _folder: tempfile::TempDir,
-    /// Its path has no space: LD_PRELOAD would be cut there.
+    /// Its path has no space, since LD_PRELOAD would be cut there.
     locks: tempfile::TempDir,
     root: PathBuf,
     home: Home,
@@ -88,8 +88,8 @@ impl Machine {
         };
         let home = Home::at(&root.join("home"));
         home.write_settings(&settings).unwrap();
-        start::write_configuration(&home, &settings).unwrap();
-        toolchain::write_programs(&home, Path::new(launcher())).unwrap();
+        configuration::write(&home, &settings).unwrap();
+        wrappers::write(&home, Path::new(launcher())).unwrap();
         Self {
             _folder: folder,
             locks: tempfile::tempdir().unwrap(),
@@ -109,7 +109,7 @@ impl Machine {
         program(&self.root.join("bin/cc"), &script);
     }
 
-    /// flock as NFS has it, for programs that are started with it in LD_PRELOAD.
+    /// A library with the flock of NFS, for LD_PRELOAD.
     fn network_locks(&self) -> PathBuf {
         let source = self.locks.path().join("locks.c");
         let library = self.locks.path().join("locks.so");
@@ -122,7 +122,7 @@ impl Machine {
         library
     }
 
-    /// The launcher, where the user's environment has what would compile everything anew.
+    /// The launcher, in an environment that would make cargo compile everything again.
     fn launcher(&self) -> Command {
         let bin = self.root.join("bin");
         fs::create_dir_all(&bin).unwrap();
@@ -149,8 +149,8 @@ impl Machine {
 
     fn prepare(&self) {
         let output = self.launcher().arg("prepare").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
     }
 }
 
@@ -170,7 +170,7 @@ impl Kernel {
     }
 
     async fn start_by(machine: &Machine, mut launcher: Command) -> Self {
-        let (connection, file) = back_connection(&machine.root).unwrap();
+        let (connection, file) = connection_file::create(&machine.root).unwrap();
         launcher.arg("kernel").arg(file).stderr(Stdio::inherit());
         let process = launcher.spawn().unwrap();
         let client = Client::connect(&connection).await.unwrap();
@@ -193,16 +193,16 @@ impl Kernel {
     }
 }
 
-/// Directories of kernels at work.
+/// The directories of running kernels.
 fn running(home: &Home) -> Vec<PathBuf> {
     let entries = fs::read_dir(home.running()).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
-    paths.filter(|path| directory::is_taken(path)).collect()
+    paths.filter(|path| directory::is_in_use(path)).collect()
 }
 
-/// All in one: the template takes half a minute to make.
+/// One test for everything: building the template takes half a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_crate_has_all_that_the_workshop_has() {
+async fn everything_works_with_another_crate() {
     let machine = Machine::new();
     machine.prepare();
     let Machine { home, settings, .. } = &machine;
@@ -240,7 +240,7 @@ async fn another_crate_has_all_that_the_workshop_has() {
     );
     assert_eq!((panicked.text, failed.text), (String::new(), String::new()));
     assert_eq!(kernel.text("print!(\"x\"); h[&1]").await, "x2\n");
-    // A crate of one's own, which cargo must look at.
+    // A crate in another folder: cargo must check it.
     fs::create_dir_all(machine.root.join("mine/src")).unwrap();
     fs::write(
         machine.root.join("mine/src/lib.rs"),
@@ -264,14 +264,14 @@ async fn another_crate_has_all_that_the_workshop_has() {
     let files = |folder: &Path| {
         let folder = folder.join("target/debug/deps");
         let library = |path: &PathBuf| path.to_string_lossy().ends_with(".rlib");
-        let mut identities: Vec<u64> = fs::read_dir(folder)
+        let mut inodes: Vec<u64> = fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(library)
             .map(|path| fs::metadata(path).unwrap().ino())
             .collect();
-        identities.sort_unstable();
-        identities
+        inodes.sort_unstable();
+        inodes
     };
     machine.install_another_cc();
     let mut kernel = Kernel::start(&machine, false).await;
@@ -282,7 +282,7 @@ async fn another_crate_has_all_that_the_workshop_has() {
     assert_eq!(
         files(directory),
         files(&home.template()),
-        "nothing is compiled anew for another cc"
+        "nothing is compiled again for another cc"
     );
     kernel.end().await;
 
@@ -300,7 +300,7 @@ async fn another_crate_has_all_that_the_workshop_has() {
         assert!(!calls.contains("refused"), "{calls}");
     }
 
-    // The crate has changed: a kernel that starts now says so, and works.
+    // When the crate has changed, a kernel says so, and works.
     fs::write(
         machine.root.join("crate/src/lib.rs"),
         LIBRARY.replace("2 * x", "3 * x"),

@@ -1,7 +1,6 @@
-"""A kernel as a frontend has it, by Jupyter's own client."""
+"""Runs kernels as frontends do, with jupyter_client."""
 
 import os
-import queue
 import time
 import unittest
 from pathlib import Path
@@ -12,13 +11,13 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks" / "en"
 HOME = ROOT / "target" / "kernel"
 LAUNCHER = ROOT / ".venv" / "bin" / "evcxr-prewarm"
-# For what must come sooner or later; no test relies on how soon.
-PATIENCE = 300
+# In seconds, for what must happen sooner or later. No test relies on how soon.
+TIMEOUT = 300
 LOAD = ':dep gasshuku = { path = "../../crate" }\nuse gasshuku::prelude::*;'
 
 
 class Cell:
-    """What has become of a cell: its reply, and what was published for it, in order."""
+    """The outcome of a cell: its reply, and the messages that were published for it, in order."""
 
     def __init__(self):
         self.reply, self.published = None, []
@@ -27,19 +26,21 @@ class Cell:
     def ok(self):
         return self.reply["status"] == "ok"
 
-    def of(self, kind):
+    def contents(self, kind):
+        """The contents of the published messages of that kind."""
         return [content for found, content in self.published if found == kind]
 
     def text(self, name="stdout"):
-        return "".join(c["text"] for c in self.of("stream") if c["name"] == name)
+        return "".join(c["text"] for c in self.contents("stream") if c["name"] == name)
 
     @property
     def result(self):
-        results = self.of("execute_result")
+        results = self.contents("execute_result")
         return results[-1]["data"]["text/plain"] if results else None
 
     @property
     def kinds(self):
+        """The kinds of the messages that are shown."""
         hidden = ("status", "execute_input")
         return [kind for kind, _ in self.published if kind not in hidden]
 
@@ -55,7 +56,7 @@ class Kernel:
     def connect(self):
         self.client = self.manager.blocking_client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=PATIENCE)
+        self.client.wait_for_ready(timeout=TIMEOUT)
 
     def __enter__(self):
         return self
@@ -69,33 +70,35 @@ class Kernel:
         return self.manager.provisioner.process.pid
 
     def start(self, code, **options):
+        """Sends a cell; returns the id of the request."""
         options = {"allow_stdin": False} | options
         request = self.client.execute(code, **options)
         self.cells[request] = Cell()
         return request
 
-    def take(self):
-        """Takes one published message in; says which cell it is of."""
-        message = self.client.get_iopub_msg(timeout=PATIENCE)
+    def receive(self):
+        """Receives one published message; returns the id of its request, and the message."""
+        message = self.client.get_iopub_msg(timeout=TIMEOUT)
         request = message["parent_header"].get("msg_id")
         if request in self.cells:
             self.cells[request].published.append((message["msg_type"], message["content"]))
         return request, message
 
-    def wait_for(self, request, is_it):
-        """Until something that is published for the cell is it."""
+    def wait_for(self, request, matches):
+        """Waits for a message that is published for the cell and matches."""
         while True:
-            of, message = self.take()
-            if of == request and is_it(message["msg_type"], message["content"]):
+            found, message = self.receive()
+            if found == request and matches(message["msg_type"], message["content"]):
                 return message
 
     def finish(self, request):
+        """Waits for the end of the cell; returns its outcome."""
         self.wait_for(
             request, lambda kind, c: kind == "status" and c["execution_state"] == "idle"
         )
         cell = self.cells[request]
         while cell.reply is None:
-            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            reply = self.client.get_shell_msg(timeout=TIMEOUT)
             answered = self.cells.get(reply["parent_header"].get("msg_id"))
             if answered:
                 answered.reply = reply["content"]
@@ -107,23 +110,16 @@ class Kernel:
     def interrupt(self):
         self.manager.interrupt_kernel()
 
-    def answer(self, request):
-        """The reply to a request that is no cell."""
+    def reply(self, request):
+        """The reply to another request than a cell."""
         while True:
-            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            reply = self.client.get_shell_msg(timeout=TIMEOUT)
             if reply["parent_header"].get("msg_id") == request:
                 return reply["content"]
 
-    def nothing_more(self):
-        try:
-            self.client.get_iopub_msg(timeout=0.2)
-        except queue.Empty:
-            return True
-        return False
-
 
 class OneKernel(unittest.TestCase):
-    """Tests that share a kernel with the workshop's crate."""
+    """Tests that share one kernel with the workshop's crate."""
 
     @classmethod
     def setUpClass(cls):
@@ -140,15 +136,15 @@ class OneKernel(unittest.TestCase):
         return cell
 
 
-def until(what, is_so):
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
+def wait_until(what, holds):
+    deadline = time.monotonic() + TIMEOUT
+    while not holds():
         assert time.monotonic() < deadline, f"it never came true that {what}"
         time.sleep(0.05)
 
 
-def children(process):
-    """The processes that a process has started, and theirs."""
+def descendants(process):
+    """The ids of all processes below a process."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -163,7 +159,7 @@ def children(process):
     return found
 
 
-def command(process):
+def command_line(process):
     try:
         return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a notebook says when something was removed or cut short after set-up."""
+"""What a notebook reports when a file was removed or cut short after set-up."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from support import HOME, LAUNCHER, LOAD, NOTEBOOKS, ROOT, Kernel
 
 
 class DamagedKernel(Kernel):
-    """A kernel with a home of its own."""
+    """A kernel with another home."""
 
     def __init__(self, folder):
         spec = {
@@ -35,7 +35,7 @@ class DamagedKernel(Kernel):
 
 class Damage(unittest.TestCase):
     def setUp(self):
-        # On the file system of the real home: files are linked, not copied.
+        # On the file system of the real home, so that files can be linked instead of copied.
         temporary = tempfile.TemporaryDirectory(dir=ROOT / "target")
         self.addCleanup(temporary.cleanup)
         self.folder = Path(temporary.name)
@@ -55,17 +55,17 @@ class Damage(unittest.TestCase):
         change(settings)
         self.settings.write_text(json.dumps(settings))
 
-    def assert_is_told(self, *words):
-        """In every cell, so that nobody misses it, and the kernel lives."""
+    def assert_reported(self, *texts):
+        """Every cell must report it, and the kernel must not end."""
         with DamagedKernel(self.folder) as kernel:
             for code in (LOAD, "1 + 1"):
                 reply = kernel.run(code).reply
                 self.assertEqual(reply["status"], "error")
-                for word in (*words, "cargo xtask setup"):
-                    self.assertIn(word, reply["evalue"])
+                for text in (*texts, "cargo xtask setup"):
+                    self.assertIn(text, reply["evalue"])
             self.assertTrue(kernel.manager.is_alive())
 
-    def test_a_whole_copy_works(self):
+    def test_an_undamaged_copy_works(self):
         with DamagedKernel(self.folder) as kernel:
             cell = kernel.run(LOAD + "\nTensor::from_slice(&[1.0, 2.0]).size()")
             self.assertTrue(cell.ok, cell.reply)
@@ -76,7 +76,7 @@ class Damage(unittest.TestCase):
             with self.subTest(path):
                 damaged = self.template / path
                 damaged.rename(self.folder / "kept")
-                self.assert_is_told(f"template/{path} is missing")
+                self.assert_reported(f"template/{path} is missing")
                 (self.folder / "kept").rename(damaged)
                 shutil.rmtree(self.folder / "kernels")
 
@@ -94,7 +94,7 @@ class Damage(unittest.TestCase):
             settings["files"][str(cut)] = settings["files"].pop(library)
 
         self.change_settings(change)
-        self.assert_is_told(f"{cut.name} has 100000 bytes instead of")
+        self.assert_reported(f"{cut.name} has 100000 bytes instead of")
 
     def test_an_evcxr_that_was_cut_short(self):
         def change(settings):
@@ -106,7 +106,7 @@ class Damage(unittest.TestCase):
             settings["evcxr"] = str(cut)
 
         self.change_settings(change)
-        self.assert_is_told("evcxr_jupyter has 100000 bytes instead of")
+        self.assert_reported("evcxr_jupyter has 100000 bytes instead of")
 
     def test_an_evcxr_that_does_not_run(self):
         def change(settings):
@@ -116,11 +116,11 @@ class Damage(unittest.TestCase):
             settings["evcxr"] = str(bad)
 
         self.change_settings(change)
-        self.assert_is_told("ended before it could answer (exit status 99)")
+        self.assert_reported("ended before it could answer (exit status 99)")
 
 
 def link_or_copy(source, target):
-    """A link where it may be one: cargo and rustc write into no file, they put new ones in its place."""
+    """Links a file if possible: cargo and rustc do not change files, they replace them."""
     try:
         os.link(source, target)
     except OSError:

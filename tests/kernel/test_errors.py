@@ -1,4 +1,4 @@
-"""What a frontend is told of a cell that fails."""
+"""The error messages of cells that fail."""
 
 import unittest
 
@@ -16,7 +16,7 @@ class Errors(OneKernel):
             self.assertIn(line, traceback)
         for noise in ("frame #", "backtrace", "RUST_BACKTRACE", "Exception raised"):
             self.assertNotIn(noise, traceback)
-        [error] = cell.of("error")
+        [error] = cell.contents("error")
         self.assertEqual(error["evalue"], value)
         self.assertEqual(cell.text("stderr"), "")
         return cell
@@ -58,24 +58,24 @@ class Errors(OneKernel):
         self.assertEqual(waiting.text(), "")
         self.assertEqual(self.run_ok("kept.len()").result, "2")
 
-    def test_cells_that_wait_run_if_the_frontend_wants_that(self):
+    def test_cells_that_wait_run_without_stop_on_error(self):
         first = self.kernel.start('panic!("first");', stop_on_error=False)
         second = self.kernel.start("5 + 1")
         self.assertEqual(self.kernel.finish(first).reply["status"], "error")
         self.assertEqual(self.kernel.finish(second).result, "6")
 
-    def assert_fails_after_half_a_line(self, failure):
+    def assert_fails_after_an_unfinished_line(self, failure):
         self.assertTrue(self.kernel.run("let before = 6;").ok)
         cell = self.kernel.run(f'let never = 5;\nprint!("half");\n{failure}')
         self.assertEqual((cell.reply["status"], cell.text()), ("error", "half"))
-        # evcxr, too, must know that it has failed.
+        # evcxr must know, too, that the cell has failed.
         self.assertEqual(self.kernel.run("before").result, "6")
 
-    def test_a_panic_after_half_a_line(self):
-        self.assert_fails_after_half_a_line('panic!("then");')
+    def test_a_panic_after_an_unfinished_line(self):
+        self.assert_fails_after_an_unfinished_line('panic!("then");')
 
-    def test_a_failed_question_mark_after_half_a_line(self):
-        self.assert_fails_after_half_a_line('let text = std::fs::read_to_string("/none")?;')
+    def test_a_failed_question_mark_after_an_unfinished_line(self):
+        self.assert_fails_after_an_unfinished_line('let text = std::fs::read_to_string("/none")?;')
 
     def test_a_call_that_fails_keeps_the_model_it_was_given(self):
         self.run_ok(

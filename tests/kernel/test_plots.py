@@ -1,4 +1,4 @@
-"""plotters and image in cells, as their own documentation shows them."""
+"""plotters and image in cells, as in their own documentation."""
 
 import base64
 import re
@@ -44,7 +44,7 @@ evcxr_bitmap_figure((200, 40), |root| {{
 
 class Plots(OneKernel):
     def html(self, code):
-        results = self.run_ok(code).of("execute_result")
+        results = self.run_ok(code).contents("execute_result")
         return results[-1]["data"]["text/html"]
 
     def test_a_figure_of_plotters_readme(self):
@@ -55,14 +55,14 @@ class Plots(OneKernel):
         points = max(re.findall(r'points="([^"]*)"', html), key=len)
         self.assertEqual(len(points.split()), 101)
 
-    def test_a_chart_compiles_little(self):
+    def test_the_library_of_a_chart_is_small(self):
         """`visualize/shared_generics.rs`: on axes of other types, the cell's library has 156 kB."""
         self.run_ok(FIGURE.replace("640", "641"))
-        own = [d for d in (HOME / "running").iterdir() if d.name.startswith(f"{self.kernel.launcher}-")]
-        [library] = [path for path in own[0].rglob("libctx.so") if path.parent.name == "deps"]
+        directories = [d for d in (HOME / "running").iterdir() if d.name.startswith(f"{self.kernel.launcher}-")]
+        [library] = [path for path in directories[0].rglob("libctx.so") if path.parent.name == "deps"]
         self.assertLess(library.stat().st_size, 100_000)
 
-    def test_text_in_a_bitmap_needs_no_font_of_the_system(self):
+    def test_text_in_a_bitmap_needs_no_system_font(self):
         def png(text):
             html = self.html(BITMAP.format(text=text))
             return base64.b64decode(re.search("data:png;base64,([^\"]*)", html)[1])
@@ -71,7 +71,7 @@ class Plots(OneKernel):
         empty, latin, japanese = png(""), png("loss"), png("損失")
         self.assertTrue(empty.startswith(b"\x89PNG"))
         self.assertEqual(len({empty, latin, japanese}), 3)
-        # A letter that the font does not have is a box: two of them look alike.
+        # A missing letter is drawn as a box, so two missing ones look alike.
         self.assertNotEqual(japanese, png("損損"))
 
     def test_images_are_opened_and_drawn(self):
@@ -87,7 +87,7 @@ class Plots(OneKernel):
         self.run_ok('let opened = image::open("../pictures/curves.png")?;')
         self.assertGreater(int(self.run_ok("opened.width()").result), 1_000)
 
-    def test_an_error_in_a_figure_is_told(self):
+    def test_an_error_in_a_figure_is_reported(self):
         cell = self.kernel.run(
             "use plotters::prelude::*;\n"
             "evcxr_figure((90, 90), |root| {\n"

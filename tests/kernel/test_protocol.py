@@ -1,4 +1,4 @@
-"""Jupyter's protocol: what is answered while a cell runs, comms, keys, clients."""
+"""Jupyter's protocol: requests while a cell runs, comms, keys, clients."""
 
 import tempfile
 import unittest
@@ -6,12 +6,10 @@ from pathlib import Path
 
 import zmq
 
-from support import PATIENCE, Kernel, OneKernel, until
+from support import TIMEOUT, Kernel, OneKernel, wait_until
 
 
-class Questions(OneKernel):
-    """What is answered while a cell runs."""
-
+class RequestsWhileACellRuns(OneKernel):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.gate = Path(self.folder.name) / "gate"
@@ -26,13 +24,13 @@ class Questions(OneKernel):
 
     def test_they_are_answered_at_once(self):
         client = self.kernel.client
-        self.assertEqual(self.kernel.answer(client.complete("Ten", 3))["matches"], [])
-        self.assertFalse(self.kernel.answer(client.inspect("Tensor", 3))["found"])
-        info = self.kernel.answer(client.kernel_info())
+        self.assertEqual(self.kernel.reply(client.complete("Ten", 3))["matches"], [])
+        self.assertFalse(self.kernel.reply(client.inspect("Tensor", 3))["found"])
+        info = self.kernel.reply(client.kernel_info())
         self.assertEqual(info["language_info"]["name"], "Rust")
-        self.assertEqual(self.kernel.answer(client.comm_info())["comms"], {})
-        self.assertEqual(self.kernel.answer(client.history())["history"], [])
-        self.assertEqual(self.kernel.answer(client.is_complete("fn f() {"))["status"], "incomplete")
+        self.assertEqual(self.kernel.reply(client.comm_info())["comms"], {})
+        self.assertEqual(self.kernel.reply(client.history())["history"], [])
+        self.assertEqual(self.kernel.reply(client.is_complete("fn f() {"))["status"], "incomplete")
         self.assertFalse(self.gate.exists())
 
 
@@ -42,11 +40,11 @@ class Protocol(OneKernel):
         self.kernel.client.shell_channel.send(message)
         request = ""
         while request != message["header"]["msg_id"] or published["msg_type"] != "comm_close":
-            published = self.kernel.client.get_iopub_msg(timeout=PATIENCE)
+            published = self.kernel.client.get_iopub_msg(timeout=TIMEOUT)
             request = published["parent_header"].get("msg_id")
         self.assertEqual(published["content"]["comm_id"], "7")
 
-    def test_the_heart_beats_for_each_client(self):
+    def test_heartbeats_of_each_client_are_answered(self):
         port = self.kernel.manager.get_connection_info()["hb_port"]
         for word in (b"one", b"two", b"three"):
             with zmq.Context.instance().socket(zmq.REQ) as socket:
@@ -56,7 +54,7 @@ class Protocol(OneKernel):
                 self.assertTrue(socket.poll(30_000))
                 self.assertEqual(socket.recv(), word)
 
-    def test_another_clients_key_is_no_key(self):
+    def test_messages_with_another_key_are_ignored(self):
         with Kernel() as kernel:
             stranger = kernel.manager.blocking_client()
             stranger.session.key = b"another key"
@@ -73,9 +71,9 @@ class Protocol(OneKernel):
                 self.assertEqual(kernel.run(f"{number}").result, str(number))
                 kernel.client.stop_channels()
                 kernel.connect()
-            until("the heart beats", kernel.client.hb_channel.is_beating)
+            wait_until("heartbeats are answered", kernel.client.hb_channel.is_beating)
 
-    def test_connection_files_are_for_their_owner(self):
+    def test_connection_files_are_private(self):
         with tempfile.TemporaryDirectory(prefix="kt-", dir="/tmp") as folder:
             with Kernel(XDG_RUNTIME_DIR=folder):
                 [file] = Path(folder).glob("evcxr-*/connection.json")

@@ -1,7 +1,7 @@
-"""Explains the test images with pytorch-grad-cam, for the benchmark to take turns with.
+"""Explains the test images with pytorch-grad-cam. A worker of `cargo xtask bench`.
 
 Prints "ready", then answers each line "explain BATCH [COUNT]" on stdin with one line of JSON, and
-ends with the input. The images are read and normalised once, outside what is timed.
+ends with the input. The time does not include reading and normalising the images.
 """
 
 import gzip
@@ -13,7 +13,7 @@ import torch
 from pytorch_grad_cam import GradCAM
 from safetensors.torch import load_file
 
-from bench_worker import LeNet, arguments, serve
+from bench_worker import LeNet, argument_parser, serve
 
 PACKAGES = ["torch", "torchvision", "grad-cam", "safetensors", "numpy"]
 
@@ -41,10 +41,10 @@ def explain(cam, images, batch):
 
 
 def main():
-    told = arguments(PACKAGES).parse_args()
-    torch.set_num_threads(told.threads)
-    model, images = load(told.weights), normalized_images(told.data)
-    # Not as a context manager: there it would swallow an IndexError and report on stdout.
+    arguments = argument_parser(PACKAGES).parse_args()
+    torch.set_num_threads(arguments.threads)
+    model, images = load(arguments.weights), normalized_images(arguments.data)
+    # Not as a context manager, which would suppress an IndexError and print to stdout.
     cam = GradCAM(model=model, target_layers=[model.conv2])
     explain(cam, images[:1000], 100)
     serve({"explain": lambda batch, count=len(images): explain(cam, images[:count], batch)})

@@ -1,4 +1,4 @@
-"""Runs notebook kernels as JupyterLab would, for the benchmark to take turns with.
+"""Runs notebook kernels as JupyterLab does. A worker of `cargo xtask bench`.
 
 Prints "ready", then answers each line on stdin with one line of JSON, and ends with the input:
 
@@ -45,10 +45,10 @@ let history = train(&model, &training_set, &settings)?;
 let rest = &history.epochs[1..];
 let images: f64 = rest.iter().map(|epoch| epoch.images_per_second * epoch.seconds).sum();
 let seconds: f64 = rest.iter().map(|epoch| epoch.seconds).sum();
-println!("PACE {{}}", images / seconds); }}"""
-# Without the front there is nobody to show pictures to: lines are printed.
+println!("SPEED {{}}", images / seconds); }}"""
+# Without this variable the crate prints lines instead of showing pictures.
 WITHOUT_FRONT = 'unsafe { std::env::remove_var("EVCXR_FRONT") };'
-# As plotters' documentation has it.
+# From plotters' documentation.
 FIGURE = """use plotters::prelude::*;
 evcxr_figure((WIDTH, 480), |root| {
     root.fill(&WHITE)?;
@@ -110,7 +110,7 @@ class Kernel:
         return self.manager.provisioner.process.pid
 
     def run(self, source, wrong=False):
-        """Seconds until the cell's work began (to its end, where it has no mark), and its outputs."""
+        """The seconds until the cell prints MARK (or until its end), and its outputs."""
         start = time.perf_counter()
         request = self.client.execute(source, stop_on_error=False, allow_stdin=False)
         begun, outputs = None, []
@@ -132,39 +132,39 @@ class Kernel:
             outputs.append(str(content.get("text") or content.get("data", "")))
 
 
-class Side:
-    def __init__(self, told):
-        self.told = told
-        self.folder = told.root / "notebooks" / "en"
+class Worker:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.folder = arguments.root / "notebooks" / "en"
         self.spec, self.environment = None, {}
-        if told.kernel == "ipykernel":
+        if arguments.kernel == "ipykernel":
             argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
             self.spec = KernelSpec(argv=argv, display_name="Python", language="python")
-            packages = Path(told.python).parent.parent.glob("lib/python*/site-packages")
+            packages = Path(arguments.python).parent.parent.glob("lib/python*/site-packages")
             self.environment = {"PYTHONPATH": os.pathsep.join(map(str, packages))}
-            self.images = decompressed(told.root)
-        if told.kernel in ("gasshuku", "unwatched"):
+            self.images = decompressed(arguments.root)
+        if arguments.kernel in ("gasshuku", "unwatched"):
             self.environment = {"GASSHUKU_SPARE": "0"}
-        if told.kernel == "spare":
-            self.keep_a_kernel_ready()
-        if told.kernel.startswith("stock"):
-            argv = [str(told.root / ".venv/bin/evcxr_jupyter"), "--control_file", "{connection_file}"]
+        if arguments.kernel == "spare":
+            self.start_spare_kernels()
+        if arguments.kernel.startswith("stock"):
+            argv = [str(arguments.root / ".venv/bin/evcxr_jupyter"), "--control_file", "{connection_file}"]
             self.spec = KernelSpec(
                 argv=argv, display_name="Rust", language="rust", interrupt_mode="message"
             )
 
-    def keep_a_kernel_ready(self):
-        """As `cargo xtask lab` does. It ends with this process."""
-        home = self.told.root / "target/kernel"
-        self.offers = home / "spare"
-        for offer in self.offers.glob("*.json"):
-            offer.unlink()
-        launcher = self.told.root / ".venv/bin/evcxr-prewarm"
+    def start_spare_kernels(self):
+        """Does what `cargo xtask lab` does. The program ends with this process."""
+        home = self.arguments.root / "target/kernel"
+        self.spares = home / "spare"
+        for spare in self.spares.glob("*.json"):
+            spare.unlink()
+        launcher = self.arguments.root / ".venv/bin/evcxr-prewarm"
         command = [launcher, "--home", home, "spare"]
         subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL)
 
     def wait_for_spare(self):
-        while not any(self.offers.glob("*.json")):
+        while not any(self.spares.glob("*.json")):
             time.sleep(0.1)
 
     def kernel(self):
@@ -172,11 +172,11 @@ class Side:
 
     @property
     def cells(self):
-        python = self.told.kernel == "ipykernel"
+        python = self.arguments.kernel == "ipykernel"
         return [cell.format(images=str(self.images)) for cell in IN_PYTHON] if python else IN_RUST
 
     def start(self):
-        if self.told.kernel == "spare":
+        if self.arguments.kernel == "spare":
             self.wait_for_spare()
         start = time.perf_counter()
         with self.kernel() as kernel:
@@ -191,28 +191,28 @@ class Side:
     def run_cells(self, name):
         notebook = json.loads((self.folder / f"{name}.ipynb").read_text())
         cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        self.keep_what_is_compiled()
+        self.use_compiled_crates()
         with self.kernel() as kernel:
             # A kernel may answer before it can run cells.
             kernel.run("let _ready = 1;")
-            if self.told.kernel == "stock-cache":
+            if self.arguments.kernel == "stock-cache":
                 kernel.run(":cache 500")
             return {"cells": [kernel.run(marked(cell))[0] for cell in cells if cell.strip()]}
 
-    def keep_what_is_compiled(self):
-        """Only evcxr's first kernel waits for the crates to be compiled."""
-        if self.told.kernel.startswith("stock"):
-            kept = self.told.root / "target/bench" / self.told.kernel
-            is_new = not kept.exists()
-            kept.mkdir(exist_ok=True)
-            self.environment = {"EVCXR_TMPDIR": str(kept)}
+    def use_compiled_crates(self):
+        """Gives evcxr as it comes a folder in which the crates are compiled already."""
+        if self.arguments.kernel.startswith("stock"):
+            folder = self.arguments.root / "target/bench" / self.arguments.kernel
+            is_new = not folder.exists()
+            folder.mkdir(exist_ok=True)
+            self.environment = {"EVCXR_TMPDIR": str(folder)}
             if is_new:
                 with self.kernel() as kernel:
                     kernel.run(IN_RUST[0])
 
     def mistakes(self):
         """The first wrong cell of a kernel, after one that loads the crate."""
-        self.keep_what_is_compiled()
+        self.use_compiled_crates()
         seconds = []
         for mistake in MISTAKES:
             with self.kernel() as kernel:
@@ -221,13 +221,13 @@ class Side:
         return {"seconds": seconds}
 
     def figures(self):
-        self.keep_what_is_compiled()
+        self.use_compiled_crates()
         with self.kernel() as kernel:
             kernel.run(IN_RUST[0])
             return {"seconds": [kernel.run(FIGURE.replace("WIDTH", width))[0] for width in ("640", "641")]}
 
     def long(self, count, variables):
-        """Cells after the first ones give variables that are there a new value."""
+        """Runs cells that define variables. When all are defined, they define them again."""
         with self.kernel() as kernel:
             kernel.run(IN_RUST[0])
             answer = {"seconds": [], "memory": [], "files": []}
@@ -235,29 +235,29 @@ class Side:
                 cell = f"let v{number % int(variables)} = vec![{number}, 2];"
                 answer["seconds"].append(kernel.run(cell)[0])
                 if number in (19, int(count) - 1):
-                    answer["memory"].append(sum(map(resident, descendants(kernel.process))))
-                    answer["files"].append(sum(path.is_file() for own in self.own(kernel) for path in own.rglob("*")))
+                    answer["memory"].append(sum(map(memory_of, descendants(kernel.process))))
+                    answer["files"].append(sum(path.is_file() for folder in self.directories(kernel) for path in folder.rglob("*")))
             return answer
 
-    def own(self, kernel):
-        """The kernel's own directory."""
-        return list((self.told.root / "target/kernel/running").glob(f"{kernel.process}-*"))
+    def directories(self, kernel):
+        """The directory of the kernel, in a list."""
+        return list((self.arguments.root / "target/kernel/running").glob(f"{kernel.process}-*"))
 
     def watch(self):
-        before = WITHOUT_FRONT if self.told.kernel == "unwatched" else ""
+        before = WITHOUT_FRONT if self.arguments.kernel == "unwatched" else ""
         with self.kernel() as kernel:
             for cell in IN_RUST[:2]:
                 kernel.run(cell)
             _, outputs = kernel.run(IN_RUST_TRAINING.format(before=before))
-            pace = re.search(r"PACE ([0-9.]+)", str(outputs))
-            if not pace:
-                sys.exit(f"instead of a pace came: {outputs}")
-            return {"images_per_second": float(pace[1])}
+            speed = re.search(r"SPEED ([0-9.]+)", str(outputs))
+            if not speed:
+                sys.exit(f"instead of a speed came: {outputs}")
+            return {"images_per_second": float(speed[1])}
 
     def memory(self):
         with self.kernel() as kernel:
-            if self.told.kernel == "ipykernel":
-                for cell in [*self.cells, TRAINING_IN_PYTHON.format(threads=self.told.threads)]:
+            if self.arguments.kernel == "ipykernel":
+                for cell in [*self.cells, TRAINING_IN_PYTHON.format(threads=self.arguments.threads)]:
                     kernel.run(cell)
             else:
                 notebook = json.loads((self.folder / "04_train.ipynb").read_text())
@@ -265,13 +265,13 @@ class Side:
                     if cell["cell_type"] == "code":
                         kernel.run("".join(cell["source"]))
             return {
-                "memory": sum(map(resident, descendants(kernel.process))),
-                "disk": sum(map(own_bytes, self.own(kernel))),
+                "memory": sum(map(memory_of, descendants(kernel.process))),
+                "disk": sum(map(own_bytes, self.directories(kernel))),
             }
 
 
 def decompressed(root):
-    """A folder with the files as torchvision looks for them."""
+    """A folder with the files as torchvision expects them."""
     folder = root / "target/bench/images"
     raw = folder / "FashionMNIST/raw"
     raw.mkdir(parents=True, exist_ok=True)
@@ -281,7 +281,7 @@ def decompressed(root):
 
 
 def marked(cell):
-    """The cell with a word before its first statement; evcxr's commands come first."""
+    """The cell with a statement at its beginning that prints MARK. evcxr's commands must stay first."""
     lines = cell.split("\n")
     commands = 0
     while commands < len(lines) and lines[commands].startswith(":"):
@@ -290,7 +290,7 @@ def marked(cell):
 
 
 def descendants(process):
-    """The process and all that it has started, directly or not."""
+    """The process and all of its descendants."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -305,8 +305,8 @@ def descendants(process):
     return found
 
 
-def resident(process):
-    """Bytes in memory; of what processes share, its share."""
+def memory_of(process):
+    """The bytes of a process in memory. Shared memory counts in part (PSS)."""
     try:
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -317,7 +317,7 @@ def resident(process):
 
 
 def own_bytes(folder):
-    """Bytes on the disk of files that no other folder has, too."""
+    """The bytes on the disk of files without hard links in other folders."""
     files = [path.lstat() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
     return sum(file.st_blocks * 512 for file in files if file.st_nlink == 1)
 
@@ -328,23 +328,23 @@ def main():
     parser.add_argument("--root", type=Path, required=True, help="the workshop's folder")
     parser.add_argument("--python", required=True, help="the Python with PyTorch and torchvision")
     parser.add_argument("--threads", type=int, required=True)
-    side = Side(parser.parse_args())
-    # What a kernel prints belongs to stderr: stdout is for the answers.
+    worker = Worker(parser.parse_args())
+    # Output of kernels goes to stderr, because stdout is for the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    answers_to = {
-        "start": side.start,
-        "cells": side.run_cells,
-        "mistakes": side.mistakes,
-        "figures": side.figures,
-        "long": side.long,
-        "watch": side.watch,
-        "memory": side.memory,
+    commands = {
+        "start": worker.start,
+        "cells": worker.run_cells,
+        "mistakes": worker.mistakes,
+        "figures": worker.figures,
+        "long": worker.long,
+        "watch": worker.watch,
+        "memory": worker.memory,
     }
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         word, *rest = line.split()
-        answer = answers_to[word](*rest)
+        answer = commands[word](*rest)
         print(json.dumps(answer), file=answers, flush=True)
 
 

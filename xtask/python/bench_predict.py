@@ -1,7 +1,7 @@
-"""Evaluates and predicts with PyTorch, for the benchmark to take turns with.
+"""Evaluates and predicts with PyTorch. A worker of `cargo xtask bench`.
 
 Prints "ready", then answers each line "evaluate COUNT" or "predict COUNT" on stdin with one line of
-JSON, and ends with the input. The images are bytes, read outside what is timed.
+JSON, and ends with the input. The time does not include reading the images, which stay bytes.
 """
 
 import gzip
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from bench_worker import LeNet, arguments, serve
+from bench_worker import LeNet, argument_parser, serve
 
 PACKAGES = ["torch", "safetensors", "numpy"]
 BATCH = 1000
@@ -39,10 +39,10 @@ class Predictor:
     def evaluate(self, count):
         start = time.perf_counter()
         images, labels = self.images[:count].split(BATCH), self.labels[:count].split(BATCH)
-        right = 0
+        correct = 0
         for x, y in zip(images, labels):
-            right += int((self.model(normalized(x)).argmax(1) == y).sum())
-        return {"seconds": time.perf_counter() - start, "images": count, "checksum": right}
+            correct += int((self.model(normalized(x)).argmax(1) == y).sum())
+        return {"seconds": time.perf_counter() - start, "images": count, "checksum": correct}
 
     @torch.inference_mode()
     def predict(self, count):
@@ -55,9 +55,9 @@ class Predictor:
 
 
 def main():
-    told = arguments(PACKAGES).parse_args()
-    torch.set_num_threads(told.threads)
-    predictor = Predictor(told.weights, told.data)
+    arguments = argument_parser(PACKAGES).parse_args()
+    torch.set_num_threads(arguments.threads)
+    predictor = Predictor(arguments.weights, arguments.data)
     serve({"evaluate": predictor.evaluate, "predict": predictor.predict})
 
 

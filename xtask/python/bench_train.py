@@ -1,8 +1,7 @@
-"""Trains LeNet for an epoch with PyTorch, for the benchmark to take turns with.
+"""Trains LeNet for an epoch with PyTorch. A worker of `cargo xtask bench`.
 
 Prints "ready", then answers each line "train BATCH" on stdin with one line of JSON, and ends with
-the input. Every request starts from the same weights. Decompressing the files is not timed, what
-an epoch does with the images is.
+the input. Every request starts from the same weights. The time does not include decompressing the files.
 """
 
 import gzip
@@ -18,15 +17,15 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
-from bench_worker import LeNet, arguments, serve
+from bench_worker import LeNet, argument_parser, serve
 
 PACKAGES = ["torch", "torchvision", "safetensors", "numpy"]
 LEARNING_RATE = 1e-3
 NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
 
 
-class Workshop:
-    """As PyTorch's own tutorials have it: a data set that makes tensors, and a loader."""
+class TutorialDataLoader:
+    """As in PyTorch's tutorials: a data set that makes tensors, and a DataLoader."""
 
     fused = False
 
@@ -65,7 +64,7 @@ class OneTensor:
 
 
 class Compiled(OneTensor):
-    """The same with what PyTorch has to be fast: compiled layers and a fused optimizer."""
+    """One tensor, with compiled layers and a fused optimizer."""
 
     fused = True
 
@@ -73,21 +72,21 @@ class Compiled(OneTensor):
         return torch.compile(loss)
 
 
-WAYS = {"workshop": Workshop, "tensor": OneTensor, "compiled": Compiled}
+VARIANTS = {"data-loader": TutorialDataLoader, "tensor": OneTensor, "compiled": Compiled}
 
 
 class Trainer:
-    def __init__(self, way, weights):
-        self.way, self.weights, self.model = way, load_file(weights), LeNet()
-        self.loss = way.prepare(lambda x, y: nn.functional.cross_entropy(self.model(x), y))
+    def __init__(self, variant, weights):
+        self.variant, self.weights, self.model = variant, load_file(weights), LeNet()
+        self.loss = variant.prepare(lambda x, y: nn.functional.cross_entropy(self.model(x), y))
 
     def train(self, batch):
         self.model.load_state_dict(self.weights)
         parameters = self.model.parameters()
-        optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=self.way.fused)
+        optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=self.variant.fused)
         losses, images = [], 0
         start = time.perf_counter()
-        for x, y in self.way.batches(batch):
+        for x, y in self.variant.batches(batch):
             loss = self.loss(x, y)
             optimizer.zero_grad()
             loss.backward()
@@ -100,13 +99,13 @@ class Trainer:
 
 
 def main():
-    parser = arguments(PACKAGES)
-    parser.add_argument("--way", choices=WAYS, required=True)
-    told = parser.parse_args()
-    torch.set_num_threads(told.threads)
+    parser = argument_parser(PACKAGES)
+    parser.add_argument("--variant", choices=VARIANTS, required=True)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
-        way = WAYS[told.way](Path(folder), Path(told.data))
-        serve({"train": Trainer(way, told.weights).train})
+        variant = VARIANTS[arguments.variant](Path(folder), Path(arguments.data))
+        serve({"train": Trainer(variant, arguments.weights).train})
 
 
 if __name__ == "__main__":

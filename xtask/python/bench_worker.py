@@ -1,4 +1,4 @@
-"""What the benchmarks' workers in Python share: LeNet, their arguments, and how they answer."""
+"""What the benchmark's workers in Python share: LeNet, their arguments, and how they answer requests."""
 
 import argparse
 import json
@@ -20,8 +20,8 @@ class LeNet(nn.Module):
         return self.fc3(self.fc2(self.fc1(x.flatten(1))))
 
 
-def arguments(packages):
-    """A parser of what every worker is told. With --versions it answers at once, and ends."""
+def argument_parser(packages):
+    """A parser of the arguments of every worker. With --versions, prints the versions and exits."""
     if "--versions" in sys.argv[1:]:
         print(json.dumps({name: version(name) for name in packages}))
         sys.exit()
@@ -29,12 +29,12 @@ def arguments(packages):
     parser.add_argument("weights", help="a state_dict of LeNet as safetensors")
     parser.add_argument("data", help="the folder with Fashion-MNIST's files")
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--versions", action="store_true", help="the packages', as JSON, no more")
+    parser.add_argument("--versions", action="store_true", help="print the packages' versions as JSON, and exit")
     return parser
 
 
 def serve(commands):
-    """Answers each line of a command and numbers with a line of JSON, until the input ends."""
+    """Answers each line (a command and numbers) with a line of JSON, until the input ends."""
     print("ready", flush=True)
     for line in sys.stdin:
         word, *numbers = line.split()

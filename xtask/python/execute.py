@@ -1,7 +1,7 @@
-"""Executes one notebook in its kernel, as "Run all" would, and tells how it went as JSON.
+"""Executes one notebook in its kernel, as "Run all" does, and prints a report as JSON.
 
-A cell fails that answers "error"; the ones after it are not run. One that writes to stderr fails, too:
-the workshop's cells have nothing to complain about.
+A cell fails if its reply is "error"; then the cells after it are not run. It also fails if it writes to stderr,
+which no cell of the workshop should do.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 
-def complaint(cell):
-    """What went wrong in an executed cell, or None."""
+def error_message(cell):
+    """The error of an executed cell, or None."""
     for output in cell.outputs:
         if output.output_type == "error":
             return output.evalue or "\n".join(output.traceback)
@@ -24,7 +24,7 @@ def complaint(cell):
 
 
 def run(notebook, folder, timeout):
-    """Executes the cells up to the first that fails, and lists what went wrong."""
+    """Executes the cells up to the first that fails. Returns their number and the failures."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in cells:
         cell.outputs, cell.execution_count = [], None
@@ -39,12 +39,12 @@ def run(notebook, folder, timeout):
     try:
         client.execute()
     except CellExecutionError:
-        pass  # The cell has it among its outputs.
+        pass  # The error is among the cell's outputs.
     except (DeadKernelError, RuntimeError, TimeoutError) as error:
         executed = [number for number, cell in enumerate(cells, 1) if cell.execution_count]
         failures.append(failure(cells, max(executed, default=0), str(error)))
     for number, cell in enumerate(cells, 1):
-        if message := complaint(cell):
+        if message := error_message(cell):
             failures.append(failure(cells, number, message))
     return {"cells": len(cells), "failures": failures}
 
@@ -65,13 +65,13 @@ def write_html(notebook, path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("notebook")
-    parser.add_argument("--folder", required=True, help="where the kernel works")
+    parser.add_argument("--folder", required=True, help="the kernel's working folder")
     parser.add_argument("--timeout", type=int, default=900, help="seconds for one cell")
-    parser.add_argument("--ipynb", help="where the executed notebook goes")
-    parser.add_argument("--html", help="where the executed notebook goes as a page")
+    parser.add_argument("--ipynb", help="the file for the executed notebook")
+    parser.add_argument("--html", help="the file for the executed notebook as a page")
     arguments = parser.parse_args()
-    # What the kernel prints belongs to stderr: stdout is for the answer.
-    answer = os.fdopen(os.dup(1), "w")
+    # Output of the kernel goes to stderr, because stdout is for the report.
+    stdout = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     notebook = nbformat.read(arguments.notebook, as_version=4)
     report = run(notebook, arguments.folder, arguments.timeout)
@@ -79,8 +79,8 @@ def main():
         nbformat.write(notebook, arguments.ipynb)
     if arguments.html:
         write_html(notebook, arguments.html)
-    json.dump(report, answer)
-    answer.close()
+    json.dump(report, stdout)
+    stdout.close()
     return 1 if report["failures"] else 0
 
 

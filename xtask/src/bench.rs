@@ -1,34 +1,39 @@
-//! How fast it is, beside what else does the same work, in one run.
+//! Benchmarks beside other programs that do the same work.
 //!
-//! Every side is a program that waits on its standard input and answers in turn, so that what
-//! happens to the machine meanwhile happens to all.
+//! Each program is a worker: it waits on its standard input and answers requests. The workers take turns, so
+//! that other load on the machine affects all of them.
+//!
+//! Each measure is a module. They share `worker`, `report`, `kernels` and `context`.
 
+mod cells;
+mod context;
 mod explain;
-mod kernel;
+mod first_cells;
+mod kernels;
+mod long;
+mod memory;
 mod predict;
 mod report;
 mod scale;
+mod start;
 mod train;
+mod watch;
 mod worker;
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
-use std::thread;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
-use serde_json::Value;
 
-use crate::process;
 use crate::setup;
-use crate::setup::packages;
 use crate::workshop::Workshop;
+use context::Bench;
+pub(crate) use context::Settings;
 
-/// What is measured.
+/// A measure of `cargo xtask bench`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Measure {
-    /// A notebook opened, until it shows a tensor, beside Python's kernel and evcxr as it comes
+    /// A notebook from its opening to its first tensor, beside Python's kernel and evcxr as it comes
     Start,
     /// The round trip of every cell of every notebook, beside evcxr as it comes
     Cells,
@@ -52,28 +57,8 @@ pub(crate) enum Measure {
     Memory,
 }
 
-/// How it is measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) runs: usize,
-    /// As many as there are processors, if nothing is said.
-    pub(crate) threads: Option<usize>,
-}
-
-/// Where and with what a measure works.
-struct Bench<'a> {
-    workshop: &'a Workshop,
-    folder: PathBuf,
-    /// The Python that the peers run in.
-    python: PathBuf,
-    runs: usize,
-    threads: usize,
-    date: String,
-    tch: String,
-}
-
-/// Measures, prints a table, and leaves it with the single runs in target/bench.
-/// Everything, where no measure is named.
+/// Runs the measures, or all if none is named. Prints a table for each, and writes it with the single runs to
+/// target/bench.
 pub(crate) fn bench(
     workshop: &Workshop,
     measures: &[Measure],
@@ -85,105 +70,22 @@ pub(crate) fn bench(
         "--threads is 0: give at least 1"
     );
     setup::setup(workshop)?;
-    let folder = workshop.target().join("bench");
-    fs::create_dir_all(&folder)?;
-    let bench = Bench {
-        workshop,
-        python: packages::environment(
-            workshop,
-            &folder,
-            "bench.txt",
-            // pytorch-grad-cam comes as a source package only.
-            &["--no-binary=grad-cam"],
-            "PyTorch with its packages, about 3 GB to download",
-        )?,
-        folder,
-        runs: settings.runs,
-        threads: match settings.threads {
-            Some(threads) => threads,
-            None => thread::available_parallelism()?.get(),
-        },
-        date: said(Command::new("date").arg("+%F"))?,
-        tch: said(workshop.cargo().args(["pkgid", "tch"]))?,
-    };
+    let bench = Bench::new(workshop, settings)?;
     let all = Measure::value_variants();
     for measure in if measures.is_empty() { all } else { measures } {
         match measure {
-            Measure::Start => kernel::start(&bench)?,
-            Measure::Cells => kernel::cells(&bench)?,
-            Measure::Mistakes => kernel::mistakes(&bench)?,
-            Measure::Figures => kernel::figures(&bench)?,
-            Measure::Long => kernel::long(&bench)?,
-            Measure::Watch => kernel::watch(&bench)?,
+            Measure::Start => start::start(&bench)?,
+            Measure::Cells => cells::cells(&bench)?,
+            Measure::Mistakes => first_cells::mistakes(&bench)?,
+            Measure::Figures => first_cells::figures(&bench)?,
+            Measure::Long => long::long(&bench)?,
+            Measure::Watch => watch::watch(&bench)?,
             Measure::Train => train::train(&bench)?,
             Measure::Scale => scale::scale(&bench)?,
             Measure::Predict => predict::predict(&bench)?,
             Measure::Explain => explain::explain(&bench)?,
-            Measure::Memory => kernel::memory(&bench)?,
+            Measure::Memory => memory::memory(&bench)?,
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What a program writes, in one line.
-fn said(command: &mut Command) -> Result<String> {
-    let answer = process::ask(command)?.filter(|answer| answer.success);
-    let answer = answer.with_context(|| process::cannot_start(command))?;
-    Ok(answer.stdout.trim().to_owned())
-}
-
-impl Bench<'_> {
-    /// The command of a worker of ours, which is built if need be, with what every one needs to know.
-    fn ours(&self, name: &str, weights: &str) -> Result<Command> {
-        println!("building {name} in release: the first time, libtorch's C++ takes a few minutes");
-        let built = process::hand_over(self.workshop.cargo().args([
-            "build",
-            "--release",
-            "--quiet",
-            "--package",
-            "gasshuku-tests",
-            "--bin",
-            name,
-        ]))?;
-        ensure!(built.success(), "{name} does not compile");
-        let mut command = Command::new(self.workshop.target().join("release").join(name));
-        self.workshop.find_libtorch(&mut command);
-        command
-            .arg(self.weights(weights))
-            .arg(self.data())
-            .arg(self.threads.to_string());
-        Ok(command)
-    }
-
-    /// The same of a worker in Python.
-    fn peer(&self, script: &str, weights: &str) -> Command {
-        let mut command = self.python(script);
-        command
-            .arg(self.weights(weights))
-            .arg(self.data().join("fashion-mnist"))
-            .args(["--threads", &self.threads.to_string()]);
-        command
-    }
-
-    fn python(&self, script: &str) -> Command {
-        let mut command = Command::new(&self.python);
-        command.arg(self.workshop.python_sources().join(script));
-        command
-    }
-
-    fn versions(&self, script: &str) -> Result<Value> {
-        let answer = process::ask(self.python(script).arg("--versions"))?
-            .filter(|answer| answer.success)
-            .context("the Python of target/bench/venv does not run: remove that folder")?;
-        serde_json::from_str(&answer.stdout).with_context(|| format!("{script} has no versions"))
-    }
-
-    /// A file of weights of LeNet.
-    fn weights(&self, name: &str) -> PathBuf {
-        self.workshop.root().join("tests/reference").join(name)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.workshop.root().join("data")
-    }
 }

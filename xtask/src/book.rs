@@ -7,10 +7,9 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::languages::{ENGLISH, LANGUAGES};
-use crate::notebooks;
+use crate::notebooks::execute::{self, Exercises};
+use crate::notebooks::{self, ENGLISH, LANGUAGES};
 use crate::process;
-use crate::run::{self, Gaps};
 use crate::setup;
 use crate::setup::packages;
 use crate::workshop::Workshop;
@@ -25,14 +24,14 @@ pub(crate) fn book(workshop: &Workshop, repository: &str) -> Result<ExitCode> {
     let pages = build(
         workshop,
         &folder(workshop),
-        &[Gaps::Open],
+        &[Exercises::Unsolved],
         repository.as_deref(),
     )?;
     let megabytes = process::size(&pages) as f64 / 1e6;
     let pages = workshop.relative(&pages);
     println!(
         "the book is made: {pages}, {megabytes:.1} MB, {}",
-        process::duration(start.elapsed())
+        process::format_duration(start.elapsed())
     );
     println!("open {pages}/index.html, or serve it: python3 -m http.server --directory {pages}");
     if repository.is_none() {
@@ -49,7 +48,7 @@ pub(crate) fn book(workshop: &Workshop, repository: &str) -> Result<ExitCode> {
 pub(crate) fn build(
     workshop: &Workshop,
     folder: &Path,
-    accepted: &[Gaps],
+    accepted: &[Exercises],
     repository: Option<&str>,
 ) -> Result<PathBuf> {
     let executed = LANGUAGES
@@ -64,7 +63,7 @@ pub(crate) fn build(
         "Sphinx, MyST-NB and Furo, about 60 MB to download",
     )?;
     for made_before in ["source", "doctrees", "html"] {
-        process::remove(&folder.join(made_before))?;
+        process::remove_if_exists(&folder.join(made_before))?;
     }
     let sphinx = Sphinx {
         workshop,
@@ -78,7 +77,7 @@ pub(crate) fn build(
         build_language(&sphinx, language, &notebooks, &pages.join(language))?;
     }
     // Copies of all outputs that no page uses.
-    process::remove(&pages.join("jupyter_execute"))?;
+    process::remove_if_exists(&pages.join("jupyter_execute"))?;
     Ok(pages)
 }
 
@@ -154,7 +153,7 @@ impl Sphinx<'_> {
             .arg(self.folder.join("source").join(part))
             .arg(pages)
             .env("PYTHONDONTWRITEBYTECODE", "1");
-        let status = process::hand_over(&mut command)?;
+        let status = process::run(&mut command)?;
         ensure!(
             status.success(),
             "Sphinx cannot make the part {part} of the book; its messages are above"
@@ -168,7 +167,7 @@ impl Sphinx<'_> {
 fn executed_notebooks(
     workshop: &Workshop,
     language: &str,
-    accepted: &[Gaps],
+    accepted: &[Exercises],
 ) -> Result<Vec<PathBuf>> {
     let all = notebooks::of_language(workshop, language)?;
     let crate_changed = last_change(&workshop.root().join("crate"))?;
@@ -177,7 +176,7 @@ fn executed_notebooks(
         for notebook in &all {
             let copies = accepted
                 .iter()
-                .map(|gaps| run::executed_copy(workshop, notebook, *gaps));
+                .map(|exercises| execute::executed_copy(workshop, notebook, *exercises));
             let changed = crate_changed.max(modified(notebook)?);
             match copies.into_iter().find(|copy| is_current(copy, changed)) {
                 Some(copy) => found.push(copy),
@@ -191,12 +190,12 @@ fn executed_notebooks(
     }
     println!("executing the notebooks in notebooks/{language}");
     setup::setup(workshop)?;
-    if !run::run_all(workshop, &all, Gaps::Open)? {
+    if !execute::run_all(workshop, &all, Exercises::Unsolved)? {
         bail!("notebooks fail, so there is no book; their messages are above");
     }
     let found: Vec<_> = all
         .iter()
-        .map(|notebook| run::executed_copy(workshop, notebook, Gaps::Open))
+        .map(|notebook| execute::executed_copy(workshop, notebook, Exercises::Unsolved))
         .collect();
     Ok(found)
 }
@@ -319,17 +318,17 @@ mod tests {
         let notebook = workshop.notebooks().join("ja/04_train.ipynb");
         written_at(&notebook, &with_output("stream"), 100);
         written_at(&workshop.root().join("crate/src/lib.rs"), "", 100);
-        let [open, solved] =
-            [Gaps::Open, Gaps::Solved].map(|gaps| run::executed_copy(&workshop, &notebook, gaps));
+        let [open, solved] = [Exercises::Unsolved, Exercises::Solved]
+            .map(|exercises| execute::executed_copy(&workshop, &notebook, exercises));
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let later = now.unwrap().as_secs() + 100;
         written_at(&solved, &with_output("stream"), later);
-        let both = [Gaps::Open, Gaps::Solved];
-        let found = |accepted: &[Gaps]| executed_notebooks(&workshop, "ja", accepted).unwrap();
+        let both = [Exercises::Unsolved, Exercises::Solved];
+        let found = |accepted: &[Exercises]| executed_notebooks(&workshop, "ja", accepted).unwrap();
         assert_eq!(found(&both), [solved]);
         written_at(&open, &with_output("stream"), later);
         assert_eq!(found(&both), std::slice::from_ref(&open));
-        assert_eq!(found(&[Gaps::Open]), [open]);
+        assert_eq!(found(&[Exercises::Unsolved]), [open]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) fn clean(workshop: &Workshop, all: bool, only_notebooks: bool) -> Res
     check_that_no_participant_has_a_kernel(&workshop.kernel())?;
     let _lock = setup::lock(workshop)?;
     let home = workshop.kernel_home();
-    let running = directory::clear_all(&home)?;
+    let running = directory::remove_unused(&home)?;
     template::remove(&home, &|| println!("a kernel is starting; waiting for it"))?;
     let mut paths = vec![workshop.executed()];
     if all {
@@ -58,7 +58,7 @@ fn check_that_no_participant_has_a_kernel(kernels: &Path) -> Result<()> {
     let running = entries(&kernels.join("users"))
         .iter()
         .flat_map(|user| entries(&user.join("running")))
-        .filter(|directory| directory::is_taken(directory))
+        .filter(|directory| directory::is_in_use(directory))
         .count();
     ensure!(
         running == 0,
@@ -76,7 +76,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn remove(workshop: &Workshop, paths: &[PathBuf]) -> Result<()> {
     for path in paths {
         let bytes = process::size(path);
-        process::remove(path)?;
+        process::remove_if_exists(path)?;
         print_freed(workshop, path, bytes);
     }
     Ok(())

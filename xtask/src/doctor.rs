@@ -1,16 +1,19 @@
-//! What is found, what is missing, and what to do about it.
+//! Whether everything that notebooks need is there and works, and what to do if not.
 
 use std::fs;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, anyhow, bail};
 use evcxr_prewarm::template::{NO_LIBRARY, State};
-use evcxr_prewarm::{analyzer, inventory, spare_offers, start, toolchain};
+use evcxr_prewarm::{directory, inventory, spare_registry, sysroot, toolchain};
 
 use crate::process;
-use crate::setup::installed::Condition;
-use crate::setup::libtorch::{self, Flavour, Source};
-use crate::setup::{evcxr, gpu, kernelspec, launcher, packages, requirements, template, venv};
+use crate::setup::condition::Condition;
+use crate::setup::libtorch::{self, Source, Variant};
+use crate::setup::{
+    disk_space, evcxr, gpu, kernelspec, launcher, packages, python, requirements, template,
+    torch_wheel, venv,
+};
 use crate::workshop::Workshop;
 
 const SETUP: &str = "run `cargo xtask setup`";
@@ -18,9 +21,9 @@ const SETUP: &str = "run `cargo xtask setup`";
 /// A line of the table.
 struct Finding {
     name: &'static str,
-    /// What is there, or what is missing and what to do.
+    /// What was found, or what is missing and what to do.
     state: Result<String>,
-    /// Whether notebooks cannot run without it.
+    /// Whether notebooks need it.
     needed: bool,
 }
 
@@ -30,16 +33,16 @@ impl Finding {
     }
 }
 
-/// Prints the table. It succeeds where `lab` would find everything done.
+/// Prints the table. It succeeds if set-up has nothing to do and a cell works.
 pub(crate) fn doctor(workshop: &Workshop) -> Result<ExitCode> {
     let mut findings = findings(workshop);
     let works = findings.iter().all(Finding::is_good);
     findings.push(Finding {
         name: "a cell",
         state: if works {
-            a_cell(workshop)
+            try_cell(workshop)
         } else {
-            Err(anyhow!("not tried, for something above is missing"))
+            Err(anyhow!("not tried, because something above is missing"))
         },
         needed: works,
     });
@@ -76,18 +79,18 @@ fn findings(workshop: &Workshop) -> Vec<Finding> {
         note("rust-src", rust_src()),
         needed("C++ compiler", requirements::compiler(workshop)),
         note("git", requirements::git()),
-        needed("room", room(workshop)),
+        needed("disk space", disk_space(workshop)),
         needed("Python", python(workshop)),
         needed(
             "Python packages",
-            is(&packages::condition(workshop), "JupyterLab, as locked"),
+            found_if_intact(&packages::condition(workshop), "JupyterLab, as locked"),
         ),
         needed("libtorch", libtorch(workshop)),
         note("GPU", gpu()),
         note("CUDA backend", cuda(workshop)),
         needed(
             "evcxr_jupyter",
-            is(&evcxr::condition(workshop), evcxr::VERSION),
+            found_if_intact(&evcxr::condition(workshop), evcxr::VERSION),
         ),
         needed("launcher", launcher(workshop)),
         needed("kernelspec", kernelspec(workshop)),
@@ -98,52 +101,52 @@ fn findings(workshop: &Workshop) -> Vec<Finding> {
     ]
 }
 
-fn is(condition: &Condition, what: &str) -> Result<String> {
+fn found_if_intact(condition: &Condition, what: &str) -> Result<String> {
     condition.check(SETUP).map(|()| what.to_owned())
 }
 
 fn launcher(workshop: &Workshop) -> Result<String> {
     let condition = launcher::condition(workshop);
     if condition == Condition::NotInstalled {
-        bail!("not compiled from the sources of now: {SETUP}");
+        bail!("not compiled from the current sources: {SETUP}");
     }
-    is(&condition, "compiled from kernel/")
+    found_if_intact(&condition, "compiled from kernel/")
 }
 
 fn kernelspec(workshop: &Workshop) -> Result<String> {
-    if kernelspec::is_done(workshop) && template::is_written(workshop)? {
+    if kernelspec::is_current(workshop) && template::is_written(workshop)? {
         return Ok("Rust, in .venv/share/jupyter".to_owned());
     }
-    bail!("not as it is to be: {SETUP}")
+    bail!("not as set-up writes it: {SETUP}")
 }
 
 fn cargo() -> Result<String> {
-    match process::ask(Command::new("cargo").arg("--version"))? {
-        Some(answer) if answer.success => Ok(answer.stdout.trim().replace("cargo ", "")),
+    match process::output(Command::new("cargo").arg("--version"))? {
+        Some(output) if output.success => Ok(output.stdout.trim().replace("cargo ", "")),
         _ => bail!("no cargo is on PATH: install Rust from https://rustup.rs"),
     }
 }
 
 fn rust_src() -> Result<String> {
     let sysroot = toolchain::sysroot(&mut Command::new("rustc"))?;
-    if fs::exists(sysroot.join(analyzer::LIBRARY))? {
+    if fs::exists(sysroot.join(sysroot::LIBRARY_SOURCES))? {
         return Ok("found".to_owned());
     }
     bail!("not there; completion in notebooks knows more with it: `rustup component add rust-src`")
 }
 
-fn room(workshop: &Workshop) -> Result<String> {
+fn disk_space(workshop: &Workshop) -> Result<String> {
     let source = libtorch::choose(workshop)?;
-    let missing = requirements::missing_gb(workshop, &source);
-    let free = requirements::room(workshop, missing)?;
-    Ok(format!("{free:.0} GB free, {missing:.1} GB still needed"))
+    let needed = disk_space::needed_gb(workshop, &source);
+    let free = disk_space::free_gb(workshop, needed)?;
+    Ok(format!("{free:.0} GB free, {needed:.1} GB still needed"))
 }
 
 fn python(workshop: &Workshop) -> Result<String> {
     if venv::is_usable(workshop) {
         return Ok(format!("{} in .venv", venv::probe(workshop)?.version));
     }
-    let python = requirements::python()?;
+    let python = python::find()?;
     bail!(
         "{} is {}, and .venv is not made of it: {SETUP}",
         python.program,
@@ -156,77 +159,77 @@ fn libtorch(workshop: &Workshop) -> Result<String> {
     let Some(version) = libtorch::version(&workshop.libtorch()) else {
         bail!("not installed: {SETUP}");
     };
-    let (found, condition) = libtorch::found(workshop);
+    let (found, condition) = torch_wheel::found(workshop);
     match (&source, found) {
-        (Source::Own(path), _) => Ok(format!("{version}, LIBTORCH={}", path.display())),
+        (Source::Named(path), _) => Ok(format!("{version}, LIBTORCH={}", path.display())),
         (Source::Wheel(wanted), Some(found)) if found >= *wanted => {
             condition.check(SETUP)?;
-            let which = if found == Flavour::Cuda {
+            let which = if found == Variant::Cuda {
                 "with CUDA"
             } else {
                 "without CUDA"
             };
             Ok(format!("{version}, wheel {which}"))
         }
-        _ => bail!("not as it is wanted: {SETUP}"),
+        _ => bail!("not the one that is wanted: {SETUP}"),
     }
 }
 
-/// The GPU, and whether its driver is one for this libtorch's CUDA.
+/// The GPU, and whether its driver is new enough for this libtorch's CUDA.
 fn gpu() -> Result<String> {
-    /// The first that CUDA 13 runs with.
-    const DRIVER: u32 = 580;
+    /// The oldest that works with CUDA 13.
+    const OLDEST_DRIVER: u32 = 580;
     let Some(gpu) = gpu::find() else {
         return Ok("none that libtorch could use (NVIDIA)".to_owned());
     };
-    if let Some(why) = gpu.is_too_old() {
+    if let Some(why) = gpu.why_too_old() {
         bail!("{why}");
     }
     let gpu = gpu.name;
     let query = ["--query-gpu=driver_version", "--format=csv,noheader"];
-    let Some(answer) = gpu::ask(&query) else {
+    let Some(output) = gpu::nvidia_smi(&query) else {
         bail!("{gpu}, but its driver does not answer: does `nvidia-smi` work?");
     };
-    let driver = answer.lines().next().unwrap_or_default().trim();
+    let driver = output.lines().next().unwrap_or_default().trim();
     let major = driver
         .split('.')
         .next()
         .and_then(|major| major.parse().ok());
-    if major.is_some_and(|major: u32| major < DRIVER) {
+    if major.is_some_and(|major: u32| major < OLDEST_DRIVER) {
         bail!(
-            "{gpu}, but its driver {driver} is too old for CUDA 13: install {DRIVER} or later, until \
+            "{gpu}, but its driver {driver} is too old for CUDA 13: install {OLDEST_DRIVER} or later, until \
              then the CPU trains"
         );
     }
     Ok(format!("{gpu}, driver {driver}"))
 }
 
-/// Whether the loader finds all that the backend needs; CUDA itself is not asked.
+/// Whether the CUDA backend can be loaded with all libraries that it needs. No GPU is used.
 fn cuda(workshop: &Workshop) -> Result<String> {
     const SCRIPT: &str = "import ctypes, sys; ctypes.CDLL(sys.argv[1])";
     let library = workshop.libtorch().join("lib/libtorch_cuda.so");
     if !library.exists() {
         return Ok("not part of this libtorch".to_owned());
     }
-    let own = matches!(libtorch::choose(workshop), Ok(Source::Own(_)));
-    if !own && libtorch::found(workshop).0 == Some(Flavour::Small) {
+    let is_named = matches!(libtorch::choose(workshop), Ok(Source::Named(_)));
+    if !is_named && torch_wheel::found(workshop).0 == Some(Variant::Cpu) {
         if let Some(gpu) = gpu::find()
-            && gpu.is_too_old().is_none()
+            && gpu.why_too_old().is_none()
         {
             bail!(
                 "not installed, and there is {}: unset GASSHUKU_TORCH and {SETUP}",
                 gpu.name
             );
         }
-        return Ok("CPU libtorch, and no GPU that would want another".to_owned());
+        return Ok("libtorch for the CPU, and no GPU that needs another".to_owned());
     }
     let mut command = workshop.python();
     command.args(["-c", SCRIPT]).arg(&library);
-    match process::ask(&mut command)? {
-        Some(answer) if answer.success => Ok("loads".to_owned()),
-        Some(answer) => bail!(
+    match process::output(&mut command)? {
+        Some(output) if output.success => Ok("loads".to_owned()),
+        Some(output) => bail!(
             "does not load: {}",
-            answer.stderr.lines().last().unwrap_or("")
+            output.stderr.lines().last().unwrap_or("")
         ),
         None => bail!("cannot be tried without .venv: {SETUP}"),
     }
@@ -246,8 +249,8 @@ fn template(workshop: &Workshop) -> Result<String> {
     }
 }
 
-/// Starts a kernel as Jupyter does, and has it make a tensor.
-fn a_cell(workshop: &Workshop) -> Result<String> {
+/// Starts a kernel as Jupyter does, and runs a cell with a tensor.
+fn try_cell(workshop: &Workshop) -> Result<String> {
     let cell = format!(
         "{}\nuse gasshuku::prelude::*;\n\
          Tensor::from_slice(&[1.0, 2.0, 3.0]).sum(Kind::Double).double_value(&[])",
@@ -261,11 +264,11 @@ fn a_cell(workshop: &Workshop) -> Result<String> {
         .arg(workshop.kernelspec().join("kernel.json"))
         .arg(cell)
         .current_dir(workshop.notebooks());
-    let answer = process::ask(&mut command)?.context("the launcher has gone")?;
-    if answer.success {
-        return Ok(format!("a kernel {}", answer.stdout.trim()));
+    let output = process::output(&mut command)?.context("the launcher is missing")?;
+    if output.success {
+        return Ok(format!("a kernel {}", output.stdout.trim()));
     }
-    let why = answer.stderr.trim();
+    let why = output.stderr.trim();
     let why = why.strip_prefix("error: ").unwrap_or(why);
     bail!(
         "{why}. Run `cargo xtask setup`; if that changes nothing, `cargo xtask clean --all` and \
@@ -273,14 +276,14 @@ fn a_cell(workshop: &Workshop) -> Result<String> {
     )
 }
 
-/// Which of the things are on that make kernels quick.
+/// Which of the tricks that make kernels fast are on.
 fn quick(workshop: &Workshop) -> Result<String> {
     let home = workshop.kernel_home();
     let settings = template::settings(workshop)?;
-    if let Some(why) = template::without_tricks(&home) {
-        bail!("off, for {why}");
+    if let Some(why) = template::why_plain(&home) {
+        bail!("off: {why}");
     }
-    if start::is_plain(&home, &settings) {
+    if settings.is_plain(&home) {
         bail!("off: GASSHUKU_PLAIN is 1");
     }
     if let Ok(why) = fs::read_to_string(home.template().join(NO_LIBRARY)) {
@@ -294,10 +297,10 @@ fn quick(workshop: &Workshop) -> Result<String> {
 
 fn kernels(workshop: &Workshop) -> String {
     let home = workshop.kernel_home();
-    let spare = spare_offers::count(&home);
+    let spare = spare_registry::count(&home);
     format!(
         "{} at work, {spare} of them ready beforehand",
-        start::running(&home)
+        directory::count_in_use(&home)
     )
 }
 
@@ -311,7 +314,7 @@ fn data(workshop: &Workshop) -> Result<String> {
     ];
     let mut damages = files
         .iter()
-        .filter_map(|(name, bytes)| inventory::look(&folder.join(name), Some(*bytes)));
+        .filter_map(|(name, bytes)| inventory::check(&folder.join(name), Some(*bytes)));
     match damages.next() {
         None => Ok("Fashion-MNIST in data/fashion-mnist".to_owned()),
         Some(damage) => bail!("{damage}: take it from git again"),

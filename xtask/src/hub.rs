@@ -16,7 +16,7 @@ use evcxr_prewarm::stamp::{self, Stamp, replace_file};
 use evcxr_prewarm::toolchain;
 use serde_json::json;
 
-use crate::languages::{ENGLISH, OTHERS};
+use crate::notebooks::{ENGLISH, OTHERS};
 use crate::process;
 use crate::setup::{self, packages};
 use crate::workshop::Workshop;
@@ -164,7 +164,7 @@ pub(crate) fn test(workshop: &Workshop) -> Result<bool> {
         .current_dir(workshop.root())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("GASSHUKU_XTASK", process::this_program()?);
-    Ok(process::hand_over(&mut command)?.success())
+    Ok(process::run(&mut command)?.success())
 }
 
 fn check_language(language: &str) -> Result<()> {
@@ -234,7 +234,7 @@ fn proxy(workshop: &Workshop, folders: &Folders) -> Result<PathBuf> {
     let folder = folders.installed.join("proxy");
     let proxy = folder.join("node_modules/.bin/configurable-http-proxy");
     let lock = workshop.root().join("hub/package-lock.json");
-    let stamp = Stamp::new(folder.join("made-from"), &[&stamp::file(&lock)?]);
+    let stamp = Stamp::new(folder.join("made-from"), &[&stamp::hash_file(&lock)?]);
     if stamp.is_fresh() {
         return Ok(proxy);
     }
@@ -253,7 +253,7 @@ fn proxy(workshop: &Workshop, folders: &Folders) -> Result<PathBuf> {
     .current_dir(&folder)
     .env("PATH", path_variable(folders)?);
     ensure!(
-        process::hand_over(&mut npm)?.success(),
+        process::run(&mut npm)?.success(),
         "npm cannot install JupyterHub's proxy; its messages are above"
     );
     stamp.write()?;

@@ -7,47 +7,50 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::languages::ENGLISH;
+use crate::notebooks::ENGLISH;
 use crate::process;
 use crate::setup;
 use crate::workshop::Workshop;
 
-/// Sets up what is missing and becomes JupyterLab.
+/// Sets up what is missing, and replaces this process by JupyterLab.
 pub(crate) fn lab(workshop: &Workshop, arguments: &[OsString]) -> Result<ExitCode> {
     setup::setup(workshop)?;
     let mut jupyterlab = workshop.python();
     jupyterlab
         .args(["-m", "jupyterlab"])
-        // Python's own kernel comes with JupyterLab; here it would only be taken by mistake.
+        // JupyterLab brings Python's kernel, which here would only be chosen by mistake.
         .arg("--KernelSpecManager.allowed_kernelspecs=rust")
         .arg("--KernelSpecManager.ensure_native_kernel=False")
         .arg("--MultiKernelManager.default_kernel_name=rust")
-        // Where nothing else is named, it opens on the page that lets a language be chosen.
+        // The page on which a language is chosen, unless the arguments name another.
         .arg("--LabApp.default_url=/lab/tree/welcome.md")
         .current_dir(workshop.notebooks());
     if process::is_root()? {
-        // JupyterLab refuses root unless told otherwise; in a container there is nobody else.
+        // JupyterLab refuses to run as root without this. In a container there may be no other user.
         jupyterlab.arg("--allow-root");
     }
-    if let Err(error) = keep_a_kernel_ready(workshop) {
+    if let Err(error) = start_spare_kernels(workshop) {
         eprintln!("no kernel is kept ready: {error:#}");
     }
     let error = jupyterlab.args(arguments).exec();
     Err(error).context("cannot start JupyterLab")
 }
 
-/// While JupyterLab opens, a kernel starts, too, and again when it has been taken. It ends with
-/// JupyterLab, whose process this one becomes; Ctrl-C in the terminal is JupyterLab's business.
-fn keep_a_kernel_ready(workshop: &Workshop) -> Result<()> {
-    let mut keeper = Command::new(workshop.launcher());
-    // In the environment that JupyterLab's kernels have.
+/// Starts the program that keeps a spare kernel ready: it starts one while JupyterLab opens, and another one
+/// when a notebook has taken it.
+///
+/// The program ends when this process ends, which JupyterLab will replace. It has a process group of its own,
+/// so that Ctrl-C in the terminal reaches only JupyterLab.
+fn start_spare_kernels(workshop: &Workshop) -> Result<()> {
+    let mut spare = Command::new(workshop.launcher());
+    // A kernel is spare only for JupyterLab's environment.
     for (name, value) in workshop.python().get_envs() {
         match value {
-            Some(value) => keeper.env(name, value),
-            None => keeper.env_remove(name),
+            Some(value) => spare.env(name, value),
+            None => spare.env_remove(name),
         };
     }
-    keeper
+    spare
         .arg("--home")
         .arg(workshop.kernel())
         .arg("spare")
@@ -61,7 +64,8 @@ fn keep_a_kernel_ready(workshop: &Workshop) -> Result<()> {
     Ok(())
 }
 
-/// The folder of notebooks that will be opened first: a guess, which the first notebook corrects.
+/// The folder in which a notebook will probably be opened first. If that is wrong, the first notebook corrects
+/// it.
 fn language() -> &'static str {
     let wanted = ["LC_ALL", "LC_MESSAGES", "LANG"]
         .iter()

@@ -1,14 +1,14 @@
 //! Set-up and chores of the workshop: `cargo xtask help` lists them.
+//!
+//! Each command is a module of its name, and its parts are modules below it. All commands use `notebooks`
+//! (reading and executing notebooks), `process` (starting programs) and `workshop` (the clone and its paths).
 
 mod bench;
 mod book;
-mod browser;
 mod clean;
 mod doctor;
-mod exercises;
 mod hub;
 mod lab;
-mod languages;
 mod notebooks;
 mod pictures;
 mod process;
@@ -24,8 +24,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use evcxr_prewarm::stamp;
-use run::Gaps;
+use notebooks::execute::Exercises;
 use workshop::Workshop;
 
 /// Set-up and chores of the workshop.
@@ -35,7 +34,7 @@ use workshop::Workshop;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
-    /// The folder of the workshop, where it is not the one xtask was built in
+    /// The folder of the workshop, if it is not the one that xtask was built in
     #[arg(long, global = true, hide = true)]
     root: Option<PathBuf>,
     #[command(subcommand)]
@@ -46,28 +45,28 @@ struct Arguments {
 enum Command {
     /// Sets up what is missing, then opens JupyterLab on the notebooks
     Lab {
-        /// Handed on to JupyterLab, for instance --no-browser --port 8890
+        /// Passed on to JupyterLab, for instance --no-browser --port 8890
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
     /// Sets up what is missing, then starts a JupyterHub for a room on this machine (as root)
     ///
-    /// Everybody gets an account and a folder of their own; hub/README.md tells the rest.
+    /// Everybody gets an account and a folder of their own: see hub/README.md.
     Hub(hub::Options),
-    /// Installs what is missing into .venv and target; does nothing where all is there
+    /// Installs what is missing into .venv and target; does nothing if nothing is missing
     ///
-    /// GASSHUKU_TORCH=cpu|cuda chooses libtorch where the machine's own choice (cuda where there is
-    /// an NVIDIA GPU) is not wanted, LIBTORCH names one that is already there, and
-    /// GASSHUKU_PYTHON the Python to use.
+    /// GASSHUKU_TORCH=cpu|cuda chooses the libtorch to install; by default it is cuda if there is an NVIDIA
+    /// GPU. LIBTORCH names the folder of a libtorch that is already installed. GASSHUKU_PYTHON names the
+    /// Python to use.
     Setup,
     /// Sets up what is missing, then executes notebooks without a browser
     ///
-    /// The results lie in target/notebooks as .ipynb and .html.
+    /// The results are in target/notebooks, as .ipynb and .html.
     Run {
         /// Files, names such as 04_train or ja/04_train, or languages (en, ja); all of the
-        /// workshop's where none is named
+        /// workshop's notebooks if none is named
         notebooks: Vec<PathBuf>,
-        /// With the solutions in the places of the exercises' gaps
+        /// Execute them with the solutions of the exercises
         #[arg(long)]
         solved: bool,
     },
@@ -77,40 +76,40 @@ enum Command {
         #[arg(long)]
         only: Option<test::Part>,
     },
-    /// Measures speed beside others that do the same work
+    /// Measures speed and memory beside other programs that do the same work
     ///
     /// The first time it downloads about 3 GB into target/bench, and compiles for some minutes.
     Bench {
-        /// What is measured; all of it, about an hour, where nothing is named
+        /// What is measured; everything, about an hour, if nothing is named
         measures: Vec<bench::Measure>,
-        /// How often each side is asked
+        /// How often each program is measured
         #[arg(long, default_value_t = 5)]
         runs: usize,
-        /// Threads of each side; as many as there are processors if nothing is said
+        /// Threads of each program; the number of processors if nothing is given
         #[arg(long)]
         threads: Option<usize>,
     },
-    /// Makes a site of the executed notebooks, in target/book/html, and executes what has changed
+    /// Makes a site of the executed notebooks in target/book/html, and executes those that have changed
     ///
     /// The first time it downloads about 60 MB into target/book.
     Book {
-        /// Where the repository is, for the links to Codespaces, Binder and its files:
+        /// The address of the repository, for the links to Codespaces, Binder and its files:
         /// https://github.com/OWNER/NAME
         #[arg(long, default_value = env!("CARGO_PKG_REPOSITORY"), hide_default_value = true)]
         repository: String,
     },
     /// Shows what is found, what is missing, and what to do about it
     Doctor,
-    /// Removes what kernels and runs have left in target
+    /// Removes from target what kernels and executed notebooks have left
     Clean {
-        /// All that set-up has made, .venv included
+        /// Also remove what set-up has installed, .venv included
         #[arg(long)]
         all: bool,
-        /// Instead strips outputs, execution counts and foreign metadata from the notebooks
+        /// Instead remove outputs, execution counts and foreign metadata from the notebooks
         #[arg(long, conflicts_with = "all")]
         notebooks: bool,
     },
-    /// Renews the README's pictures from the last run
+    /// Replaces the README's pictures by those of the last run
     Pictures,
 }
 
@@ -132,8 +131,12 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Hub(options) => hub::hub(&workshop, &options),
         Command::Setup => setup::setup(&workshop).map(|()| ExitCode::SUCCESS),
         Command::Run { notebooks, solved } => {
-            let gaps = if solved { Gaps::Solved } else { Gaps::Open };
-            run::run(&workshop, &notebooks, gaps)
+            let exercises = if solved {
+                Exercises::Solved
+            } else {
+                Exercises::Unsolved
+            };
+            run::run(&workshop, &notebooks, exercises)
         }
         Command::Test { only } => test::test(&workshop, only),
         Command::Bench {

@@ -1,4 +1,4 @@
-//! The README's pictures, taken from the executed notebooks.
+//! The README's pictures, from the executed notebooks.
 
 use std::fs;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::notebooks::{cell, text};
 use crate::workshop::Workshop;
 
-/// Which cell of which notebook shows a picture, and the picture's file in `notebooks/pictures`.
+/// The notebook and the cell that show a picture, and the picture's file in `notebooks/pictures`.
 const PICTURES: [(&str, &str, &str); 6] = [
     ("en/02_visualize", "visualize-3", "images.png"),
     ("en/04_train", "train-12", "curves.png"),
@@ -21,7 +21,7 @@ const PICTURES: [(&str, &str, &str); 6] = [
     ("en/08_own_images", "own-28", "shortcut.png"),
 ];
 
-/// Writes them as the last `cargo xtask run` has shown them.
+/// Writes the pictures of the last `cargo xtask run`.
 pub(crate) fn pictures(workshop: &Workshop) -> Result<ExitCode> {
     let folder = workshop.notebooks().join("pictures");
     fs::create_dir_all(&folder)?;
@@ -41,7 +41,7 @@ pub(crate) fn pictures(workshop: &Workshop) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The PNG file that a cell shows.
+/// The bytes of the PNG file that a cell shows.
 fn picture(notebook: &Value, id: &str) -> Result<Vec<u8>> {
     let cell = cell(notebook, id).context("there is no such cell")?;
     let outputs = cell["outputs"].as_array().context("it has no outputs")?;
@@ -79,11 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
-        let said = |html, id| picture(&notebook(html), id).unwrap_err().to_string();
-        assert_eq!(said(json!(""), "plot"), "it shows no picture");
-        assert_eq!(said(json!(""), "text"), "it has no outputs");
-        assert_eq!(said(json!(""), "other"), "there is no such cell");
-        assert_eq!(said(json!("a"), "plot"), "its picture is damaged");
+    fn what_is_missing_is_reported() {
+        let error = |html, id| picture(&notebook(html), id).unwrap_err().to_string();
+        assert_eq!(error(json!(""), "plot"), "it shows no picture");
+        assert_eq!(error(json!(""), "text"), "it has no outputs");
+        assert_eq!(error(json!(""), "other"), "there is no such cell");
+        assert_eq!(error(json!("a"), "plot"), "its picture is damaged");
     }
 }

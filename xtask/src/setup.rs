@@ -1,83 +1,92 @@
-//! Brings a clone to where the notebooks run. Each step first decides whether it is done, and
-//! leaves its mark only when it has succeeded; so a set-up may be interrupted anywhere, and the
-//! next one takes up what is missing.
+//! Installs what the notebooks need into the clone.
+//!
+//! Each step first checks whether it is done, and writes a stamp only when it has succeeded. So set-up may be
+//! interrupted anywhere, and the next one continues with what is missing.
+//!
+//! The steps are `venv`, `packages`, `torch_wheel`, `evcxr`, `launcher`, `kernelspec` and `template`. The other
+//! modules are what they share.
 
+pub(crate) mod condition;
+pub(crate) mod disk_space;
 pub(crate) mod evcxr;
 pub(crate) mod gpu;
-pub(crate) mod installed;
 pub(crate) mod kernelspec;
 pub(crate) mod launcher;
 pub(crate) mod libtorch;
+mod locked_packages;
 pub(crate) mod packages;
+mod pip;
+pub(crate) mod python;
 pub(crate) mod requirements;
+mod step;
 pub(crate) mod template;
+pub(crate) mod torch_wheel;
 pub(crate) mod venv;
 
 use std::fs::{self, File};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::process::{self, Step, Watch};
+use crate::process;
 use crate::workshop::Workshop;
+use step::{Cancelled, REQUIREMENTS, Runner};
 
-pub(crate) const REQUIREMENTS: Step = Step {
-    number: 1,
-    name: "requirements",
-};
-pub(crate) const PACKAGES: Step = Step {
-    number: 2,
-    name: "Python packages",
-};
-pub(crate) const LIBTORCH: Step = Step {
-    number: 3,
-    name: "libtorch",
-};
-pub(crate) const EVCXR: Step = Step {
-    number: 4,
-    name: "evcxr_jupyter",
-};
-pub(crate) const TEMPLATE: Step = Step {
-    number: 5,
-    name: "kernel",
-};
-
-/// Does what is missing.
+/// Runs the steps that are not done yet.
 pub(crate) fn setup(workshop: &Workshop) -> Result<()> {
     let start = Instant::now();
     requirements::platform()?;
-    let watch = Watch {
-        lock: lock(workshop)?,
-        stop: AtomicBool::new(false),
-        logs: workshop.scratch().join("log"),
-    };
+    let runner = Runner::new(lock(workshop)?, workshop.scratch().join("log"));
     let source = libtorch::choose(workshop)?;
-    requirements::check(workshop, &source)?;
+    check_requirements(workshop, &source)?;
     let mut changed = venv::make(workshop)?;
-    changed |= install(workshop, &watch, &source)?;
+    changed |= install(workshop, &runner, &source)?;
     changed |= kernelspec::write(workshop)?;
-    changed |= template::build(workshop, &watch)?;
-    process::remove(&workshop.scratch().join("tmp"))?;
+    changed |= template::build(workshop, &runner)?;
+    process::remove_if_exists(&workshop.scratch().join("tmp"))?;
     if changed {
-        println!("set-up is done ({})", process::duration(start.elapsed()));
+        println!(
+            "set-up is done ({})",
+            process::format_duration(start.elapsed())
+        );
     }
     Ok(())
 }
 
-/// Python packages and libtorch are a matter of the network, evcxr_jupyter one of the processor.
-fn install(workshop: &Workshop, watch: &Watch, source: &libtorch::Source) -> Result<bool> {
+/// Reports at the beginning what set-up would fail on later with a less clear message.
+fn check_requirements(workshop: &Workshop, source: &libtorch::Source) -> Result<()> {
+    let rust = requirements::rust()?;
+    let compiler = requirements::compiler(workshop)?;
+    let needed = disk_space::needed_gb(workshop, source);
+    if needed == 0.0 {
+        return Ok(());
+    }
+    let free = disk_space::free_gb(workshop, needed)?;
+    let python = if venv::is_usable(workshop) {
+        venv::probe(workshop)?.version
+    } else {
+        python::find()?.version
+    };
+    REQUIREMENTS.print(&format!(
+        "Rust {rust}, Python {python}, {compiler}, {free:.0} GB free ({needed:.0} needed)"
+    ));
+    Ok(())
+}
+
+/// Python packages and libtorch are downloaded while evcxr_jupyter is compiled: the one waits for the
+/// network, the other for the processor.
+fn install(workshop: &Workshop, runner: &Runner, source: &libtorch::Source) -> Result<bool> {
     let (evcxr, python) = thread::scope(|scope| {
         let evcxr = scope.spawn(|| {
-            stopping(watch, || {
-                let evcxr = evcxr::install(workshop, watch)?;
-                Ok(launcher::install(workshop, watch)? | evcxr)
+            runner.run_steps(|| {
+                let evcxr = evcxr::install(workshop, runner)?;
+                Ok(launcher::install(workshop, runner)? | evcxr)
             })
         });
-        let python = stopping(watch, || {
-            let packages = packages::install(workshop, watch)?;
-            Ok(libtorch::install(workshop, watch, source)? | packages)
+        let python = runner.run_steps(|| {
+            let packages = packages::install(workshop, runner)?;
+            Ok(torch_wheel::install(workshop, runner, source)? | packages)
         });
         let evcxr = evcxr
             .join()
@@ -86,20 +95,13 @@ fn install(workshop: &Workshop, watch: &Watch, source: &libtorch::Source) -> Res
     });
     match (evcxr, python) {
         (Ok(evcxr), Ok(python)) => Ok(evcxr | python),
-        (Err(evcxr), Err(python)) if evcxr.is::<process::Stopped>() => Err(python),
+        (Err(evcxr), Err(python)) if evcxr.is::<Cancelled>() => Err(python),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
 
-fn stopping(watch: &Watch, step: impl FnOnce() -> Result<bool>) -> Result<bool> {
-    let result = step();
-    if result.is_err() {
-        watch.stop.store(true, Ordering::Relaxed);
-    }
-    result
-}
-
-/// One set-up at a time, and nobody who cleans meanwhile. The file is not where it cleans.
+/// Waits until no other set-up and no `clean` runs in this clone. The lock file is in a folder that `clean`
+/// does not remove.
 pub(crate) fn lock(workshop: &Workshop) -> Result<File> {
     let cannot = || {
         format!(

@@ -1,4 +1,4 @@
-//! Where everything lies.
+//! The clone of the workshop: its paths, and commands that run in it.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use evcxr_prewarm::environment::is_set_by_cargo_run;
 use evcxr_prewarm::settings::Home;
-use evcxr_prewarm::start::is_cargos_own;
 
-/// The loader's list of folders with shared libraries.
+/// The variable with the folders in which the loader looks for shared libraries.
 pub(crate) const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
     "DYLD_LIBRARY_PATH"
 } else {
@@ -23,7 +23,8 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    /// The clone at `root`, else the one that cargo runs us for, else the one we were built in.
+    /// The clone at `root`, else the one for which cargo runs this program, else the one in which this program
+    /// was built.
     pub(crate) fn at(root: Option<PathBuf>) -> Result<Self> {
         let root = root.unwrap_or_else(|| {
             let manifest = env::var_os("CARGO_MANIFEST_DIR")
@@ -44,12 +45,12 @@ impl Workshop {
         self.root.join(".venv")
     }
 
-    /// The virtual environment's program of that name.
+    /// A program of the virtual environment.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.venv().join("bin").join(name)
     }
 
-    /// Stamps of the steps that end in .venv: they go when it goes.
+    /// The stamp of a step that installs into .venv: it is removed together with .venv.
     pub(crate) fn venv_stamp(&self, step: &str) -> PathBuf {
         self.venv().join("gasshuku").join(step)
     }
@@ -66,27 +67,28 @@ impl Workshop {
         self.root.join("target")
     }
 
-    /// The one path by which everything finds libtorch, wherever it lies: torch-sys compiles its
-    /// C++ again (minutes) when the value of LIBTORCH changes. `.cargo/config.toml` names it too.
+    /// A link to libtorch, wherever that is. Everything finds libtorch by this path, because torch-sys compiles
+    /// its C++ again (minutes) when the value of LIBTORCH changes. `.cargo/config.toml` names it, too.
     pub(crate) fn libtorch(&self) -> PathBuf {
         self.target().join("libtorch")
     }
 
-    /// Executed copies of the notebooks.
+    /// The folder of executed notebooks.
     pub(crate) fn executed(&self) -> PathBuf {
         self.target().join("notebooks")
     }
 
-    /// What set-up needs while it works: logs, downloads, build folders.
+    /// The folder of what set-up needs while it runs: logs, downloads, build folders.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.target().join("setup")
     }
 
+    /// The folder of what kernels share.
     pub(crate) fn kernel(&self) -> PathBuf {
         self.target().join("kernel")
     }
 
-    /// The same, as the kernel's own code knows it.
+    /// The folder of what kernels share, as the kernel's crate names it.
     pub(crate) fn kernel_home(&self) -> Home {
         Home::at(&self.kernel())
     }
@@ -104,7 +106,7 @@ impl Workshop {
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
-        forget_cargo(&mut command);
+        remove_cargo_variables(&mut command);
         self.find_libtorch(&mut command);
         command
     }
@@ -129,7 +131,7 @@ impl Workshop {
         command
     }
 
-    /// The environment in which tch is built, and programs that use it run.
+    /// Sets the variables with which tch is built, and programs that use it run.
     pub(crate) fn find_libtorch(&self, command: &mut Command) {
         command
             .env("LIBTORCH", self.libtorch())
@@ -145,17 +147,17 @@ impl Workshop {
         env::join_paths(folders).unwrap_or_else(|_| ours.into())
     }
 
-    /// A path as one would type it at the root of the clone.
+    /// A path relative to the root of the clone.
     pub(crate) fn relative<'path>(&self, path: &'path Path) -> std::path::Display<'path> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
 }
 
-/// Takes away what `cargo run` has told us of ourselves. A build script may look at these (ring's
-/// does), and would run again whenever a kernel is started another way, or cargo is.
-pub(crate) fn forget_cargo(command: &mut Command) {
+/// Removes the variables that `cargo run` sets for this program. Build scripts may look at them (ring's does),
+/// and would run again when a kernel or cargo is started in another way.
+pub(crate) fn remove_cargo_variables(command: &mut Command) {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in names.filter(|name| is_cargos_own(name)) {
+    for name in names.filter(|name| is_set_by_cargo_run(name)) {
         command.env_remove(name);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! It leaves a folder for the process in which cells run, with a socket that takes messages and a
 //! file that is there while a cell is to stop. Lines that begin with [`MARK`] on the standard output
-//! are for the front, and tell where something belongs in what the cell prints. Each cell may be a
-//! library with statics of its own: all that matters lies in the folder.
+//! are for the front, and tell where something belongs in what the cell prints. Cells share this crate's
+//! statics only if they are linked with the shared library of the crates (`kernel/src/shared_library.rs`), so
+//! everything that matters is in the folder.
 
 use std::ffi::OsString;
 use std::io;
@@ -111,7 +112,8 @@ pub(crate) fn marker(words: &str) -> String {
 
 /// A number that no other call in this process gets.
 pub(crate) fn unique() -> u64 {
-    // Nanoseconds tell copies of this crate apart; this, calls that come faster than the clock.
+    // The clock makes numbers of several copies of this crate differ; this static, numbers of calls within one
+    // tick of the clock.
     static LAST: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_nanos() as u64);
@@ -121,7 +123,8 @@ pub(crate) fn unique() -> u64 {
     now.max(last.unwrap_or_default() + 1)
 }
 
-// Not by its name: the standard library that comes with a cell has not seen the thread begin.
+// Not by its name: the cells' standard library is not the one with which evcxr_jupyter has started the thread,
+// and does not know the name.
 #[cfg(target_os = "linux")]
 fn is_main_thread() -> bool {
     // SAFETY: the call takes nothing and has no way to fail.

@@ -1,4 +1,4 @@
-//! A client for a kernel that nobody sees yet.
+//! A client of kernels, for set-up, spare kernels and tests.
 
 use std::time::Duration;
 
@@ -8,33 +8,34 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time;
 
-use super::ports::{self, Outlets, Port};
-use super::session::Event;
-use super::wire::{Message, header};
+use super::channels::{Channel, Senders};
+use super::event::Event;
+use super::message::{Message, header};
+use super::sockets;
 
-/// The first cell of a set-up compiles everything.
-const PATIENCE: Duration = Duration::from_secs(3_600);
-/// A kernel that does not answer may have published its answer before we listened.
-const GREET_EVERY: Duration = Duration::from_millis(200);
-/// A kernel's result may come after its reply, but not after it says that it is idle.
-const IDLE: Duration = Duration::from_secs(5);
-/// What a kernel has printed is on its way when it is idle.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+/// How long a cell may run. The first cell in set-up compiles everything.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// How long to wait before asking again: what a kernel has published before the client subscribed is lost.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// How long to wait for the status `idle` after the reply. Results arrive before it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for output after the status `idle`.
+const OUTPUT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// What has become of a cell.
+/// The outcome of a cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Whether it was compiled, and the process has not died.
+    /// Whether the status of the reply was "ok".
     pub ok: bool,
-    /// What it has printed, and its value as text.
+    /// What it has printed, and its value as plain text.
     pub text: String,
-    /// The first error.
+    /// The message of the first error.
     pub error: Option<String>,
 }
 
-/// The only client of a kernel.
+/// A client of a kernel.
 pub struct Client {
-    kernel: Outlets,
+    kernel: Senders,
     events: mpsc::UnboundedReceiver<Event>,
     session: String,
 }
@@ -48,38 +49,38 @@ impl Client {
     pub async fn connect(connection: &ConnectionInfo) -> Result<Self> {
         let (sender, events) = mpsc::unbounded_channel();
         let session = uuid::Uuid::new_v4().to_string();
-        let kernel = ports::connect(connection, &session, &sender).await?;
+        let kernel = sockets::connect(connection, &session, &sender).await?;
         let mut client = Self {
             kernel,
             events,
             session,
         };
-        client.greet().await?;
+        client.wait_until_ready().await?;
         Ok(client)
     }
 
-    fn send(&self, port: Port, kind: &str, content: &Value) -> String {
+    fn send(&self, channel: Channel, kind: &str, content: &Value) -> String {
         let mut message = Message::new(kind, &json!({}), content);
         message.header = header(kind, &self.session);
         let id = message.id().to_owned();
-        self.kernel.send(port, message);
+        self.kernel.send(channel, message);
         id
     }
 
-    async fn greet(&mut self) -> Result<()> {
+    async fn wait_until_ready(&mut self) -> Result<()> {
         let mut replied = false;
-        self.send(Port::Shell, "kernel_info_request", &json!({}));
+        self.send(Channel::Shell, "kernel_info_request", &json!({}));
         loop {
-            match time::timeout(GREET_EVERY, self.events.recv()).await {
-                Ok(Some(Event::FromKernel(Port::IoPub, _))) if replied => return Ok(()),
-                Ok(Some(Event::FromKernel(Port::Shell, _))) => {
+            match time::timeout(ASK_AGAIN_AFTER, self.events.recv()).await {
+                Ok(Some(Event::FromKernel(Channel::IoPub, _))) if replied => return Ok(()),
+                Ok(Some(Event::FromKernel(Channel::Shell, _))) => {
                     replied = true;
-                    self.send(Port::Shell, "kernel_info_request", &json!({}));
+                    self.send(Channel::Shell, "kernel_info_request", &json!({}));
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => bail!("the kernel's sockets have closed"),
                 Err(_) if replied => {
-                    self.send(Port::Shell, "kernel_info_request", &json!({}));
+                    self.send(Channel::Shell, "kernel_info_request", &json!({}));
                 }
                 Err(_) => {}
             }
@@ -96,22 +97,22 @@ impl Client {
             "code": code, "silent": false, "store_history": false, "user_expressions": {},
             "allow_stdin": false, "stop_on_error": true,
         });
-        let id = self.send(Port::Shell, "execute_request", &content);
+        let id = self.send(Channel::Shell, "execute_request", &content);
         let mut outcome = Outcome::default();
         let (mut reply, mut is_idle) = (None, false);
         loop {
-            let patience = match (&reply, is_idle) {
-                (Some(_), true) => LAST_WORDS,
-                (Some(_), false) => IDLE,
-                (None, _) => PATIENCE,
+            let timeout = match (&reply, is_idle) {
+                (Some(_), true) => OUTPUT_TIMEOUT,
+                (Some(_), false) => IDLE_TIMEOUT,
+                (None, _) => REPLY_TIMEOUT,
             };
-            match time::timeout(patience, self.events.recv()).await {
-                Ok(Some(Event::FromKernel(port, message))) if message.parent_id() == id => {
-                    match port {
-                        Port::Shell => reply = Some(message.content()),
-                        Port::IoPub => {
+            match time::timeout(timeout, self.events.recv()).await {
+                Ok(Some(Event::FromKernel(channel, message))) if message.parent_id() == id => {
+                    match channel {
+                        Channel::Shell => reply = Some(message.content()),
+                        Channel::IoPub => {
                             is_idle |= message.content()["execution_state"] == "idle";
-                            outcome.hear(&message);
+                            outcome.add(&message);
                         }
                         _ => {}
                     }
@@ -126,26 +127,41 @@ impl Client {
         Ok(outcome)
     }
 
-    /// Asks the kernel to end.
+    /// Requests the kernel's end.
     ///
     /// # Errors
     ///
     /// None.
     pub async fn shutdown(&mut self) -> Result<()> {
         self.send(
-            Port::Control,
+            Channel::Control,
             "shutdown_request",
             &json!({ "restart": false }),
         );
-        time::sleep(LAST_WORDS).await;
+        time::sleep(OUTPUT_TIMEOUT).await;
         Ok(())
     }
 }
 
+/// Runs an asynchronous task to its end.
+///
+/// # Errors
+///
+/// The task fails, or no threads can be started.
+pub fn block_on<T>(task: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(task);
+    runtime.shutdown_background();
+    result
+}
+
 impl Outcome {
-    fn hear(&mut self, message: &Message) {
+    fn add(&mut self, message: &Message) {
         let content = message.content();
-        let words = match message.kind() {
+        let text = match message.kind() {
             "stream" => &content["text"],
             "execute_result" => &content["data"]["text/plain"],
             "error" => {
@@ -155,7 +171,7 @@ impl Outcome {
             }
             _ => return,
         };
-        self.text += words.as_str().unwrap_or_default();
+        self.text += text.as_str().unwrap_or_default();
         if message.kind() == "execute_result" {
             self.text.push('\n');
         }

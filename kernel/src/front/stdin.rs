@@ -1,9 +1,17 @@
-//! Whether a cell waits for its standard input, which evcxr uses for other things.
+//! Detects a cell that reads its standard input. evcxr uses that stream for its commands, so the cell would
+//! wait forever.
 
 use std::fs;
 
-/// Whether the process in which evcxr_jupyter runs cells reads its standard input. It does so between
-/// cells, too: ask while one runs. Only Linux tells.
+/// The number of the system call `read`.
+const READ: &str = if cfg!(target_arch = "aarch64") {
+    "63"
+} else {
+    "0"
+};
+
+/// Whether the process in which evcxr_jupyter runs cells reads its standard input. It also does so between
+/// cells, so this makes sense only while a cell runs. Always false on other systems than Linux.
 pub fn is_read_by_a_cell(evcxr: u32) -> bool {
     children(evcxr).iter().any(|child| {
         let call = fs::read_to_string(format!("/proc/{child}/syscall"));
@@ -11,7 +19,8 @@ pub fn is_read_by_a_cell(evcxr: u32) -> bool {
     })
 }
 
-/// Of all its threads: a process that took the place of one that has died is the child of another.
+/// The child processes of all threads: when the process that runs the cells has died, evcxr starts the next
+/// one from another thread.
 fn children(process: u32) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{process}/task"))
         .into_iter()
@@ -28,7 +37,7 @@ fn children(process: u32) -> Vec<String> {
         .collect()
 }
 
-/// Compilers may read their input.
+/// Compilers are child processes, too, and may read their input.
 fn runs_cells(process: &str) -> bool {
     let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
     environment
@@ -36,15 +45,10 @@ fn runs_cells(process: &str) -> bool {
         .any(|variable| variable.starts_with(b"EVCXR_IS_RUNTIME="))
 }
 
-/// The number of `read`, and its first argument, the file.
+/// Whether the system call is `read` (by its number), and its first argument file descriptor 0.
 fn is_read_of_stdin(call: &str) -> bool {
-    let read = if cfg!(target_arch = "aarch64") {
-        "63"
-    } else {
-        "0"
-    };
     let mut words = call.split_whitespace();
-    words.next() == Some(read) && words.next() == Some("0x0")
+    words.next() == Some(READ) && words.next() == Some("0x0")
 }
 
 #[cfg(test)]
@@ -52,17 +56,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_read_of_standard_input_is_known() {
-        let read = if cfg!(target_arch = "aarch64") {
-            "63"
-        } else {
-            "0"
-        };
+    fn a_read_of_standard_input_is_recognized() {
         assert!(is_read_of_stdin(&format!(
-            "{read} 0x0 0x57990e30000 0x2000 0x10 0x5 0x8"
+            "{READ} 0x0 0x57990e30000 0x2000 0x10 0x5 0x8"
         )));
         assert!(!is_read_of_stdin(&format!(
-            "{read} 0x3 0x57990e30000 0x2000 0x10 0x5 0x8"
+            "{READ} 0x3 0x57990e30000 0x2000 0x10 0x5 0x8"
         )));
         assert!(!is_read_of_stdin("running"));
         assert!(!is_read_of_stdin(""));

@@ -1,26 +1,27 @@
-//! What a cell prints: from the single lines that evcxr hands on to messages that a page can show.
+//! The output of a cell: lines and markers, collected for messages that a page can show.
 
 use std::collections::HashMap;
 
-use crate::source::MARK;
+use crate::cell_protocol::MARKER;
 
-/// As much of one stream of a cell as is passed on.
-const LINES: usize = 1_000;
-/// See [`LINES`].
-const BYTES: usize = 200_000;
+/// How much of each stream of a cell is shown. Otherwise a cell that prints 100 images sends 11,700
+/// messages in a second, and JupyterLab's server leaves some out.
+const MAX_LINES: usize = 1_000;
+/// See [`MAX_LINES`].
+const MAX_BYTES: usize = 200_000;
 
-/// One of a cell's two outputs.
+/// One of the two output streams of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Name {
+pub enum Stream {
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
 }
 
-impl Name {
-    /// As Jupyter calls it.
-    pub fn text(self) -> &'static str {
+impl Stream {
+    /// Its name in Jupyter's protocol.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
@@ -28,35 +29,36 @@ impl Name {
     }
 }
 
-/// What a marker says.
+/// A marker in the output of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Marker {
-    /// The cell of that number begins.
+    /// The cell with that number begins.
     Begin(u64),
-    /// Nothing more of that cell follows on this stream; on standard output with how it went.
+    /// The output of that cell on this stream ends. On standard output with how the cell has ended: `ok`,
+    /// `error` or `panic`.
     End(u64, String),
-    /// A display's place.
+    /// The display with that number is shown here.
     Display(u64),
-    /// An error of a `?` follows, at a line and a column.
+    /// The message of a failed `?` follows. With its line and column.
     Error(usize, usize),
-    /// The error's words have ended.
+    /// The message of a failed `?` has ended.
     ErrorEnd,
-    /// A line without an end.
+    /// The text before it is a line without a line end.
     Flush,
 }
 
-/// A line: text to show, with or without an end, and then perhaps a marker.
-pub fn parse(line: &str) -> (String, Option<Marker>) {
-    let Some((text, words)) = line.split_once(MARK) else {
+/// Splits a line into text to show, with or without a line end, and a marker, if there is one.
+pub fn split_marker(line: &str) -> (String, Option<Marker>) {
+    let Some((text, words)) = line.split_once(MARKER) else {
         return (line.to_owned(), None);
     };
-    match marker(words.trim_end_matches('\n')) {
+    match parse_marker(words.trim_end_matches('\n')) {
         Some(marker) => (text.to_owned(), Some(marker)),
         None => (line.to_owned(), None),
     }
 }
 
-fn marker(words: &str) -> Option<Marker> {
+fn parse_marker(words: &str) -> Option<Marker> {
     let words: Vec<&str> = words.split(' ').collect();
     Some(match words.as_slice() {
         ["begin", number] => Marker::Begin(number.parse().ok()?),
@@ -70,69 +72,69 @@ fn marker(words: &str) -> Option<Marker> {
     })
 }
 
-/// Gathers what a cell prints, and counts it.
+/// Collects what a cell prints, and counts it.
 #[derive(Debug, Default)]
-pub struct Output {
-    gathered: Option<(Name, String)>,
-    counts: HashMap<Name, Count>,
+pub struct OutputBuffer {
+    buffered: Option<(Stream, String)>,
+    counts: HashMap<Stream, Count>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     lines: usize,
     bytes: usize,
-    lines_left_out: usize,
-    bytes_left_out: usize,
+    lines_omitted: usize,
+    bytes_omitted: usize,
 }
 
-impl Output {
-    /// Takes text in; gives back what must be shown before it.
-    pub fn add(&mut self, name: Name, text: &str) -> Option<(Name, String)> {
-        let count = self.counts.entry(name).or_default();
+impl OutputBuffer {
+    /// Adds text. Returns buffered text of the other stream, which must be shown first.
+    pub fn add(&mut self, stream: Stream, text: &str) -> Option<(Stream, String)> {
+        let count = self.counts.entry(stream).or_default();
         let lines = text.matches('\n').count();
         if text.is_empty() {
             return None;
         }
-        if count.lines + lines > LINES || count.bytes + text.len() > BYTES {
-            // From the first one on, or there would be a hole.
-            count.lines = LINES + 1;
-            count.lines_left_out += lines.max(1);
-            count.bytes_left_out += text.len();
+        if count.lines + lines > MAX_LINES || count.bytes + text.len() > MAX_BYTES {
+            // Nothing more is shown, even if it is shorter: otherwise there would be gaps.
+            count.lines = MAX_LINES + 1;
+            count.lines_omitted += lines.max(1);
+            count.bytes_omitted += text.len();
             return None;
         }
         count.lines += lines;
         count.bytes += text.len();
-        match &mut self.gathered {
-            Some((of, gathered)) if *of == name => {
-                gathered.push_str(text);
+        match &mut self.buffered {
+            Some((of, buffered)) if *of == stream => {
+                buffered.push_str(text);
                 None
             }
-            gathered => gathered.replace((name, text.to_owned())),
+            buffered => buffered.replace((stream, text.to_owned())),
         }
     }
 
-    /// What is gathered and not shown yet.
-    pub fn flush(&mut self) -> Option<(Name, String)> {
-        self.gathered.take()
+    /// Takes the text that is buffered.
+    pub fn flush(&mut self) -> Option<(Stream, String)> {
+        self.buffered.take()
     }
 
-    /// Whether something waits to be shown.
-    pub fn is_gathering(&self) -> bool {
-        self.gathered.is_some()
+    /// Whether text is buffered.
+    pub fn has_text(&self) -> bool {
+        self.buffered.is_some()
     }
 
-    /// The line that says what was left out, at the cell's end.
-    pub fn left_out(&self) -> Option<String> {
+    /// The line at the end of a cell that says how much was left out.
+    pub fn note_on_omissions(&self) -> Option<String> {
         let mut sum = Count::default();
         for count in self.counts.values() {
-            sum.lines_left_out += count.lines_left_out;
-            sum.bytes_left_out += count.bytes_left_out;
+            sum.lines_omitted += count.lines_omitted;
+            sum.bytes_omitted += count.bytes_omitted;
         }
-        (sum.lines_left_out > 0).then(|| {
-            let megabytes = sum.bytes_left_out as f64 / 1e6;
+        (sum.lines_omitted > 0).then(|| {
+            let megabytes = sum.bytes_omitted as f64 / 1e6;
             format!(
                 "… and {} more lines ({megabytes:.1} MB), which are not shown\n",
-                with_commas(sum.lines_left_out)
+                with_commas(sum.lines_omitted)
             )
         })
     }
@@ -155,11 +157,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markers_are_read_and_text_before_them_has_no_end() {
-        assert_eq!(parse("a\n"), ("a\n".into(), None));
-        let marked = |text| parse(text).1.unwrap();
+    fn text_before_a_marker_has_no_line_end() {
+        assert_eq!(split_marker("a\n"), ("a\n".into(), None));
+        let marked = |text| split_marker(text).1.unwrap();
         assert_eq!(
-            parse("x\u{1}front begin 12\n"),
+            split_marker("x\u{1}front begin 12\n"),
             ("x".into(), Some(Marker::Begin(12)))
         );
         assert_eq!(
@@ -172,20 +174,20 @@ mod tests {
         assert_eq!(marked("\u{1}front error-end\n"), Marker::ErrorEnd);
         assert_eq!(marked("\u{1}front flush\n"), Marker::Flush);
         for other in ["\u{1}front end x\n", "\u{1}front dance\n", "\u{1}front\n"] {
-            assert_eq!(parse(other), (other.into(), None));
+            assert_eq!(split_marker(other), (other.into(), None));
         }
     }
 
     #[test]
-    fn lines_are_gathered_until_the_other_stream_speaks() {
-        let mut output = Output::default();
-        assert_eq!(output.add(Name::Stdout, "a\n"), None);
-        assert_eq!(output.add(Name::Stdout, "b\n"), None);
-        let before = output.add(Name::Stderr, "c\n");
-        assert_eq!(before, Some((Name::Stdout, "a\nb\n".into())));
-        assert_eq!(output.flush(), Some((Name::Stderr, "c\n".into())));
+    fn lines_are_buffered_until_the_other_stream_has_output() {
+        let mut output = OutputBuffer::default();
+        assert_eq!(output.add(Stream::Stdout, "a\n"), None);
+        assert_eq!(output.add(Stream::Stdout, "b\n"), None);
+        let before = output.add(Stream::Stderr, "c\n");
+        assert_eq!(before, Some((Stream::Stdout, "a\nb\n".into())));
+        assert_eq!(output.flush(), Some((Stream::Stderr, "c\n".into())));
         assert_eq!(output.flush(), None);
-        assert_eq!(output.left_out(), None);
+        assert_eq!(output.note_on_omissions(), None);
     }
 
     #[test]
@@ -198,21 +200,21 @@ mod tests {
 
     #[test]
     fn a_flood_is_cut_and_counted() {
-        let mut output = Output::default();
+        let mut output = OutputBuffer::default();
         for _ in 0..11_700 {
-            output.add(Name::Stdout, "0.1234 0.1234\n");
+            output.add(Stream::Stdout, "0.1234 0.1234\n");
         }
         let (_, shown) = output.flush().unwrap();
         assert_eq!(shown.lines().count(), 1_000);
         assert_eq!(
-            output.left_out().unwrap(),
+            output.note_on_omissions().unwrap(),
             "… and 10,700 more lines (0.1 MB), which are not shown\n"
         );
-        let mut output = Output::default();
-        output.add(Name::Stdout, &"x".repeat(150_000));
-        output.add(Name::Stdout, &"y".repeat(150_000));
+        let mut output = OutputBuffer::default();
+        output.add(Stream::Stdout, &"x".repeat(150_000));
+        output.add(Stream::Stdout, &"y".repeat(150_000));
         assert_eq!(output.flush().unwrap().1.len(), 150_000);
-        output.add(Name::Stderr, "still heard\n");
-        assert_eq!(output.flush().unwrap().1, "still heard\n");
+        output.add(Stream::Stderr, "still shown\n");
+        assert_eq!(output.flush().unwrap().1, "still shown\n");
     }
 }

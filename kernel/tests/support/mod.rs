@@ -1,4 +1,4 @@
-//! A home in a temporary folder, with programs that are fakes.
+//! A home in a temporary folder, with fake programs.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -14,10 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use evcxr_prewarm::settings::{Home, Settings};
-use evcxr_prewarm::{inventory, start, toolchain};
+use evcxr_prewarm::{configuration, inventory, wrappers};
 
-/// For what must come sooner or later; a test never relies on how soon.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for what must happen sooner or later. No test relies on how soon.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Machine {
     _folder: tempfile::TempDir,
@@ -29,7 +29,7 @@ pub struct Machine {
 impl Machine {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // macOS leads /tmp elsewhere.
+        // On macOS, /tmp is a link.
         let root = folder.path().canonicalize().unwrap();
         let home = Home::at(&root.join("home"));
         let machine = Self {
@@ -52,11 +52,11 @@ impl Machine {
         machine
     }
 
-    /// What set-up would write.
+    /// Writes what set-up would write.
     pub fn write_home(&self) {
         self.home.write_settings(&self.settings).unwrap();
-        start::write_configuration(&self.home, &self.settings).unwrap();
-        toolchain::write_programs(&self.home, Path::new(launcher())).unwrap();
+        configuration::write(&self.home, &self.settings).unwrap();
+        wrappers::write(&self.home, Path::new(launcher())).unwrap();
     }
 
     pub fn write(&self, path: &str, contents: &str) -> PathBuf {
@@ -77,19 +77,19 @@ impl Machine {
         command
     }
 
-    /// Puts a template where set-up would.
+    /// Creates a small template.
     pub fn make_template(&self) {
         self.write("home/template/made-from", "by hand");
         self.write("home/template/target/debug/libtch.rlib", "compiled");
         self.write("home/template/target/debug/build/tch/output", "for cargo");
-        self.note_template();
+        self.list_template_files();
     }
 
-    /// Lists what the template holds now, as set-up does at its end.
-    pub fn note_template(&self) {
+    /// Writes the list of the template's files, as set-up does at its end.
+    pub fn list_template_files(&self) {
         let template = self.home.template();
-        let marks = ["made-from", "made-by", "files"];
-        inventory::note(&template, &template.join("files"), &marks).unwrap();
+        let without = ["made-from", "made-by", "files"];
+        inventory::write_list(&template, &template.join("files"), &without).unwrap();
     }
 }
 
@@ -106,11 +106,11 @@ pub fn program(path: &Path, contents: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Waits until it is so.
-pub fn until(what: &str, is_so: impl Fn() -> bool) {
+/// Waits until a condition holds.
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "it never came true that {what}");
+    while !holds() {
+        assert!(start.elapsed() < TIMEOUT, "it never came true that {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }

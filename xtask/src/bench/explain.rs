@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::Bench;
-use super::report::{Case, Report, SameWork};
+use super::context::Bench;
+use super::report::{Case, Report, SameResult};
 use super::worker::Worker;
 
-/// The images explained at once, and how many in all.
+/// Images in a batch, images in all, and the name of the case.
 const CASES: [(usize, usize, &str); 4] = [
     (1, 500, "one by one"),
     (100, 10_000, "batches of 100"),
@@ -14,19 +14,19 @@ const CASES: [(usize, usize, &str); 4] = [
     (10_000, 10_000, "all 10,000 at once"),
 ];
 
-/// Speed counts only for the same result: float32, summed up in another order.
-const SAME_WORK: SameWork = SameWork {
+/// The sums of all heat maps differ only by the rounding of float32, which depends on the order.
+const SAME_RESULT: SameResult = SameResult {
     tolerance: 1e-4,
-    otherwise: "the sides do not compute the same: their heat maps add up to",
+    message: "the sides do not compute the same: their heat maps add up to",
 };
 
 pub(super) fn explain(bench: &Bench) -> Result<()> {
-    const PEER: &str = "bench_explain.py";
+    const SCRIPT: &str = "bench_explain.py";
     const WEIGHTS: &str = "explained_sigmoid.safetensors";
-    let ours = bench.ours("bench-explain", WEIGHTS)?;
+    let ours = bench.our_worker("bench-explain", WEIGHTS)?;
     let mut workers = [
         Worker::start(ours)?,
-        Worker::start(bench.peer(PEER, WEIGHTS))?,
+        Worker::start(bench.python_worker(SCRIPT, WEIGHTS))?,
     ];
 
     let mut cases = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn explain(bench: &Bench) -> Result<()> {
             &mut workers,
             &request,
             bench.runs,
-            &SAME_WORK,
+            &SAME_RESULT,
         )?);
     }
     Report {
@@ -47,7 +47,7 @@ pub(super) fn explain(bench: &Bench) -> Result<()> {
         cases,
         notes: Vec::new(),
     }
-    .publish(bench, bench.versions(PEER)?)
+    .publish(bench, bench.versions(SCRIPT)?)
 }
 
 #[cfg(test)]
@@ -56,9 +56,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_work_is_no_comparison() {
+    fn other_heat_maps_are_refused() {
         let check = |sums: [f64; 2]| {
-            SAME_WORK.check(&sums.map(|checksum| Run {
+            SAME_RESULT.check(&sums.map(|checksum| Run {
                 images_per_second: 1.0,
                 checksum,
             }))

@@ -2,30 +2,31 @@
 
 use anyhow::Result;
 
-use super::Bench;
-use super::report::{Case, Report, SameWork, Unit, median};
+use super::context::Bench;
+use super::report::{Case, Report, SameResult, Unit, median};
 use super::worker::Worker;
 
-const PEER: &str = "bench_predict.py";
+const SCRIPT: &str = "bench_predict.py";
 const WEIGHTS: &str = "lenet.safetensors";
 
-/// How many images are right, or the sum of probabilities of what is predicted.
-const SAME_WORK: SameWork = SameWork {
+/// The checksum of an evaluation is the number of correct predictions, that of predictions the sum of their
+/// probabilities.
+const SAME_RESULT: SameResult = SameResult {
     tolerance: 1e-4,
-    otherwise: "the sides do not predict the same:",
+    message: "the sides do not predict the same:",
 };
 
 pub(super) fn predict(bench: &Bench) -> Result<()> {
-    let ours = bench.ours("bench-predict", WEIGHTS)?;
+    let ours = bench.our_worker("bench-predict", WEIGHTS)?;
     let mut workers = [
         Worker::start(ours)?,
-        Worker::start(bench.peer(PEER, WEIGHTS))?,
+        Worker::start(bench.python_worker(SCRIPT, WEIGHTS))?,
     ];
     let mut measure = |name: &str, request: &str| {
         workers
             .iter_mut()
-            .try_for_each(|worker| worker.ask(request).map(|_| ()))?;
-        Case::measure(name, &mut workers, request, bench.runs, &SAME_WORK)
+            .try_for_each(|worker| worker.request(request).map(|_| ()))?;
+        Case::measure(name, &mut workers, request, bench.runs, &SAME_RESULT)
     };
     let evaluation = measure("evaluation of 10,000 images", "evaluate 10000")?;
     let mut prediction = measure("prediction of one image", "predict 1000")?;
@@ -43,5 +44,5 @@ pub(super) fn predict(bench: &Bench) -> Result<()> {
             "The whole test set is evaluated in {evaluated:.2} s."
         )],
     }
-    .publish(bench, bench.versions(PEER)?)
+    .publish(bench, bench.versions(SCRIPT)?)
 }

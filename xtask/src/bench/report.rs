@@ -1,20 +1,20 @@
-//! Medians of runs taken in turn, as a table and as JSON.
+//! The results of a measure as a table of medians and as JSON.
 
 use std::fs;
 
 use anyhow::{Result, ensure};
+use evcxr_prewarm::stamp::replace_file;
 use serde_json::{Value, json};
 
-use super::Bench;
-use super::worker::{Run, Worker};
-use crate::stamp::replace_file;
+use super::context::Bench;
+use super::worker::{Run, Worker, turn_order};
 
-/// What a case is measured in, and what is better.
+/// The unit of a case. It decides whether larger or smaller is better.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Unit {
-    /// The more, the better.
+    /// Larger is better.
     ImagesPerSecond,
-    /// The fewer, the better.
+    /// Smaller is better, as for the following.
     Seconds,
     Milliseconds,
     Megabytes,
@@ -30,7 +30,7 @@ impl Unit {
         }
     }
 
-    fn write(self, value: f64) -> String {
+    fn format(self, value: f64) -> String {
         match self {
             Unit::ImagesPerSecond | Unit::Megabytes => format!("{value:.0}"),
             Unit::Seconds | Unit::Milliseconds => format!("{value:.2}"),
@@ -38,7 +38,7 @@ impl Unit {
     }
 }
 
-/// One case, measured on every side, run by run. A side that has nothing to say has no runs.
+/// A row of the table: for each worker, the numbers of its runs. Workers that cannot do this have none.
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) unit: Unit,
@@ -46,23 +46,32 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Asks every worker in turn, `runs` times, how many images a second it does.
+    /// A case without runs so far.
+    pub(super) fn empty(name: &str, unit: Unit, sides: usize) -> Case {
+        Case {
+            name: name.to_owned(),
+            unit,
+            sides: vec![Vec::new(); sides],
+        }
+    }
+
+    /// Measures the images per second of each worker in turn, `runs` times.
     pub(super) fn measure(
         name: &str,
         workers: &mut [Worker],
         request: &str,
         runs: usize,
-        same_work: &SameWork,
+        same_result: &SameResult,
     ) -> Result<Case> {
         println!("{name}: {runs} runs");
         let mut sides = vec![Vec::new(); workers.len()];
         for run in 0..runs {
             let mut found = vec![None; workers.len()];
-            for side in turns(run, workers.len()) {
-                found[side] = Some(Run::read(&workers[side].ask(request)?)?);
+            for side in turn_order(run, workers.len()) {
+                found[side] = Some(Run::parse(&workers[side].request(request)?)?);
             }
             let found: Vec<Run> = found.into_iter().flatten().collect();
-            same_work.check(&found)?;
+            same_result.check(&found)?;
             for (side, run) in sides.iter_mut().zip(found) {
                 side.push(run.images_per_second);
             }
@@ -74,7 +83,7 @@ impl Case {
         })
     }
 
-    /// How much better the first side is than another one.
+    /// How many times better the first worker is than another one.
     fn ratio(&self, side: usize) -> f64 {
         let (ours, other) = (median(&self.sides[0]), median(&self.sides[side]));
         match self.unit {
@@ -98,46 +107,39 @@ impl Case {
     }
 }
 
-/// Another side begins with each run: who comes later finds a warmer processor.
-pub(super) fn turns(run: usize, sides: usize) -> impl Iterator<Item = usize> {
-    (0..sides).map(move |turn| (run + turn) % sides)
-}
-
-/// What every side must have computed.
-pub(super) struct SameWork {
-    /// By what share the checksums may differ from the first.
+/// Workers are compared only if they compute the same.
+pub(super) struct SameResult {
+    /// How far checksums may differ from the first, as a fraction of it.
     pub(super) tolerance: f64,
-    /// The message, up to the checksums.
-    pub(super) otherwise: &'static str,
+    /// The message if they differ further. The checksums follow it.
+    pub(super) message: &'static str,
 }
 
-impl SameWork {
+impl SameResult {
     pub(super) fn check(&self, runs: &[Run]) -> Result<()> {
         let checksums: Vec<f64> = runs.iter().map(|run| run.checksum).collect();
         let near = |sum: &f64| (sum - checksums[0]).abs() <= self.tolerance * checksums[0].abs();
-        ensure!(
-            checksums.iter().all(near),
-            "{} {checksums:?}",
-            self.otherwise
-        );
+        ensure!(checksums.iter().all(near), "{} {checksums:?}", self.message);
         Ok(())
     }
 }
 
-/// What a measure found.
+/// The results of a measure.
 pub(super) struct Report<'a> {
-    /// The names of its files, and of the command's argument.
+    /// The measure, as on the command line. The files have this name, too.
     pub(super) name: &'static str,
+    /// What is measured, for the heading.
     pub(super) what: &'static str,
-    /// Ours is the first.
+    /// The names of the workers, ours first.
     pub(super) sides: &'a [&'static str],
     pub(super) cases: Vec<Case>,
-    /// What is to be told besides.
+    /// Paragraphs below the table.
     pub(super) notes: Vec<String>,
 }
 
 impl Report<'_> {
-    /// Prints the table, and leaves it and the single runs in target/bench.
+    /// Prints the table, and writes it and the single runs to target/bench. `peers` is the versions of the
+    /// other programs.
     pub(super) fn publish(&self, bench: &Bench, peers: Value) -> Result<()> {
         let (name, runs, threads) = (self.name, bench.runs, bench.threads);
         let heading = format!(
@@ -148,24 +150,24 @@ impl Report<'_> {
         );
         let text = format!("{heading}\n\n{}", self.table());
         println!("\n{text}");
-        let described = json!({
+        let json = json!({
             "what": heading,
             "date": bench.date,
             "processor": processor(),
             "threads": threads,
             "tch": bench.tch,
             "peers": peers,
-            "cases": self.cases.iter().map(|case| self.described(case)).collect::<Vec<_>>(),
+            "cases": self.cases.iter().map(|case| self.case_json(case)).collect::<Vec<_>>(),
             "notes": self.notes,
         });
-        let file = |ending: &str| bench.folder.join(name).with_extension(ending);
-        replace_file(&file("json"), &serde_json::to_vec_pretty(&described)?)?;
+        let file = |extension: &str| bench.folder.join(name).with_extension(extension);
+        replace_file(&file("json"), &serde_json::to_vec_pretty(&json)?)?;
         replace_file(&file("md"), text.as_bytes())?;
         println!("the single runs are in target/bench/{name}.json");
         Ok(())
     }
 
-    fn described(&self, case: &Case) -> Value {
+    fn case_json(&self, case: &Case) -> Value {
         let sides = self.sides.iter().zip(&case.sides);
         json!({
             "case": case.name,
@@ -189,10 +191,11 @@ impl Report<'_> {
     }
 }
 
+/// The median, with the smallest and largest value: "5 (1 to 9)".
 fn spread(values: &[f64], unit: Unit) -> String {
     let smallest = values.iter().copied().fold(f64::INFINITY, f64::min);
     let largest = values.iter().copied().fold(0.0, f64::max);
-    let [median, smallest, largest] = [median(values), smallest, largest].map(|x| unit.write(x));
+    let [median, smallest, largest] = [median(values), smallest, largest].map(|x| unit.format(x));
     if smallest == largest {
         return median;
     }
@@ -224,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_one_in_the_middle() {
+    fn the_median_is_in_the_middle() {
         assert_eq!(median(&[9.0, 1.0, 5.0]), 5.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 100.0]), 3.0);
         assert!(median(&[]).is_nan());
@@ -233,12 +236,6 @@ mod tests {
             "5 (1 to 9)"
         );
         assert_eq!(spread(&[0.5], Unit::Seconds), "0.50");
-    }
-
-    #[test]
-    fn another_side_begins_with_each_run() {
-        assert_eq!(turns(0, 3).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(turns(4, 3).collect::<Vec<_>>(), [1, 2, 0]);
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! Training in smaller and larger batches, and with ten and a hundred times the images: the time an
-//! image takes, and the memory that the images take.
+//! Training with smaller and larger batches, and with ten and a hundred times as many images: the speed, and
+//! the memory.
 
 use anyhow::Result;
 use serde_json::json;
 
-use super::Bench;
+use super::context::Bench;
 use super::report::{Case, Report, Unit, median};
 use super::worker::{Run, Worker, number};
 
-/// Images in a batch, and how often the data set is repeated.
+/// Images in a batch, how often the data set is repeated, and the name of the case.
 const CASES: [(usize, usize, &str); 5] = [
     (10, 1, "batches of 10, 60,000 images"),
     (100, 1, "batches of 100, 60,000 images"),
@@ -18,27 +18,23 @@ const CASES: [(usize, usize, &str); 5] = [
 ];
 
 pub(super) fn scale(bench: &Bench) -> Result<()> {
-    let ours = bench.ours("bench-train", "lenet.safetensors")?;
+    let ours = bench.our_worker("bench-train", "lenet.safetensors")?;
     let mut worker = Worker::start(ours)?;
-    worker.ask("train 100")?;
+    worker.request("train 100")?;
     let mut cases: Vec<Case> = CASES
         .iter()
-        .map(|(_, _, name)| Case {
-            name: (*name).to_owned(),
-            unit: Unit::ImagesPerSecond,
-            sides: vec![Vec::new()],
-        })
+        .map(|(.., name)| Case::empty(name, Unit::ImagesPerSecond, 1))
         .collect();
     let mut memory = vec![Vec::new(); CASES.len()];
     for run in 0..bench.runs {
         println!("scale: run {} of {}", run + 1, bench.runs);
         for (index, (batch, copies, _)) in CASES.iter().enumerate() {
-            // Minutes long: the median of the others has more to say.
+            // It takes minutes, so once is enough.
             if *copies == 100 && run > 0 {
                 continue;
             }
-            let answer = worker.ask(&format!("scale {batch} {copies}"))?;
-            cases[index].sides[0].push(Run::read(&answer)?.images_per_second);
+            let answer = worker.request(&format!("scale {batch} {copies}"))?;
+            cases[index].sides[0].push(Run::parse(&answer)?.images_per_second);
             memory[index].push(number(&answer, "memory")? / number(&answer, "data")?);
         }
     }

@@ -1,17 +1,17 @@
-//! An epoch of training, beside PyTorch as its tutorials have it, with all images in one tensor, and
-//! with all that PyTorch has to be fast.
+//! An epoch of training, beside three ways to do it with PyTorch: with a DataLoader as in its tutorials, with
+//! all images in one tensor, and compiled.
 
 use anyhow::Result;
 
-use super::Bench;
-use super::report::{Case, Report, SameWork, median};
+use super::context::Bench;
+use super::report::{Case, Report, SameResult, median};
 use super::worker::{Worker, number};
 
-/// Images in a batch.
+/// Images in a batch, and the name of the case.
 const CASES: [(usize, &str); 2] = [(100, "batches of 100"), (1_000, "batches of 1,000")];
 
-/// The peers' names for themselves, and ours for them.
-const WAYS: [&str; 3] = ["workshop", "tensor", "compiled"];
+/// The variants with PyTorch, as `bench_train.py` names them.
+const VARIANTS: [&str; 3] = ["data-loader", "tensor", "compiled"];
 const SIDES: [&str; 4] = [
     "gasshuku",
     "PyTorch, DataLoader",
@@ -19,35 +19,35 @@ const SIDES: [&str; 4] = [
     "PyTorch, compiled",
 ];
 
-/// Speed counts only where as much is learned: every side shuffles in its own way.
-const SAME_WORK: SameWork = SameWork {
+/// The mean losses are not equal, because each program shuffles the images in its own way.
+const SAME_RESULT: SameResult = SameResult {
     tolerance: 0.1,
-    otherwise: "the sides do not learn the same: their mean losses are",
+    message: "the sides do not learn the same: their mean losses are",
 };
 
 pub(super) fn train(bench: &Bench) -> Result<()> {
-    const PEER: &str = "bench_train.py";
+    const SCRIPT: &str = "bench_train.py";
     const WEIGHTS: &str = "lenet.safetensors";
-    let mut workers = vec![Worker::start(bench.ours("bench-train", WEIGHTS)?)?];
-    for way in WAYS {
-        let mut peer = bench.peer(PEER, WEIGHTS);
-        peer.args(["--way", way]);
-        workers.push(Worker::start(peer)?);
+    let mut workers = vec![Worker::start(bench.our_worker("bench-train", WEIGHTS)?)?];
+    for variant in VARIANTS {
+        let mut pytorch = bench.python_worker(SCRIPT, WEIGHTS);
+        pytorch.args(["--variant", variant]);
+        workers.push(Worker::start(pytorch)?);
     }
     let mut cases = Vec::new();
     for (batch, name) in CASES {
         let request = format!("train {batch}");
-        // Compiling happens in the first epoch of a batch size.
+        // torch.compile compiles in the first epoch with a batch size.
         println!("{name}: warming up");
         for worker in &mut workers {
-            worker.ask(&request)?;
+            worker.request(&request)?;
         }
         cases.push(Case::measure(
             name,
             &mut workers,
             &request,
             bench.runs,
-            &SAME_WORK,
+            &SAME_RESULT,
         )?);
     }
     let batches_of_100 = median(&cases[0].sides[0]);
@@ -56,14 +56,14 @@ pub(super) fn train(bench: &Bench) -> Result<()> {
         what: "an epoch of LeNet with Adam on 60,000 images",
         sides: &SIDES,
         cases,
-        notes: vec![peak(&mut workers[0], bench.runs, batches_of_100)?],
+        notes: vec![share_of_peak(&mut workers[0], bench.runs, batches_of_100)?],
     }
-    .publish(bench, bench.versions(PEER)?)
+    .publish(bench, bench.versions(SCRIPT)?)
 }
 
-/// Floating-point operations that an image takes in training, a multiplication with its addition
-/// counted as two: each layer's weights are used at each place of its output, once forward, once for
-/// the weights' gradients and once for the inputs', which the first layer does not need.
+/// Floating-point operations of the training with one image. A multiplication and its addition are two.
+/// Each layer's weights are used at each place of its output three times: forward, for the gradients of the
+/// weights, and for those of the inputs, which the first layer does not need.
 const OPERATIONS: f64 = {
     let conv1 = 2.0 * (24 * 24 * 6 * 25) as f64;
     let conv2 = 2.0 * (8 * 8 * 16 * 25 * 6) as f64;
@@ -71,11 +71,11 @@ const OPERATIONS: f64 = {
     3.0 * (conv1 + conv2 + linear) - conv1
 };
 
-/// What libtorch reaches at best, in a product of large matrices, beside what training reaches.
-fn peak(worker: &mut Worker, runs: usize, images_per_second: f64) -> Result<String> {
+/// The speed of the training as a share of libtorch's best speed, that of a product of large matrices.
+fn share_of_peak(worker: &mut Worker, runs: usize, images_per_second: f64) -> Result<String> {
     let mut found = Vec::new();
     for _ in 0..runs {
-        let answer = worker.ask("multiply 1024")?;
+        let answer = worker.request("multiply 1024")?;
         found.push(number(&answer, "operations")? / number(&answer, "seconds")? / 1e9);
     }
     let (peak, reached) = (median(&found), images_per_second * OPERATIONS / 1e9);
@@ -98,9 +98,9 @@ mod tests {
     }
 
     #[test]
-    fn who_learns_less_is_no_comparison() {
+    fn another_loss_is_refused() {
         let check = |losses: [f64; 3]| {
-            SAME_WORK.check(&losses.map(|checksum| Run {
+            SAME_RESULT.check(&losses.map(|checksum| Run {
                 images_per_second: 1.0,
                 checksum,
             }))

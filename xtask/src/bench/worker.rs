@@ -1,4 +1,4 @@
-//! A program that answers each line with a line.
+//! A worker of a benchmark: a program that answers each line with a line.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::process;
-use crate::workshop::forget_cargo;
+use crate::workshop::remove_cargo_variables;
 
-/// One side of a comparison.
+/// A running worker.
 pub(super) struct Worker {
     child: Child,
     requests: ChildStdin,
@@ -17,11 +17,11 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Returns when it has read its data and warmed up.
+    /// Starts it, and waits until it is ready: it has read its data and warmed up.
     pub(super) fn start(mut command: Command) -> Result<Worker> {
-        forget_cargo(&mut command);
-        // Cargo's configuration sets this for tests, which run beside each other. Here one side
-        // works while the others wait, and all have libtorch's own setting.
+        remove_cargo_variables(&mut command);
+        // Cargo's configuration sets this for tests, which run at the same time. Here only one worker
+        // works at a time, and all keep libtorch's default.
         command.env_remove("GOMP_SPINCOUNT");
         let mut child = command
             .stdin(Stdio::piped())
@@ -41,14 +41,15 @@ impl Worker {
         Ok(worker)
     }
 
-    pub(super) fn ask(&mut self, request: &str) -> Result<Value> {
+    /// Sends a request, and returns the answer.
+    pub(super) fn request(&mut self, request: &str) -> Result<Value> {
         writeln!(self.requests, "{request}").context("a worker has ended")?;
-        // Before the answer may stand a training log.
+        // A training log may come before the answer.
         loop {
             let line = self.line()?;
             if line.starts_with('{') {
                 return serde_json::from_str(&line)
-                    .with_context(|| format!("a worker answers `{line}`, which is no JSON"));
+                    .with_context(|| format!("a worker answers `{line}`, which is not JSON"));
             }
         }
     }
@@ -56,29 +57,52 @@ impl Worker {
     fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         let read = self.answers.read_line(&mut line)?;
-        ensure!(read > 0, "a worker has ended; what it says stands above");
+        ensure!(read > 0, "a worker has ended; its message is above");
         Ok(line.trim_end().to_owned())
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // It may have ended already, and then there is nothing to do.
+        // Errors mean that it has ended already.
         let _killed = self.child.kill();
         let _status = self.child.wait();
     }
 }
 
-/// One answer of a worker.
+/// The order of the workers in a run. Another one begins with each run, because the later ones find a warmer
+/// processor.
+pub(super) fn turn_order(run: usize, workers: usize) -> impl Iterator<Item = usize> {
+    (0..workers).map(move |turn| (run + turn) % workers)
+}
+
+/// Calls `measure` with the number of the run, the number of the worker, and the worker: for each worker in
+/// turn, `runs` times.
+pub(super) fn take_turns(
+    name: &str,
+    runs: usize,
+    workers: &mut [Worker],
+    mut measure: impl FnMut(usize, usize, &mut Worker) -> Result<()>,
+) -> Result<()> {
+    for run in 0..runs {
+        println!("{name}: run {} of {runs}", run + 1);
+        for side in turn_order(run, workers.len()) {
+            measure(run, side, &mut workers[side])?;
+        }
+    }
+    Ok(())
+}
+
+/// The answer to a request that processes images.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Run {
     pub(super) images_per_second: f64,
-    /// What was computed, in one number.
+    /// A number that depends on all that was computed.
     pub(super) checksum: f64,
 }
 
 impl Run {
-    pub(super) fn read(answer: &Value) -> Result<Run> {
+    pub(super) fn parse(answer: &Value) -> Result<Run> {
         Ok(Run {
             images_per_second: number(answer, "images")? / number(answer, "seconds")?,
             checksum: number(answer, "checksum")?,
@@ -101,7 +125,7 @@ mod tests {
     #[test]
     fn an_answer_is_read() {
         let answer = json!({ "seconds": 0.5, "images": 100, "checksum": 3.25 });
-        let run = Run::read(&answer).unwrap();
+        let run = Run::parse(&answer).unwrap();
         let expected = Run {
             images_per_second: 200.0,
             checksum: 3.25,
@@ -112,8 +136,14 @@ mod tests {
             json!({ "seconds": 1 }),
             json!({ "images": "many" }),
         ] {
-            assert!(Run::read(&wrong).is_err(), "{wrong}");
+            assert!(Run::parse(&wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn another_worker_begins_with_each_run() {
+        assert_eq!(turn_order(0, 3).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(turn_order(4, 3).collect::<Vec<_>>(), [1, 2, 0]);
     }
 
     #[cfg(unix)]
@@ -125,11 +155,11 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_log_before_the_answer_is_passed_over() {
+    fn a_log_before_the_answer_is_skipped() {
         let script = r#"echo ready; read request; echo "epoch 1"; echo '{"seconds": 2, "images": 6, "checksum": 1}'"#;
         let mut worker = Worker::start(shell(script)).unwrap();
-        let answer = worker.ask("train 100").unwrap();
-        assert_eq!(Run::read(&answer).unwrap().images_per_second, 3.0);
+        let answer = worker.request("train 100").unwrap();
+        assert_eq!(Run::parse(&answer).unwrap().images_per_second, 3.0);
     }
 
     #[cfg(unix)]
@@ -141,7 +171,7 @@ mod tests {
         for answer in ["", "echo '{half'"] {
             let script = format!("echo ready; read request; {answer}");
             let mut worker = Worker::start(shell(&script)).unwrap();
-            assert!(worker.ask("explain 1").is_err());
+            assert!(worker.request("explain 1").is_err());
         }
     }
 }

@@ -1,32 +1,33 @@
-//! The kernel itself, compiled here: there is no binary of it to download.
+//! The kernel itself, evcxr_jupyter. It is compiled here, because there is no binary to download.
 
 use std::fs;
 use std::process::Command;
 
 use anyhow::Result;
 
-use super::EVCXR;
-use super::installed::{Condition, Program};
-use crate::process::{self, Watch};
+use super::condition::{CompiledProgram, Condition};
+use super::step::{EVCXR, Runner};
+use crate::process;
 use crate::workshop::Workshop;
 
 pub(crate) const VERSION: &str = "0.22.0";
-/// How many crates its build compiles, to say how far it is.
+/// How many crates its build compiles, for the progress.
 const CRATES: usize = 273;
-const GB: f64 = 1.5;
+/// What the compilation needs on the disk while it runs.
+const DISK_GB: f64 = 1.5;
 
-/// Builds evcxr_jupyter into .venv/bin.
-pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
+/// Builds evcxr_jupyter into .venv/bin. Returns whether anything has changed.
+pub(crate) fn install(workshop: &Workshop, runner: &Runner) -> Result<bool> {
     let program = program(workshop);
     let condition = program.condition();
-    if condition.is_whole() || takes_over(workshop, &program)? {
+    if condition.is_intact() || keep_earlier(workshop, &program)? {
         return Ok(false);
     }
     let why = match condition {
-        Condition::Damaged(_) => format!(" again, for {condition}"),
+        Condition::Damaged(_) => format!(" again: {condition}"),
         _ => String::new(),
     };
-    EVCXR.translated(&format!(
+    EVCXR.print(&format!(
         "compiling version {VERSION}{why}; about 6 minutes on 2 cores"
     ));
     let build = workshop.scratch().join("evcxr");
@@ -44,10 +45,10 @@ pub(crate) fn install(workshop: &Workshop, watch: &Watch) -> Result<bool> {
         .arg(workshop.venv())
         .arg("--target-dir")
         .arg(&build);
-    watch.run(EVCXR, &mut command, &progress)?;
-    program.note()?;
-    process::remove(&build)?;
-    EVCXR.translated("done");
+    runner.run(EVCXR, &mut command, &progress)?;
+    program.write_stamp()?;
+    process::remove_if_exists(&build)?;
+    EVCXR.print("done");
     Ok(true)
 }
 
@@ -55,29 +56,29 @@ pub(crate) fn condition(workshop: &Workshop) -> Condition {
     program(workshop).condition()
 }
 
-pub(crate) fn missing_gb(workshop: &Workshop) -> f64 {
-    if condition(workshop).is_whole() {
+pub(crate) fn needed_gb(workshop: &Workshop) -> f64 {
+    if condition(workshop).is_intact() {
         0.0
     } else {
-        GB
+        DISK_GB
     }
 }
 
-fn program(workshop: &Workshop) -> Program {
-    Program {
+fn program(workshop: &Workshop) -> CompiledProgram {
+    CompiledProgram {
         path: workshop.program("evcxr_jupyter"),
         stamp: workshop.venv_stamp("evcxr"),
         inputs: VERSION.to_owned(),
     }
 }
 
-/// An earlier set-up has noted no size: what it has compiled is kept, if it runs.
-fn takes_over(workshop: &Workshop, program: &Program) -> Result<bool> {
-    let noted = fs::read_to_string(&program.stamp).unwrap_or_default();
-    let runs = || process::ask(Command::new(workshop.program("evcxr_jupyter")).arg("--help"));
-    let is_good = noted == VERSION && matches!(runs(), Ok(Some(answer)) if answer.success);
+/// Earlier versions of set-up wrote stamps without a size. Their program is kept if it runs.
+fn keep_earlier(workshop: &Workshop, program: &CompiledProgram) -> Result<bool> {
+    let stamp = fs::read_to_string(&program.stamp).unwrap_or_default();
+    let runs = || process::output(Command::new(workshop.program("evcxr_jupyter")).arg("--help"));
+    let is_good = stamp == VERSION && matches!(runs(), Ok(Some(output)) if output.success);
     if is_good {
-        program.note()?;
+        program.write_stamp()?;
     }
     Ok(is_good)
 }

@@ -1,4 +1,4 @@
-//! What Jupyter reads about the kernel, and the small files that kernels use.
+//! Jupyter's description of the kernel, its logos, and JupyterLab's settings.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -8,12 +8,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::EVCXR;
+use super::step::EVCXR;
 use crate::process;
-use crate::stamp::replace_file;
 use crate::workshop::Workshop;
+use evcxr_prewarm::stamp::replace_file;
 
-/// Writes what is not there, or differs.
+/// Writes the files that are missing or differ. Returns whether there was any.
 pub(crate) fn write(workshop: &Workshop) -> Result<bool> {
     let mut changed = write_logos(workshop)?;
     let spec = serde_json::to_vec_pretty(&spec(workshop))?;
@@ -23,13 +23,14 @@ pub(crate) fn write(workshop: &Workshop) -> Result<bool> {
         .join("share/jupyter/lab/settings/overrides.json");
     changed |= write_file(
         &settings,
-        &serde_json::to_vec_pretty(&settings_of_lab())?,
+        &serde_json::to_vec_pretty(&lab_settings())?,
         0o644,
     )?;
     Ok(changed)
 }
 
-pub(crate) fn is_done(workshop: &Workshop) -> bool {
+/// Whether the kernelspec is as `write` would write it.
+pub(crate) fn is_current(workshop: &Workshop) -> bool {
     let written = fs::read(workshop.kernelspec().join("kernel.json")).unwrap_or_default();
     serde_json::to_vec_pretty(&spec(workshop)).is_ok_and(|wanted| wanted == written)
         && workshop.launcher().exists()
@@ -46,9 +47,9 @@ fn spec(workshop: &Workshop) -> serde_json::Value {
     })
 }
 
-/// A workshop may have no network: nothing is to be asked of it. The welcome is there to be read, and its
-/// links to be clicked, so JupyterLab shows Markdown instead of its source.
-fn settings_of_lab() -> serde_json::Value {
+/// JupyterLab's settings. It does not use the network, which a workshop may not have. It shows Markdown
+/// files rendered: the welcome page has links to click.
+fn lab_settings() -> serde_json::Value {
     json!({
         "@jupyterlab/apputils-extension:notification": {
             "checkForUpdates": false,
@@ -61,8 +62,8 @@ fn settings_of_lab() -> serde_json::Value {
     })
 }
 
-/// evcxr has its logos within itself. Its version.txt goes with them: without it, evcxr would
-/// replace our kernel.json where JUPYTER_PATH names this folder.
+/// Has evcxr write its logos, which are inside the program, and its version.txt. Without version.txt evcxr
+/// would replace our kernel.json when JUPYTER_PATH names this folder.
 fn write_logos(workshop: &Workshop) -> Result<bool> {
     let folder = workshop.kernelspec();
     if folder.join("version.txt").exists() {
@@ -72,17 +73,18 @@ fn write_logos(workshop: &Workshop) -> Result<bool> {
     command
         .arg("--install")
         .env("JUPYTER_PATH", workshop.venv().join("share/jupyter"));
-    let answer = process::ask(&mut command)?.context("there is no .venv/bin/evcxr_jupyter")?;
-    if !answer.success {
-        bail!("evcxr_jupyter does not run: {}", answer.stderr.trim());
+    let output = process::output(&mut command)?.context("there is no .venv/bin/evcxr_jupyter")?;
+    if !output.success {
+        bail!("evcxr_jupyter does not run: {}", output.stderr.trim());
     }
-    for classic in ["kernel.js", "lint.js", "lint.css", "lint-LICENSE"] {
-        process::remove(&folder.join(classic))?;
+    for unused in ["kernel.js", "lint.js", "lint.css", "lint-LICENSE"] {
+        process::remove_if_exists(&folder.join(unused))?;
     }
-    EVCXR.translated("its kernelspec is written");
+    EVCXR.print("its kernelspec is written");
     Ok(true)
 }
 
+/// Writes a file with these permissions if it differs. Returns whether it has.
 fn write_file(path: &Path, contents: &[u8], mode: u32) -> Result<bool> {
     let metadata = fs::metadata(path);
     let same = metadata.is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == mode)

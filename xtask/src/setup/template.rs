@@ -8,49 +8,51 @@ use std::process::Command;
 use anyhow::Result;
 use evcxr_prewarm::settings::{Home, Settings};
 use evcxr_prewarm::template::{self, State};
-use evcxr_prewarm::toolchain::{self, Toolchain};
-use evcxr_prewarm::{analyzer, start};
+use evcxr_prewarm::toolchain::Toolchain;
+use evcxr_prewarm::{configuration, sysroot, wrappers};
 
-use super::{TEMPLATE, evcxr, libtorch};
-use crate::process::Watch;
+use super::step::{Runner, TEMPLATE};
+use super::{evcxr, torch_wheel};
 use crate::workshop::{LIBRARY_PATH, Workshop};
 
-const GB: f64 = 1.5;
+/// What the compilation needs on the disk while it runs.
+const DISK_GB: f64 = 1.5;
 
-/// Builds it, or builds it again, by running the real kernel on a notebook's first cells.
-pub(crate) fn build(workshop: &Workshop, watch: &Watch) -> Result<bool> {
+/// Compiles the template, or compiles it again, by running a notebook's first cells in a kernel. Returns
+/// whether anything has changed.
+pub(crate) fn build(workshop: &Workshop, runner: &Runner) -> Result<bool> {
     let home = workshop.kernel_home();
     let settings = settings(workshop)?;
     let mut changed = home.write_settings(&settings)?;
-    changed |= start::write_configuration(&home, &settings)?;
-    changed |= toolchain::write_programs(&home, &workshop.launcher())?;
+    changed |= configuration::write(&home, &settings)?;
+    changed |= wrappers::write(&home, &workshop.launcher())?;
     if !home.sysroot().exists() {
         let toolchain = Toolchain::find(&home, &settings.crate_folder)?;
-        analyzer::lay_out(&home, &toolchain.sysroot)?;
+        sysroot::create(&home, &toolchain.sysroot)?;
     }
     if template::state(&home, &settings)? == State::Fresh {
         return Ok(changed);
     }
-    let building = template::begin(&home, &settings, &|text| TEMPLATE.translated(text))?;
+    let building = template::build::begin(&home, &settings, &|text| TEMPLATE.print(text))?;
     let launcher = |task: &str| {
         let mut command = Command::new(workshop.launcher());
         command.arg("--home").arg(home.path()).arg(task);
         command
     };
-    watch.run(TEMPLATE, &mut launcher("compile"), &progress)?;
-    template::finish(&home, &settings, building)?;
-    TEMPLATE.translated("comparing what a kernel answers with what evcxr answers by itself");
-    watch.run(TEMPLATE, &mut launcher("compare"), &progress)?;
-    if let Some(why) = without_tricks(&home) {
-        TEMPLATE.translated(&format!(
-            "kernels will run without what makes them quick: {why}"
+    runner.run(TEMPLATE, &mut launcher("compile"), &progress)?;
+    template::build::finish(&home, &settings, building)?;
+    TEMPLATE.print("comparing what a kernel answers with what evcxr answers by itself");
+    runner.run(TEMPLATE, &mut launcher("compare"), &progress)?;
+    if let Some(why) = why_plain(&home) {
+        TEMPLATE.print(&format!(
+            "kernels will run without the tricks that make them fast: {why}"
         ));
     }
-    TEMPLATE.translated("done");
+    TEMPLATE.print("done");
     Ok(true)
 }
 
-/// What the kernel needs to know of the workshop.
+/// The settings of kernels: what they need to know about the workshop.
 pub(crate) fn settings(workshop: &Workshop) -> Result<Settings> {
     let root = workshop.root();
     let libtorch = fs::canonicalize(workshop.libtorch()).unwrap_or_default();
@@ -64,10 +66,9 @@ pub(crate) fn settings(workshop: &Workshop) -> Result<Settings> {
         environment: [
             ("LIBTORCH", text(&workshop.libtorch())),
             (LIBRARY_PATH, text(&workshop.libtorch().join("lib"))),
-            // libtorch's threads wait for each other in a loop. By default they loop so long that
-            // training gets ten times slower as soon as anything else, a browser for instance, wants
-            // a processor; not at all, and it takes twice as long on a machine with nothing else to
-            // do.
+            // libtorch's threads wait for each other in a loop. By default the loop is so long that a
+            // training gets ten times slower as soon as another program, such as a browser, needs a
+            // processor. Without the loop it takes twice as long on a machine that does nothing else.
             ("GOMP_SPINCOUNT", "1000".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -86,9 +87,10 @@ pub(crate) fn settings(workshop: &Workshop) -> Result<Settings> {
     })
 }
 
-/// What kernels look at before they start, as it is now: the steps before have seen to it.
+/// The files that kernels check before they start, with their sizes. The earlier steps have checked that they
+/// are intact.
 fn files(workshop: &Workshop) -> BTreeMap<PathBuf, u64> {
-    let mut paths = libtorch::libraries(workshop).unwrap_or_default();
+    let mut paths = torch_wheel::libraries(workshop).unwrap_or_default();
     paths.push(workshop.program("evcxr_jupyter"));
     let sizes = paths.into_iter().filter_map(|path| {
         let size = fs::metadata(&path).ok()?.len();
@@ -97,7 +99,7 @@ fn files(workshop: &Workshop) -> BTreeMap<PathBuf, u64> {
     sizes.collect()
 }
 
-/// Whether the small files are as set-up would write them now.
+/// Whether the settings and the small programs are as set-up would write them now.
 pub(crate) fn is_written(workshop: &Workshop) -> Result<bool> {
     let home = workshop.kernel_home();
     let settings = settings(workshop)?;
@@ -106,23 +108,24 @@ pub(crate) fn is_written(workshop: &Workshop) -> Result<bool> {
         ..found
     });
     Ok(written.is_ok_and(|found| found == settings)
-        && start::is_configured(&home, &settings)
-        && toolchain::missing_program(&home).is_none())
+        && configuration::is_written(&home, &settings)
+        && wrappers::first_missing(&home).is_none())
 }
 
+/// Whether the template is there and up to date.
 pub(crate) fn state(workshop: &Workshop) -> Result<State> {
     template::state(&workshop.kernel_home(), &settings(workshop)?)
 }
 
-/// Why the tricks are turned off, where they are.
-pub(crate) fn without_tricks(home: &Home) -> Option<String> {
+/// Why kernels run without tricks, if they do.
+pub(crate) fn why_plain(home: &Home) -> Option<String> {
     fs::read_to_string(home.plain()).ok()
 }
 
-pub(crate) fn missing_gb(workshop: &Workshop) -> f64 {
+pub(crate) fn needed_gb(workshop: &Workshop) -> f64 {
     match state(workshop) {
         Ok(State::Fresh) => 0.0,
-        _ => GB,
+        _ => DISK_GB,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The virtual environment that holds everything Python.
+//! The virtual environment, `.venv`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,60 +6,60 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::requirements::Python;
-use super::{PACKAGES, requirements};
+use super::python::{self, Python};
+use super::step::PACKAGES;
 use crate::process;
-use crate::stamp::{Stamp, replace_file};
 use crate::workshop::Workshop;
+use evcxr_prewarm::stamp::{Stamp, replace_file};
 
-/// What takes minutes to compile and has nothing to do with Python, below .venv, with its stamp. The
-/// stamp is the last to come back.
+/// Files in .venv that do not depend on Python and take minutes to compile. The stamp is last: it must come
+/// back last.
 const COMPILED: [&str; 2] = ["bin/evcxr_jupyter", "gasshuku/evcxr"];
 
-/// What .venv's Python says of itself.
+/// What the Python of .venv says about itself.
 pub(crate) struct Probe {
     pub(crate) version: String,
     pub(crate) site_packages: PathBuf,
 }
 
-/// Makes .venv where there is none that works.
+/// Makes .venv if there is none that works. Returns whether anything has changed.
 pub(crate) fn make(workshop: &Workshop) -> Result<bool> {
     if is_usable(workshop) {
         return Ok(false);
     }
-    let python = requirements::python()?;
+    let python = python::find()?;
     if !repair(workshop, &python)? {
-        PACKAGES.translated(&format!("making .venv with Python {}", python.version));
+        PACKAGES.print(&format!("making .venv with Python {}", python.version));
         let kept = workshop.scratch().join("kept");
-        move_all(&workshop.venv(), &kept)?;
+        move_compiled(&workshop.venv(), &kept)?;
         create(&python.program, &workshop.venv())?;
-        move_all(&kept, &workshop.venv())?;
+        move_compiled(&kept, &workshop.venv())?;
     }
     stamp(workshop).write()?;
     Ok(true)
 }
 
-/// A .venv that was whole, and whose folder has been moved or whose Python has gone, keeps its packages
-/// where a Python of the same version is there: nothing is downloaded.
+/// Repairs a .venv that was complete, and that was moved or whose Python was removed. With a Python of the same
+/// version it keeps its packages, so that nothing is downloaded. Returns whether it works.
 fn repair(workshop: &Workshop, python: &Python) -> Result<bool> {
     let venv = workshop.venv();
-    let was_whole = fs::read_to_string(workshop.venv_stamp("venv"));
+    let complete_at = fs::read_to_string(workshop.venv_stamp("venv"));
     let made_by = fs::read_to_string(venv.join("pyvenv.cfg")).unwrap_or_default();
-    let (Ok(made_in), true) = (was_whole, is_same_minor(&made_by, &python.version)) else {
+    let (Ok(made_in), true) = (complete_at, is_same_minor(&made_by, &python.version)) else {
         return Ok(false);
     };
-    PACKAGES.translated("repairing .venv: it was moved, or its Python has gone");
+    PACKAGES.print("repairing .venv: it was moved, or its Python was removed");
     for name in ["python", "python3"] {
-        process::remove(&venv.join("bin").join(name))?;
+        process::remove_if_exists(&venv.join("bin").join(name))?;
     }
     let mut command = Command::new(&python.program);
     command.args(["-m", "venv", "--without-pip"]).arg(&venv);
-    let made = process::ask(&mut command)?.is_some_and(|answer| answer.success);
-    lead_scripts_here(&venv.join("bin"), &made_in, workshop.root())?;
+    let made = process::output(&mut command)?.is_some_and(|output| output.success);
+    point_scripts_here(&venv.join("bin"), &made_in, workshop.root())?;
     Ok(made && probe(workshop).is_ok())
 }
 
-/// Whether `pyvenv.cfg` names a version that differs from this one in its last number at most.
+/// Whether the version in `pyvenv.cfg` and this one differ only in the last number.
 fn is_same_minor(configuration: &str, version: &str) -> bool {
     let minor = |version: &str| version.rsplit_once('.').map(|(minor, _)| minor.to_owned());
     let line = configuration
@@ -68,8 +68,8 @@ fn is_same_minor(configuration: &str, version: &str) -> bool {
     line.is_some_and(|found| minor(found.trim()).is_some() && minor(found.trim()) == minor(version))
 }
 
-/// The first lines of scripts name their Python by its whole path.
-fn lead_scripts_here(bin: &Path, made_in: &str, root: &Path) -> Result<()> {
+/// Replaces the path of Python in the first lines of scripts.
+fn point_scripts_here(bin: &Path, made_in: &str, root: &Path) -> Result<()> {
     let old = format!("#!{made_in}/");
     for entry in fs::read_dir(bin).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -85,8 +85,8 @@ fn lead_scripts_here(bin: &Path, made_in: &str, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves [`COMPILED`], as far as it is there.
-fn move_all(from: &Path, to: &Path) -> Result<()> {
+/// Moves those of [`COMPILED`] that exist.
+fn move_compiled(from: &Path, to: &Path) -> Result<()> {
     for path in COMPILED.iter().filter(|path| from.join(path).exists()) {
         let (from, to) = (from.join(path), to.join(path));
         let folder = to.parent().unwrap_or(&to);
@@ -97,31 +97,32 @@ fn move_all(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a virtual environment in place of what is there.
+/// Makes a virtual environment, after removing what is in the folder.
 pub(crate) fn create(python: &str, folder: &Path) -> Result<()> {
-    process::remove(folder)?;
-    let answer = process::ask(Command::new(python).args(["-m", "venv"]).arg(folder))?
-        .with_context(|| format!("{python} has vanished from PATH"))?;
-    if !answer.success {
-        let reason = answer.stdout + &answer.stderr;
+    process::remove_if_exists(folder)?;
+    let output = process::output(Command::new(python).args(["-m", "venv"]).arg(folder))?
+        .with_context(|| format!("{python} is not on PATH any more"))?;
+    if !output.success {
+        let reason = output.stdout + &output.stderr;
         let name = folder.file_name().unwrap_or_default().display();
         bail!("{python} cannot make {name}: {}", reason.trim());
     }
     Ok(())
 }
 
-/// Whether .venv was made to its end, here (it holds absolute paths), and its Python still runs.
+/// Whether .venv was completely made in this place (it contains absolute paths), and its Python runs.
 pub(crate) fn is_usable(workshop: &Workshop) -> bool {
     stamp(workshop).is_fresh() && probe(workshop).is_ok()
 }
 
+/// Asks the Python of .venv about itself.
 pub(crate) fn probe(workshop: &Workshop) -> Result<Probe> {
     const SCRIPT: &str = "import sys, sysconfig; print('%d.%d.%d' % sys.version_info[:3]); \
                           print(sysconfig.get_path('platlib'))";
-    let answer = process::ask(workshop.python().args(["-c", SCRIPT]))?
-        .filter(|answer| answer.success)
+    let output = process::output(workshop.python().args(["-c", SCRIPT]))?
+        .filter(|output| output.success)
         .context("the Python of .venv does not run: run `cargo xtask setup`")?;
-    let mut lines = answer.stdout.lines().map(str::to_owned);
+    let mut lines = output.stdout.lines().map(str::to_owned);
     match (lines.next(), lines.next()) {
         (Some(version), Some(folder)) => Ok(Probe {
             version,
