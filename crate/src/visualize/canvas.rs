@@ -1,4 +1,4 @@
-//! What pictures are drawn on, in CSS pixels from the upper left corner.
+//! The drawing area of a picture, in CSS pixels from the upper left corner.
 
 use super::area::{Area, Point, device, device_point, device_size};
 use super::colour::Colour;
@@ -13,24 +13,24 @@ use plotters::element::{
 use plotters::prelude::{DrawingBackend, SVGBackend};
 use plotters::style::{Color as _, ShapeStyle};
 
-/// The space at the edges of every picture.
+/// The space at each edge of a picture.
 pub(super) const MARGIN: f64 = 14.0;
-/// The width of a chart; a notebook's column is 700 to 900 pixels wide.
+/// The width of a chart. The column of a notebook is 700 to 900 pixels wide.
 pub(super) const CHART_WIDTH: f64 = 780.0;
-/// The width a grid of images fills before it starts another row.
+/// The largest width of a grid of images that can have several columns.
 pub(super) const GRID_WIDTH: f64 = 820.0;
 
-/// A part of a canvas, as plotters has it.
-pub(super) type Root<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// A drawing area of plotters.
+pub(super) type PlottersArea<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// What plotters' functions give back.
-pub(super) type Drawn<T> = std::result::Result<
+/// The result of plotters' functions.
+pub(super) type PlottersResult<T> = std::result::Result<
     T,
     DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>,
 >;
 
-/// The error of a library that cannot draw.
-pub(super) fn failed(reason: impl std::fmt::Display) -> Error {
+/// The error for a library that cannot draw.
+pub(super) fn drawing_error(reason: impl std::fmt::Display) -> Error {
     Error::Drawing {
         reason: reason.to_string(),
     }
@@ -60,25 +60,25 @@ impl Stroke {
         self
     }
 
-    /// As plotters draws it; it knows no dashes.
+    /// The style for plotters, without dashes.
     pub(super) fn style(&self) -> ShapeStyle {
         self.colour.stroke_width(device(self.width) as u32)
     }
 
-    /// A dash and a gap in device pixels; the round ends are a part of each dash.
+    /// The lengths of a dash and of a gap in device pixels. Round ends make each dash longer by the width of the line.
     pub(super) fn device_dash(&self, (dash, gap): (f64, f64)) -> (i32, i32) {
         (device(dash - self.width).max(1), device(gap + self.width))
     }
 }
 
-/// An RGB image that is enlarged without smoothing; it lies below all shapes.
+/// An RGB image that is enlarged without smoothing. It is below all shapes.
 pub(super) struct PlacedImage {
     pub(super) area: Area,
     pub(super) pixels: RgbImage,
 }
 
 impl PlacedImage {
-    /// An image of so many columns and rows, with the colour that `colour` gives for each of them.
+    /// An image of so many columns and rows; `colour` gives the colour at a column and a row.
     pub(super) fn new(
         area: Area,
         (columns, rows): (usize, usize),
@@ -91,29 +91,32 @@ impl PlacedImage {
         PlacedImage { area, pixels }
     }
 
-    /// The image in device pixels: each takes the colour of the image pixel it lies in.
+    /// The image in device pixels. Each has the colour of the image pixel in which it lies.
     pub(super) fn enlarged(&self) -> RgbImage {
         let (width, height) = device_size(self.area);
         let (columns, rows) = self.pixels.dimensions();
         RgbImage::from_fn(width, height, |x, y| {
-            let (column, row) = (nearest(x, width, columns), nearest(y, height, rows));
+            let (column, row) = (
+                containing_pixel(x, width, columns),
+                containing_pixel(y, height, rows),
+            );
             *self.pixels.get_pixel(column, row)
         })
     }
 }
 
-/// Which of `number` pixels the device pixel `place` of `length` lies in.
-pub(super) fn nearest(place: u32, length: u32, number: u32) -> u32 {
-    (u64::from(place) * u64::from(number) / u64::from(length)) as u32
+/// Which of `pixels` image pixels contains the device pixel `index` of `length`.
+pub(super) fn containing_pixel(index: u32, length: u32, pixels: u32) -> u32 {
+    (u64::from(index) * u64::from(pixels) / u64::from(length)) as u32
 }
 
 /// A picture while it is drawn: plotters' drawing area for an SVG, measured in CSS pixels.
 ///
-/// What cannot be drawn is told at the end, so that the single shapes need no `?`.
+/// The first error is kept until [`Canvas::finish`], so that the shapes need no `?`.
 pub(super) struct Canvas<'a> {
-    area: Root<'a>,
+    area: PlottersArea<'a>,
     images: Vec<PlacedImage>,
-    outcome: Result<()>,
+    first_error: Result<()>,
 }
 
 impl<'a> Canvas<'a> {
@@ -122,14 +125,14 @@ impl<'a> Canvas<'a> {
         Canvas {
             area: SVGBackend::with_string(shapes, size).into_drawing_area(),
             images: Vec::new(),
-            outcome: Ok(()),
+            first_error: Ok(()),
         }
     }
 
-    /// Writes the last shape; gives back the images that lie below all shapes.
+    /// Completes the document and returns the images below it, or the first error.
     pub(super) fn finish(self) -> Result<Vec<PlacedImage>> {
-        self.outcome?;
-        self.area.present().map_err(failed)?;
+        self.first_error?;
+        self.area.present().map_err(drawing_error)?;
         Ok(self.images)
     }
 
@@ -139,22 +142,25 @@ impl<'a> Canvas<'a> {
         E: Drawable<SVGBackend<'a>>,
     {
         let drawn = self.area.draw(element);
-        self.note(drawn);
+        self.keep_error(drawn);
     }
 
-    /// The first failure is told at the end.
-    fn note(&mut self, drawn: Drawn<()>) {
-        if self.outcome.is_ok() {
-            self.outcome = drawn.map_err(failed);
+    fn keep_error(&mut self, drawn: PlottersResult<()>) {
+        if self.first_error.is_ok() {
+            self.first_error = drawn.map_err(drawing_error);
         }
     }
 
-    /// What plotters draws into a part of the canvas.
-    pub(super) fn chart(&mut self, area: Area, draw: impl FnOnce(&Root<'a>) -> Drawn<()>) {
+    /// Lets plotters draw into a part of the canvas.
+    pub(super) fn chart(
+        &mut self,
+        area: Area,
+        draw: impl FnOnce(&PlottersArea<'a>) -> PlottersResult<()>,
+    ) {
         let corner = device_point((area.x0, area.y0));
         let size = device_point((area.width(), area.height()));
         let part = self.area.clone().shrink(corner, size);
-        self.note(draw(&part));
+        self.keep_error(draw(&part));
     }
 
     pub(super) fn rectangle(&mut self, area: Area, colour: Colour) {
@@ -185,7 +191,7 @@ impl<'a> Canvas<'a> {
         }
         let (style, at) = text.style();
         let drawn = self.area.draw_text(&text.content, &style, device_point(at));
-        self.note(drawn);
+        self.keep_error(drawn);
     }
 
     /// An image with a border just outside it.

@@ -1,4 +1,4 @@
-//! plotters' charts with axes, mesh and labels in the style of all pictures.
+//! plotters' charts with axes, grid lines and labels in the style of all pictures.
 
 use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::cartesian::Cartesian2d;
@@ -8,46 +8,47 @@ use plotters::style::{Color as _, TRANSPARENT};
 
 use super::area::{Area, DEVICE_SCALE, Point, device};
 use super::axis::Axis;
-use super::canvas::{Canvas, Drawn};
+use super::canvas::{Canvas, PlottersResult};
 use super::colour::{AXIS, Colour, GRID, MUTED};
 use super::text::{self, LABEL, SMALL};
 
 pub(super) type Chart<'a, 'b> =
     ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// The axis that has a line, and ticks; the other one's labels stand at the lines of the mesh.
+/// The axis that is drawn as a line with ticks. The labels of the other axis are at the grid lines.
 #[derive(Clone, Copy)]
-pub(super) enum Base {
+pub(super) enum BaseAxis {
     X,
     Y,
 }
 
-/// Where the values of a chart lie on a canvas.
-pub(super) struct Plot<'a> {
+/// The area of a chart's values on a canvas, with its axes.
+pub(super) struct PlotArea<'a> {
     pub(super) area: Area,
     x: &'a Axis,
     y: &'a Axis,
 }
 
-impl Plot<'_> {
+impl PlotArea<'_> {
+    /// The point on the canvas of a value.
     pub(super) fn position(&self, x: f64, y: f64) -> Point {
-        let along = self.x.share(x) * self.area.width();
-        let up = self.y.share(y) * self.area.height();
-        (self.area.x0 + along, self.area.y1 - up)
+        let right = self.x.fraction(x) * self.area.width();
+        let up = self.y.fraction(y) * self.area.height();
+        (self.area.x0 + right, self.area.y1 - up)
     }
 }
 
-/// Draws a chart with the titles of both axes into `area`. The space around it is in CSS' order: empty above and
-/// at the right, for labels below and at the left.
+/// Draws a chart with the titles of both axes into `area`. The space around it is in the order of CSS: top, right, bottom,
+/// left. Labels are at the bottom and at the left.
 pub(super) fn draw_chart<'a>(
     canvas: &mut Canvas,
     area: Area,
     [top, right, bottom, left]: [f64; 4],
-    base: Base,
+    base: BaseAxis,
     (x, x_title): (&'a Axis, &str),
     (y, y_title): (&'a Axis, &str),
-    draw_series: impl FnOnce(&mut Chart) -> Drawn<()>,
-) -> Plot<'a> {
+    draw_series: impl FnOnce(&mut Chart) -> PlottersResult<()>,
+) -> PlotArea<'a> {
     let mut plot = area;
     canvas.chart(area, |root| {
         let mut chart = ChartBuilder::on(root)
@@ -55,7 +56,7 @@ pub(super) fn draw_chart<'a>(
             .margin_right(device(right))
             .set_label_area_size(LabelAreaPosition::Left, device(left))
             .set_label_area_size(LabelAreaPosition::Bottom, device(bottom))
-            .build_cartesian_2d(x.places.clone(), y.places.clone())?;
+            .build_cartesian_2d(x.range.clone(), y.range.clone())?;
         draw_axes(&mut chart, base, (x, x_title), (y, y_title))?;
         draw_series(&mut chart)?;
         let (columns, rows) = chart.plotting_area().get_pixel_range();
@@ -68,34 +69,33 @@ pub(super) fn draw_chart<'a>(
         );
         Ok(())
     });
-    Plot { area: plot, x, y }
+    PlotArea { area: plot, x, y }
 }
 
 fn draw_axes(
     chart: &mut Chart,
-    base: Base,
+    base: BaseAxis,
     (x, x_title): (&Axis, &str),
     (y, y_title): (&Axis, &str),
-) -> Drawn<()> {
+) -> PlottersResult<()> {
     let thin = |colour: Colour| colour.stroke_width(device(1.0) as u32);
-    // plotters draws an axis with its labels, or neither: the other axis is drawn again, transparent.
+    // plotters draws an axis with its labels or neither of them, so the other axis is drawn with a transparent line.
     for is_base in [true, false] {
-        let (x_label, y_label) = (|place: &f64| x.label(*place), |place: &f64| y.label(*place));
+        let (x_label, y_label) = (|at: &f64| x.label(*at), |at: &f64| y.label(*at));
         let mut mesh = chart.configure_mesh();
-        mesh.x_labels(x.most_labels)
-            .y_labels(y.most_labels)
+        mesh.x_labels(x.max_labels)
+            .y_labels(y.max_labels)
             .x_label_formatter(&x_label)
             .y_label_formatter(&y_label)
             .label_style(text::style(SMALL, MUTED));
         match (base, is_base) {
-            (Base::X, true) => mesh.disable_x_mesh().disable_y_axis(),
-            (Base::Y, true) => mesh.disable_y_mesh().disable_x_axis(),
-            (Base::X, false) => mesh.disable_mesh().disable_x_axis(),
-            (Base::Y, false) => mesh.disable_mesh().disable_y_axis(),
+            (BaseAxis::X, true) => mesh.disable_x_mesh().disable_y_axis(),
+            (BaseAxis::Y, true) => mesh.disable_y_mesh().disable_x_axis(),
+            (BaseAxis::X, false) => mesh.disable_mesh().disable_x_axis(),
+            (BaseAxis::Y, false) => mesh.disable_mesh().disable_y_axis(),
         };
         if is_base {
-            // plotters 0.3.7 multiplies until it overflows where it is to find no light lines between whole
-            // numbers.
+            // plotters 0.3.7 overflows with 0 light lines between whole numbers.
             mesh.max_light_lines(1)
                 .light_line_style(TRANSPARENT)
                 .bold_line_style(thin(GRID))

@@ -1,11 +1,11 @@
-//! Checks of the input, with messages that name what to change.
+//! Checks of the input. Their messages say what to change.
 
 use crate::error::{Error, Result};
 
-/// The largest magnitude that is drawn: squares and differences of values stay finite below it.
-const LARGEST: f64 = 1e100;
+/// The largest magnitude that is drawn. Below it, squares and differences of values are finite.
+const MAX_MAGNITUDE: f64 = 1e100;
 
-/// An error of `function` for input it cannot draw, unless `condition` holds; `problem` is only written then.
+/// An error of `function` unless `condition` holds; only then is `problem` called.
 pub(super) fn ensure(
     condition: bool,
     function: &'static str,
@@ -18,8 +18,8 @@ pub(super) fn ensure(
     Err(Error::Picture { function, problem })
 }
 
-/// An error unless there is something of what is called `things`.
-pub(super) fn ensure_some<T>(function: &'static str, things: &str, given: &[T]) -> Result<()> {
+/// An error if there are no `things`.
+pub(super) fn ensure_not_empty<T>(function: &'static str, things: &str, given: &[T]) -> Result<()> {
     ensure(!given.is_empty(), function, || {
         format!("there are no {things}; give at least one")
     })
@@ -36,7 +36,7 @@ pub(super) fn ensure_positive(
     })
 }
 
-/// An error for the first value that is NaN, infinite or beyond 1e100.
+/// An error for the first value that is NaN, infinite or beyond ±1e100.
 pub(super) fn ensure_finite(
     function: &'static str,
     what: &str,
@@ -44,7 +44,7 @@ pub(super) fn ensure_finite(
 ) -> Result<()> {
     let mut values = values.into_iter().enumerate();
     values.try_for_each(|(index, value)| {
-        ensure(value.abs() <= LARGEST, function, || {
+        ensure(value.abs() <= MAX_MAGNITUDE, function, || {
             format!(
                 "{what}: the value at index {index} is {value}; only finite numbers up to ±10¹⁰⁰ can be drawn"
             )
@@ -52,8 +52,8 @@ pub(super) fn ensure_finite(
     })
 }
 
-/// An error unless there are `rows` × `columns` values, at least one.
-pub(super) fn ensure_size(
+/// An error unless there are `rows` × `columns` values and at least one.
+pub(super) fn ensure_dimensions(
     function: &'static str,
     what: &str,
     (rows, columns): (usize, usize),

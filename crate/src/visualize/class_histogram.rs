@@ -1,39 +1,43 @@
 //! How many images each class has.
 
 use super::axis::Axis;
-use super::chart::{Base, draw_chart};
+use super::chart::{BaseAxis, draw_chart};
 use super::check::class_names;
 use super::legend::Legend;
 use super::prelude::*;
 
 const FUNCTION: &str = "class_histogram";
 const PLOT_HEIGHT: f64 = 260.0;
-/// The space for the counts above standing bars.
+/// The space for the counts above vertical bars.
 const ABOVE: f64 = 14.0;
-/// The space above lying bars.
+/// The space above horizontal bars.
 const BELOW_LEGEND: f64 = 6.0;
 /// The side of a square in the legend.
 const SAMPLE: f64 = 12.0;
-const LONGEST_NAME: f64 = 260.0;
+const MAX_NAME_WIDTH: f64 = 260.0;
 /// The space for the names and the title below the bars.
 const BELOW: f64 = 44.0;
-/// The share of a class's slot that its bars fill together.
+/// The fraction of a class's space that its bars fill.
 const FILLED: f64 = 0.86;
-/// Between the bars of a class, which is taken from them.
+/// The space between the bars of a class; the bars are narrower by that.
 const BAR_GAP: f64 = 1.0;
-/// The font size of the counts above standing bars, which are narrow.
-const COUNT: f64 = 10.5;
+/// The font size of the counts above vertical bars, which are narrow.
+const COUNT_SIZE: f64 = 10.5;
 
 /// The counts of one set of images, such as the training images.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CountSeries {
-    /// Stands in the legend.
+    /// The name in the legend.
     pub name: String,
     /// One count per class, in the order of the class names.
     pub counts: Vec<usize>,
 }
 
-/// One bar per class and series, with its count; the bars lie if the names are too long to stand below.
+/// One bar per class and series, with its count. The bars are horizontal if the names are too long to be below vertical
+/// ones.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) without classes or series, or if there is not one count per class.
 pub fn class_histogram(
     title: &str,
     class_names: &[impl AsRef<str>],
@@ -54,7 +58,7 @@ fn draw(title: &str, names: Vec<String>, sets: &[CountSeries]) -> Result<Figure>
     Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
         legend.draw(canvas, (MARGIN, top), |canvas, index, (x, y)| {
             let sample = area((x, y - SAMPLE / 2.0), (SAMPLE, SAMPLE));
-            canvas.rectangle(sample, series(index));
+            canvas.rectangle(sample, series_colour(index));
         });
         let area = area((MARGIN, top + legend.height), (width, histogram.height));
         histogram.draw(canvas, area);
@@ -79,11 +83,11 @@ struct Histogram<'a> {
     names: Vec<String>,
     series: &'a [CountSeries],
     counts: Axis,
-    /// As CSS has them.
+    /// The space around the bars in the order of CSS: top, right, bottom, left.
     margins: [f64; 4],
-    /// Whether the bars lie below each other, as the names or the counts are too wide for standing ones.
-    lies: bool,
-    /// With what stands below the bars.
+    /// Whether the bars are horizontal, as the names or the counts are too wide for vertical ones.
+    is_horizontal: bool,
+    /// The height with the texts below the bars.
     height: f64,
 }
 
@@ -91,15 +95,16 @@ impl Histogram<'_> {
     fn new(names: Vec<String>, series: &[CountSeries]) -> Histogram<'_> {
         let most = series.iter().flat_map(|set| &set.counts).copied().max();
         let most = most.unwrap_or_default();
-        let (counts, most) = (Axis::counts(most, 5), count(most));
-        let name = text::widest(&names, SMALL);
+        let (counts, most) = (Axis::counts(most, 5), with_commas(most));
+        let name = text::max_width(&names, SMALL);
         let (classes, sets) = (names.len() as f64, series.len() as f64);
-        let slot = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / classes;
-        let lies = name + 6.0 > slot || text::width(&most, COUNT, false) > slot * FILLED / sets;
+        let class_width = (CHART_WIDTH - 2.0 * MARGIN - 70.0) / classes;
+        let is_horizontal = name + 6.0 > class_width
+            || text::width(&most, COUNT_SIZE, false) > class_width * FILLED / sets;
         let bar = if series.len() == 1 { 16.0 } else { 14.0 };
-        let (top, right, left, height) = match lies {
+        let (top, right, left, height) = match is_horizontal {
             true => {
-                let (count, name) = (text::width(&most, SMALL, false), name.min(LONGEST_NAME));
+                let (count, name) = (text::width(&most, SMALL, false), name.min(MAX_NAME_WIDTH));
                 (
                     BELOW_LEGEND,
                     count + 8.0,
@@ -107,29 +112,29 @@ impl Histogram<'_> {
                     sets * bar / FILLED * classes,
                 )
             }
-            false => (ABOVE, 0.0, counts.widest_label() + 28.0, PLOT_HEIGHT),
+            false => (ABOVE, 0.0, counts.max_label_width() + 28.0, PLOT_HEIGHT),
         };
         Histogram {
             names,
             series,
             counts,
             margins: [top, right, BELOW, left],
-            lies,
+            is_horizontal,
             height: top + height + BELOW,
         }
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let names = Axis::places(self.names.len());
+        let names = Axis::categories(self.names.len());
         let class = (&names, translated("class", "クラス"));
         let number = (&self.counts, translated("number of images", "画像の枚数"));
-        let (base, x, y) = match self.lies {
-            true => (Base::Y, number, class),
-            false => (Base::X, class, number),
+        let (base, x, y) = match self.is_horizontal {
+            true => (BaseAxis::Y, number, class),
+            false => (BaseAxis::X, class, number),
         };
         let plot = draw_chart(canvas, area, self.margins, base, x, y, |_| Ok(()));
-        // The y axis counts upwards, so lying bars are turned.
-        let position = |class: f64, count: f64| match self.lies {
+        // The y axis starts at the bottom, but the first of horizontal bars is at the top.
+        let position = |class: f64, count: f64| match self.is_horizontal {
             true => plot.position(count, self.names.len() as f64 - class),
             false => plot.position(class, count),
         };
@@ -139,27 +144,28 @@ impl Histogram<'_> {
                 let from = class as f64 + (1.0 - FILLED) / 2.0 + index as f64 * bar;
                 let (start, end) = (position(from, 0.0), position(from + bar, number as f64));
                 let mut rectangle = Area::from_points(start, end);
-                let (label, centre) = (count(number), rectangle.center());
-                match self.lies {
+                let (label, centre) = (with_commas(number), rectangle.center());
+                match self.is_horizontal {
                     true => {
                         rectangle.y1 -= BAR_GAP;
                         let at = (end.0 + 5.0, centre.y);
-                        canvas.text(Text::new(&label, at, SMALL).middle());
+                        canvas.text(Text::new(&label, at, SMALL).vertically_centred());
                     }
                     false => {
                         rectangle.x1 -= BAR_GAP;
-                        canvas.text(Text::new(&label, (centre.x, end.1 - 4.0), COUNT).centred());
+                        canvas
+                            .text(Text::new(&label, (centre.x, end.1 - 4.0), COUNT_SIZE).centred());
                     }
                 }
-                canvas.rectangle(rectangle, series(index));
+                canvas.rectangle(rectangle, series_colour(index));
             }
         }
         for (class, name) in self.names.iter().enumerate() {
-            let name = text::shortened(name, SMALL, false, LONGEST_NAME);
+            let name = text::truncated(name, SMALL, false, MAX_NAME_WIDTH);
             let (x, y) = position(class as f64 + 0.5, 0.0);
             let text = |at| Text::new(&name, at, SMALL).muted();
-            canvas.text(match self.lies {
-                true => text((x - 7.0, y)).at_right().middle(),
+            canvas.text(match self.is_horizontal {
+                true => text((x - 7.0, y)).right_aligned().vertically_centred(),
                 false => text((x, y + 17.0)).centred(),
             });
         }
@@ -173,9 +179,10 @@ fn alt_text(title: &str, names: &[String], series: &[CountSeries]) -> String {
     );
     for set in series {
         let counts = names.iter().zip(&set.counts);
-        let in_words = |(name, &number): (&String, &usize)| format!("{name} {}", count(number));
-        let counts: Vec<String> = counts.map(in_words).collect();
-        let counts = text::listed(&counts);
+        let describe =
+            |(name, &number): (&String, &usize)| format!("{name} {}", with_commas(number));
+        let counts: Vec<String> = counts.map(describe).collect();
+        let counts = text::joined(&counts);
         text += &translate!(" {}: {counts}.", "{}: {counts}。", set.name);
     }
     text

@@ -6,27 +6,27 @@ use plotters::style::RGBColor;
 /// A colour of the sRGB space.
 pub(super) type Colour = RGBColor;
 
-/// Titles and values.
-pub(super) const INK: Colour = RGBColor(0x22, 0x22, 0x22);
-/// Axis titles, tick labels, subtitles.
+/// The colour of titles and values.
+pub(super) const TEXT: Colour = RGBColor(0x22, 0x22, 0x22);
+/// The colour of axis titles, tick labels and subtitles.
 pub(super) const MUTED: Colour = RGBColor(0x59, 0x59, 0x59);
-/// Axis lines.
+/// The colour of axis lines and borders.
 pub(super) const AXIS: Colour = RGBColor(0x9A, 0x9A, 0x9A);
-/// Grid lines.
+/// The colour of grid lines.
 pub(super) const GRID: Colour = RGBColor(0xE6, 0xE6, 0xE6);
 /// The background of every picture.
-pub(super) const PAPER: Colour = RGBColor(0xFF, 0xFF, 0xFF);
+pub(super) const BACKGROUND: Colour = RGBColor(0xFF, 0xFF, 0xFF);
 
 const BLACK: Colour = RGBColor(0x00, 0x00, 0x00);
 
-/// What is right, or the first series.
+/// The colour of what is right, and of the first series.
 pub(super) const BLUE: Colour = RGBColor(0x00, 0x72, 0xB2);
-/// What is wrong, or the second series.
+/// The colour of what is wrong, and of the second series.
 pub(super) const VERMILLION: Colour = RGBColor(0xD5, 0x5E, 0x00);
-/// A bar that only gives context.
-pub(super) const PALE: Colour = RGBColor(0xB9, 0xC9, 0xD6);
+/// The colour of bars and lines that only give context.
+pub(super) const LIGHT_BLUE: Colour = RGBColor(0xB9, 0xC9, 0xD6);
 
-/// The palette of Okabe and Ito without yellow, which is too faint for a line on white.
+/// The palette of Okabe and Ito without yellow, which is too light for a line on white.
 const SERIES: [Colour; 7] = [
     BLUE,
     VERMILLION,
@@ -38,7 +38,7 @@ const SERIES: [Colour; 7] = [
 ];
 
 /// The colour of the series with this index; after seven they repeat.
-pub(super) fn series(index: usize) -> Colour {
+pub(super) fn series_colour(index: usize) -> Colour {
     SERIES[index % SERIES.len()]
 }
 
@@ -53,7 +53,7 @@ const DARK_BLUE: [f32; 3] = [0.38, -0.03, -0.13];
 const DEEP_BLUE: [f32; 3] = [0.48, -0.04, -0.13];
 const DEEP_ORANGE: [f32; 3] = [0.48, 0.09, 0.098];
 
-/// White at 0 to dark blue at 1; a straight line in Oklab, so that equal steps look equal.
+/// From white at 0 to dark blue at 1, along a straight line in Oklab, so that equal steps look equally large.
 pub(super) fn sequential(fraction: f64) -> Colour {
     away_from_white(DARK_BLUE, fraction)
 }
@@ -69,20 +69,20 @@ pub(super) fn diverging(fraction: f64) -> Colour {
 }
 
 fn away_from_white([l, a, b]: [f32; 3], fraction: f64) -> Colour {
-    let share = fraction.clamp(0.0, 1.0) as f32;
-    let (l, a, b) = (1.0 + (l - 1.0) * share, a * share, b * share);
+    let fraction = fraction.clamp(0.0, 1.0) as f32;
+    let (l, a, b) = (1.0 + (l - 1.0) * fraction, a * fraction, b * fraction);
     let colour = Oklab { l, a, b }.to_srgb();
     RGBColor(colour.r, colour.g, colour.b)
 }
 
-/// Dark violet at 0, over blue and green, to yellow at 1: one of the 256 colours of matplotlib's default.
+/// From dark violet at 0 over blue and green to yellow at 1: one of the 256 colours of matplotlib's default.
 pub(super) fn viridis(fraction: f64) -> Colour {
     let colour = colorous::VIRIDIS.eval_continuous(fraction);
     RGBColor(colour.r, colour.g, colour.b)
 }
 
-/// `under` with `over` on top, which covers the share `opacity` in [0, 1] of it.
-pub(super) fn mixed(under: Colour, over: Colour, opacity: f64) -> Colour {
+/// `over` on top of `under`, with an opacity in [0, 1].
+pub(super) fn blend(under: Colour, over: Colour, opacity: f64) -> Colour {
     let mix = |under: u8, over: u8| {
         let (under, over) = (f64::from(under), f64::from(over));
         (under + (over - under) * opacity).round() as u8
@@ -93,12 +93,12 @@ pub(super) fn mixed(under: Colour, over: Colour, opacity: f64) -> Colour {
 
 /// Black or white, whichever is easier to read on `background`.
 pub(super) fn text_on(background: Colour) -> Colour {
-    // Where both have the same contrast.
+    // The luminance on which black and white have the same contrast.
     const MIDDLE: f64 = 0.179_129;
     if luminance(background) > MIDDLE {
         BLACK
     } else {
-        PAPER
+        BACKGROUND
     }
 }
 
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn zero_is_white_on_both_scales() {
-        assert_eq!(sequential(0.0), PAPER);
-        assert_eq!(diverging(0.0), PAPER);
+        assert_eq!(sequential(0.0), BACKGROUND);
+        assert_eq!(diverging(0.0), BACKGROUND);
     }
 
     #[test]
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn text_contrasts_with_its_background() {
-        assert_eq!(text_on(PAPER), BLACK);
-        assert_eq!(text_on(BLACK), PAPER);
+        assert_eq!(text_on(BACKGROUND), BLACK);
+        assert_eq!(text_on(BLACK), BACKGROUND);
         for step in 0..=100 {
             let background = sequential(f64::from(step) / 100.0);
             let (one, other) = (luminance(background), luminance(text_on(background)));
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// What people with protanopia, deuteranopia and tritanopia see of a linear RGB colour: Machado,
+    /// How people with protanopia, deuteranopia and tritanopia see a linear RGB colour: Machado,
     /// Oliveira, Fernandes, "A Physiologically-based Model for Simulation of Color Vision
     /// Deficiency", 2009, severity 1.0.
     const DEFICIENCIES: [[[f64; 3]; 3]; 3] = [
@@ -182,7 +182,7 @@ mod tests {
         matrix.map(|row| row.iter().zip(vector).map(|(one, other)| one * other).sum())
     }
 
-    /// By the author of Oklab.
+    /// The conversion published by the author of Oklab.
     fn to_oklab(linear: [f64; 3]) -> [f64; 3] {
         let cones = [
             [0.4122214708, 0.5363325363, 0.0514459929],
@@ -197,8 +197,8 @@ mod tests {
         times(lab, times(cones, linear).map(f64::cbrt))
     }
 
-    /// How far apart two colours are at the least, for anybody.
-    fn least_distance(one: Colour, other: Colour) -> f64 {
+    /// The distance between two colours for those who see the least difference.
+    fn smallest_distance(one: Colour, other: Colour) -> f64 {
         let seen = |colour: Colour, deficiency| {
             let linear = [colour.0, colour.1, colour.2].map(to_linear);
             to_oklab(times(deficiency, linear).map(|channel| channel.clamp(0.0, 1.0)))
@@ -219,18 +219,18 @@ mod tests {
 
     #[test]
     fn series_can_be_told_apart_by_everybody() {
-        // A step of 0.02 is just noticed. The usual red and green are too close.
+        // A difference of 0.02 is barely visible. The usual red and green are too close.
         let red_and_green = (RGBColor(214, 39, 40), RGBColor(44, 160, 44));
-        assert!(least_distance(red_and_green.0, red_and_green.1) < 0.05);
+        assert!(smallest_distance(red_and_green.0, red_and_green.1) < 0.05);
         for (index, &one) in SERIES.iter().enumerate() {
             for &other in &SERIES[index + 1..] {
-                let distance = least_distance(one, other);
+                let distance = smallest_distance(one, other);
                 assert!(distance > 0.07, "{one:?} and {other:?}: {distance}");
             }
         }
-        assert!(least_distance(BLUE, VERMILLION) > 0.2, "right and wrong");
-        assert!(least_distance(BLUE, GRID) > 0.2, "done and not done");
-        assert!(least_distance(diverging(-1.0), diverging(1.0)) > 0.15);
+        assert!(smallest_distance(BLUE, VERMILLION) > 0.2, "right and wrong");
+        assert!(smallest_distance(BLUE, GRID) > 0.2, "done and not done");
+        assert!(smallest_distance(diverging(-1.0), diverging(1.0)) > 0.15);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! From values to colours.
 
-use super::axis::range;
+use super::axis::min_max;
 use super::colour::{Colour, diverging, sequential, viridis};
-use super::numerals::significant;
+use super::number_format::significant;
 use crate::language::translate;
 use plotters::style::RGBColor;
 use plotters::style::colors::colormaps::ColorMap;
 
-/// Which colours stand for which values.
+/// How values become colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColourScale {
     /// Negative values orange, zero white, positive values blue; for weights and signed attributions.
@@ -15,8 +15,8 @@ pub enum ColourScale {
     Diverging,
     /// The smallest value white, the largest dark blue; for activations and other amounts.
     Sequential,
-    /// The smallest value dark violet, the largest yellow; the usual colours of a heat map over an
-    /// image, and told apart by lightness alone.
+    /// The smallest value dark violet, the largest yellow; the usual colours of a heat map over an image. Lightness alone
+    /// distinguishes them.
     Viridis,
 }
 
@@ -31,8 +31,8 @@ impl ColourScale {
     }
 }
 
-/// As one of plotters' colour maps: `ColourScale::Viridis.get_color(0.7)`. What lies outside `min` to `max`
-/// has the colour of that end.
+/// A colour map of plotters: `ColourScale::Viridis.get_color(0.7)`. A value below `min` or above `max` has the colour of
+/// that end.
 impl ColorMap<RGBColor, f64> for ColourScale {
     fn get_color_normalized(&self, value: f64, min: f64, max: f64) -> RGBColor {
         self.at(((value - min) / (max - min)).clamp(0.0, 1.0))
@@ -47,11 +47,11 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// From the smallest to the largest value; with zero in the middle if the colours diverge.
-    pub(super) fn of(values: impl Iterator<Item = f64>, colours: ColourScale) -> Scale {
-        let (low, high) = range(values).unwrap_or_default();
+    /// From the smallest to the largest value, with zero in the middle for diverging colours.
+    pub(super) fn from_values(values: impl Iterator<Item = f64>, colours: ColourScale) -> Scale {
+        let (low, high) = min_max(values).unwrap_or_default();
         let largest = low.abs().max(high.abs());
-        // All values equal: any difference will do that can be divided by.
+        // If all values are equal, any other upper end prevents a division by zero.
         let (low, high) = match colours {
             ColourScale::Diverging if largest > 0.0 => (-largest, largest),
             ColourScale::Diverging => (-1.0, 1.0),
@@ -61,10 +61,10 @@ impl Scale {
         Scale { low, high, colours }
     }
 
-    /// Shares of a largest value: [−1, 1] if the colours diverge, else [0, 1].
-    pub(super) fn of_shares(colours: ColourScale) -> Scale {
-        let diverges = colours == ColourScale::Diverging;
-        let (low, high) = (if diverges { -1.0 } else { 0.0 }, 1.0);
+    /// For fractions of a largest value: [−1, 1] for diverging colours, else [0, 1].
+    pub(super) fn of_fractions(colours: ColourScale) -> Scale {
+        let is_diverging = colours == ColourScale::Diverging;
+        let (low, high) = (if is_diverging { -1.0 } else { 0.0 }, 1.0);
         Scale { low, high, colours }
     }
 
@@ -72,8 +72,8 @@ impl Scale {
         self.colours.at((value - self.low) / (self.high - self.low))
     }
 
-    /// The start of a sentence about `values`.
-    pub(super) fn in_words(&self, values: &str) -> String {
+    /// For an alt text, the start of a sentence about `values`.
+    pub(super) fn describe(&self, values: &str) -> String {
         let (low, high) = (significant(self.low, 3), significant(self.high, 3));
         translate!(
             " Colours show {values} from {low} to {high}",
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plotters_takes_it_for_a_colour_map() {
+    fn it_is_a_colour_map_of_plotters() {
         let viridis = ColourScale::Viridis;
         assert_eq!(viridis.get_color(0.0), RGBColor(0x44, 0x01, 0x54));
         assert_eq!(
@@ -96,7 +96,7 @@ mod tests {
         );
         let diverging = ColourScale::Diverging.get_color_normalized(0.0, -3.0, 3.0);
         assert_eq!(diverging, RGBColor(255, 255, 255));
-        // Plotters' own map has eight colours, and straight lines in between.
+        // plotters' own viridis interpolates between eight colours.
         let own = plotters::style::colors::colormaps::ViridisRGB.get_color(0.5_f64);
         assert!(viridis.get_color(0.5).1.abs_diff(own.1) < 20);
     }

@@ -1,27 +1,30 @@
-//! Which classes are taken for which.
+//! The confusion matrix of a classifier.
 
 use super::check::class_names;
 use super::colour::sequential;
 use super::colour_bar::ColourBar;
 use super::colour_scale::ColourScale;
 use super::prelude::*;
-use super::tile::draw_numbers;
+use super::tile::draw_cell_texts;
 
 const FUNCTION: &str = "confusion_matrix";
-const LARGEST_CELL: f64 = 52.0;
-const LARGEST_MATRIX: f64 = 560.0;
-const SMALLEST_MATRIX: f64 = 220.0;
-const LONGEST_NAME: f64 = 360.0;
+const MAX_CELL: f64 = 52.0;
+const MAX_MATRIX: f64 = 560.0;
+const MIN_MATRIX: f64 = 220.0;
+const MAX_NAME_WIDTH: f64 = 360.0;
 const NAME_HEIGHT: f64 = 13.0;
-/// The space right of the matrix for the colour bar with its labels and title.
+/// The space at the right of the matrix for the colour bar with its labels and title.
 const BAR_WIDTH: f64 = 90.0;
 
-/// Counts by true class (row) and predicted class (column), coloured by the share of their row.
+/// Counts by true class (row) and predicted class (column), coloured by their fraction of the row.
 ///
-/// The colour darkens with the square root of the share, so that confusions of a few percent show.
+/// The colour depends on the square root of the fraction, so that confusions of a few percent are visible.
 ///
 /// `counts[t][p]` is the number of images of class `t` that were classified as `p`; there are as
 /// many rows, and columns in each row, as class names.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) without classes, or for another number of rows or columns.
 pub fn confusion_matrix(
     title: &str,
     class_names: &[impl AsRef<str>],
@@ -35,9 +38,9 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
     let accuracy = accuracy(counts);
     let classes = names.len() as f64;
     // As large as the cells need, within the width of a notebook.
-    let cell = (LARGEST_MATRIX / classes).floor().clamp(3.0, LARGEST_CELL);
-    let side = (cell * classes).max(SMALLEST_MATRIX);
-    let name_width = text::widest(&names, SMALL).min(LONGEST_NAME);
+    let cell = (MAX_MATRIX / classes).floor().clamp(3.0, MAX_CELL);
+    let side = (cell * classes).max(MIN_MATRIX);
+    let name_width = text::max_width(&names, SMALL).min(MAX_NAME_WIDTH);
     let above = 22.0 + names_above_height(name_width, side / classes);
     let left = MARGIN + 26.0 + name_width;
     let size = (left + side + BAR_WIDTH + MARGIN, above + side + 4.0);
@@ -46,7 +49,8 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
         let matrix = area((left, top + above), (side, side));
         draw_cells(canvas, matrix, counts);
         draw_names(canvas, matrix, &names, top);
-        let ticks = [0.0, 0.05, 0.25, 0.5, 1.0].map(|share| (position(share), percent(share, 0)));
+        let ticks = [0.0, 0.05, 0.25, 0.5, 1.0]
+            .map(|fraction| (colour_position(fraction), percent(fraction, 0)));
         let title = translated(
             "share of true class (√ scale)",
             "正解クラス内の割合 (√ 目盛)",
@@ -79,7 +83,7 @@ fn check(names: &[String], counts: &[Vec<usize>]) -> Result<()> {
     })
 }
 
-/// Names stand above their columns, upright if they are wider than the columns.
+/// The height of the names above the columns. They are rotated if they are wider than the columns.
 fn names_above_height(name_width: f64, cell: f64) -> f64 {
     match name_width + 6.0 <= cell {
         true => NAME_HEIGHT + 6.0,
@@ -87,9 +91,9 @@ fn names_above_height(name_width: f64, cell: f64) -> f64 {
     }
 }
 
-/// Where a share in [0, 1] lies on the colour scale: the root lets confusions of a few percent show.
-fn position(share: f64) -> f64 {
-    share.sqrt()
+/// The position on the colour scale of a fraction in [0, 1].
+fn colour_position(fraction: f64) -> f64 {
+    fraction.sqrt()
 }
 
 fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
@@ -97,22 +101,22 @@ fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
     let cell = matrix.width() / classes as f64;
     let totals: Vec<usize> = counts.iter().map(|row| row.iter().sum()).collect();
     let colour = |column: usize, row: usize| {
-        let share = counts[row][column] as f64 / totals[row].max(1) as f64;
-        sequential(position(share))
+        let fraction = counts[row][column] as f64 / totals[row].max(1) as f64;
+        sequential(colour_position(fraction))
     };
     let colours = PlacedImage::new(matrix, (classes, classes), colour);
     let size = SMALL.min(cell * 0.4);
     if size >= 7.0 {
         let cells = (0..classes * classes).map(|index| (index / classes, index % classes));
         let numbers = cells.map(|(row, column)| {
-            // Zeros are most of the cells and say least.
-            let ink = match counts[row][column] {
+            // Most cells are zero, and these matter least.
+            let colour = match counts[row][column] {
                 0 => AXIS,
                 _ => text_on(colour(column, row)),
             };
-            (count(counts[row][column]), ink, row == column)
+            (with_commas(counts[row][column]), colour, row == column)
         });
-        draw_numbers(canvas, matrix, classes, size, numbers);
+        draw_cell_texts(canvas, matrix, classes, size, numbers);
     }
     if cell >= 12.0 {
         for index in 1..classes {
@@ -128,18 +132,18 @@ fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
 
 fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
     let cell = matrix.width() / names.len() as f64;
-    // Of very many classes only so many are named that the names do not overlap.
+    // Of many classes only so many are named that the names do not overlap.
     let step = (NAME_HEIGHT / cell).ceil().max(1.0) as usize;
-    let widest = text::widest(names, SMALL);
+    let widest = text::max_width(names, SMALL);
     for (index, name) in names.iter().enumerate().step_by(step) {
-        let name = text::shortened(name, SMALL, false, LONGEST_NAME);
+        let name = text::truncated(name, SMALL, false, MAX_NAME_WIDTH);
         let offset = (index as f64 + 0.5) * cell;
         let beside = Text::new(&name, (matrix.x0 - 7.0, matrix.y0 + offset), SMALL);
-        canvas.text(beside.at_right().middle());
+        canvas.text(beside.right_aligned().vertically_centred());
         let above = Text::new(&name, (matrix.x0 + offset, matrix.y0 - 7.0), SMALL);
         canvas.text(match widest + 6.0 <= cell {
             true => above.centred(),
-            false => above.upward().middle(),
+            false => above.rotated().vertically_centred(),
         });
     }
     let (above, beside) = (
@@ -149,7 +153,7 @@ fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
     let above = Text::new(above, (matrix.center().x, top + 12.0), LABEL);
     canvas.text(above.muted().centred());
     let beside = Text::new(beside, (MARGIN + 11.0, matrix.center().y), LABEL);
-    canvas.text(beside.muted().centred().upward());
+    canvas.text(beside.muted().centred().rotated());
 }
 
 fn accuracy(counts: &[Vec<usize>]) -> String {
@@ -159,7 +163,7 @@ fn accuracy(counts: &[Vec<usize>]) -> String {
         return translated("no images counted", "画像なし").to_owned();
     }
     let accuracy = percent(right as f64 / total as f64, 1);
-    let (right, total) = (count(right), count(total));
+    let (right, total) = (with_commas(right), with_commas(total));
     translate!(
         "accuracy {accuracy} ({right} of {total} images)",
         "正解率 {accuracy} (画像 {total} 枚中 {right} 枚)"
@@ -174,16 +178,16 @@ fn alt_text(title: &str, accuracy: &str, names: &[String], counts: &[Vec<usize>]
     };
     let mut confusions: Vec<(usize, usize)> = cells.filter(is_confused).collect();
     confusions.sort_by_key(|&(truth, prediction)| std::cmp::Reverse(counts[truth][prediction]));
-    let in_words = |&(truth, prediction): &(usize, usize)| {
-        let number = count(counts[truth][prediction]);
+    let describe = |&(truth, prediction): &(usize, usize)| {
+        let number = with_commas(counts[truth][prediction]);
         let (truth, prediction) = (&names[truth], &names[prediction]);
         translate!(
             "{truth} taken for {prediction} {number} times",
             "「{truth}」を「{prediction}」と予測 ({number} 枚)"
         )
     };
-    let most: Vec<String> = confusions.iter().take(5).map(in_words).collect();
-    let most = match text::listed(&most) {
+    let most: Vec<String> = confusions.iter().take(5).map(describe).collect();
+    let most = match text::joined(&most) {
         none if none.is_empty() => none,
         most => translate!(
             " Most frequent confusions: {most}.",

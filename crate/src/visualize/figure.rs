@@ -1,4 +1,4 @@
-//! A finished picture: shown in a cell, or saved.
+//! A finished picture, which a cell shows or which is saved to a file.
 
 use super::area::device;
 use super::canvas::{Canvas, MARGIN};
@@ -11,17 +11,17 @@ use crate::notebook::show::{Representations, Show, blocks};
 use crate::text::escape;
 use std::path::Path;
 
-/// Browsers do not show images with a longer side.
-const LONGEST_SIDE: f64 = 16_000.0;
-/// 16 million CSS pixels are 64 million device pixels: 256 MB while they are drawn.
-const LARGEST_AREA: f64 = 16e6;
-/// The height of a line below the picture, in CSS pixels.
-const NOTE: u32 = 20;
+/// The longest side of an image that browsers show, in CSS pixels.
+const MAX_SIDE: f64 = 16_000.0;
+/// 16 million CSS pixels are 64 million device pixels, which take 256 MB while they are drawn.
+const MAX_AREA: f64 = 16e6;
+/// The height of the line about missing characters, in CSS pixels.
+const NOTE_HEIGHT: u32 = 20;
 
 /// A finished picture.
 ///
-/// As the last expression of a cell it shows itself, and anywhere else by [`Show::show`];
-/// [`Figure::save`] writes it to a file.
+/// A cell shows it if it is the cell's last expression. [`Show::show`] shows it anywhere else, and [`Figure::save`] writes
+/// it to a file.
 pub struct Figure {
     width: u32,
     height: u32,
@@ -30,10 +30,10 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// A picture with a title, a line below it, and what `draw` draws below that, from the y that it gets on.
+    /// A picture with a title, a subtitle, and below them what `draw` draws. `draw` gets the y at which its part begins.
     ///
-    /// The width is that of the whole picture, the height that of the part that `draw` draws; `alt_text` is what
-    /// the picture shows, in words. An error if it would be larger than a browser shows.
+    /// The width is that of the whole picture, the height that of the part that `draw` draws. An error if the picture
+    /// would be larger than browsers show.
     pub(super) fn draw(
         function: &'static str,
         (title, subtitle): (&str, &str),
@@ -53,8 +53,7 @@ impl Figure {
         }
         let top = bottom + if heading.is_empty() { 0.0 } else { 8.0 };
         let (width, height) = (width.ceil(), (top + height + MARGIN).ceil());
-        let fits =
-            width <= LONGEST_SIDE && height <= LONGEST_SIDE && width * height <= LARGEST_AREA;
+        let fits = width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_AREA;
         ensure(fits, function, || {
             format!(
                 "the picture would be {width:.0} × {height:.0} pixels large; show fewer or smaller parts"
@@ -67,58 +66,68 @@ impl Figure {
             drawing: Drawing::default(),
             alt_text: printable(alt_text),
         };
-        figure.drawing = render::drawn(figure.device_size(), |canvas| {
+        figure.drawing = render::draw(figure.device_size(), |canvas| {
             heading.into_iter().for_each(|line| canvas.text(line));
             draw(canvas, top);
         })?;
-        figure.note_missing_letters()?;
+        figure.note_missing_characters()?;
         Ok(figure)
     }
 
-    /// Adds a line that names the characters for which the font has no letter, if there are any.
-    fn note_missing_letters(&mut self) -> Result<()> {
-        const MOST: usize = 6;
-        let missing = &self.drawing.without_letters;
+    /// Adds a line that names the characters for which the font has no glyph, if there are any.
+    fn note_missing_characters(&mut self) -> Result<()> {
+        const MAX_NAMED: usize = 6;
+        let missing = &self.drawing.missing_characters;
         if missing.is_empty() {
             return Ok(());
         }
-        let code = |sign: &char| format!("U+{:04X}", u32::from(*sign));
-        let codes: Vec<String> = missing.iter().take(MOST).map(code).collect();
-        let more = if missing.len() > MOST { " …" } else { "" };
+        let code = |character: &char| format!("U+{:04X}", u32::from(*character));
+        let codes: Vec<String> = missing.iter().take(MAX_NAMED).map(code).collect();
+        let more = if missing.len() > MAX_NAMED {
+            " …"
+        } else {
+            ""
+        };
         let codes = codes.join(", ") + more;
         let line = translate!(
             "The picture's font has no letter for {codes}.",
             "この図のフォントには {codes} の文字がありません。"
         );
-        self.height += NOTE;
+        self.height += NOTE_HEIGHT;
         let at = (MARGIN, f64::from(self.height) - MARGIN);
         let line = Text::new(&line, at, SMALL).muted();
-        let note = render::drawn(self.device_size(), |canvas| canvas.text(line))?;
+        let note = render::draw(self.device_size(), |canvas| canvas.text(line))?;
         self.drawing.shapes += &note.shapes;
         Ok(())
     }
 
-    /// The width at which a notebook shows the picture, in CSS pixels.
+    /// The width in CSS pixels.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// The height at which a notebook shows the picture, in CSS pixels.
+    /// The height in CSS pixels.
     pub fn height(&self) -> u32 {
         self.height
     }
 
-    /// What the picture shows, in words, for those who cannot see it.
+    /// A description of the picture for those who cannot see it.
     pub fn alt_text(&self) -> &str {
         &self.alt_text
     }
 
-    /// The picture as a PNG file, with two pixels to each CSS pixel in both directions.
+    /// The picture as a PNG file, with two pixels for each CSS pixel in both directions.
+    ///
+    /// # Errors
+    /// [`Error::Drawing`] if resvg cannot draw it.
     pub fn png(&self) -> Result<Vec<u8>> {
         render::png(self.device_size(), &self.drawing)
     }
 
-    /// The picture as an SVG document that needs no other file.
+    /// The picture as an SVG document without links to other files.
+    ///
+    /// # Errors
+    /// [`Error::Drawing`] if an image in it cannot be encoded.
     pub fn svg(&self) -> Result<String> {
         let size @ (width, height) = self.device_size();
         let mut content = format!(
@@ -131,7 +140,7 @@ impl Figure {
         content += &self.drawing.shapes;
         let (width, height) = (self.width, self.height);
         let shown = format!("width=\"{width}\" height=\"{height}\" role=\"img\"");
-        Ok(render::document(size, &shown, &content))
+        Ok(render::svg_document(size, &shown, &content))
     }
 
     fn device_size(&self) -> (u32, u32) {
@@ -139,7 +148,11 @@ impl Figure {
         (device(self.width), device(self.height))
     }
 
-    /// Writes the picture to `path`, whose name ends in `.png` or `.svg`; missing folders are created.
+    /// Writes the picture to `path`, whose name ends in `.png` or `.svg`. Missing folders are created.
+    ///
+    /// # Errors
+    /// [`Error::PictureFormat`] for another ending, [`Error::Io`] if the file cannot be written, and those of
+    /// [`Figure::png`] and [`Figure::svg`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_to(path.as_ref())
     }
@@ -154,7 +167,7 @@ impl Figure {
             (_, true) => self.svg()?.into_bytes(),
             _ => return Err(Error::PictureFormat { path: path.into() }),
         };
-        let failed = |action, path: &Path| {
+        let io_error = |action, path: &Path| {
             let path = path.to_owned();
             move |source| Error::Io {
                 action,
@@ -163,14 +176,14 @@ impl Figure {
             }
         };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
+            std::fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
         }
-        std::fs::write(path, bytes).map_err(failed("write", path))
+        std::fs::write(path, bytes).map_err(io_error("write", path))
     }
 
-    /// The picture as an HTML image, as notebooks show it: an SVG, which is sharp at any size and made in a
-    /// millisecond or two, where a PNG takes 40 to 120. JupyterLab trusts no bare SVG, and a page's styles
-    /// would reach into it.
+    /// The picture as an HTML image for notebooks. It contains an SVG, which is sharp at any size and takes one or two
+    /// milliseconds, where a PNG takes 40 to 120. It is not an inline `<svg>`: JupyterLab does not show that in notebooks it
+    /// does not trust, and the page's styles would change it.
     pub(crate) fn image(&self) -> Result<String> {
         let (data, width) = (render::base64(self.svg()?.as_bytes()), self.width());
         let alt_text = escape(&self.alt_text);
@@ -180,18 +193,21 @@ impl Figure {
         ))
     }
 
-    /// The picture for readers that show no HTML, such as GitHub, or an export to PDF.
+    /// The picture as PNG, for viewers that show no HTML, such as GitHub or an export to PDF.
     pub(crate) fn png_image(&self) -> Result<(&'static str, String)> {
         Ok(("image/png", render::base64(&self.png()?)))
     }
 
-    /// What evcxr reads of the picture: a block for each of its representations.
+    /// The output that evcxr reads: a block for each of the representations.
+    ///
+    /// # Errors
+    /// Those of [`Figure::png`] and [`Figure::svg`].
     pub fn evcxr_blocks(&self) -> Result<String> {
         Ok(blocks(&self.representations()?))
     }
 }
 
-/// The picture as HTML and as a PNG file, and what it shows in words.
+/// HTML, a PNG file and the alt text.
 impl Show for Figure {
     fn representations(&self) -> Result<Representations> {
         Ok(vec![

@@ -1,28 +1,29 @@
-//! The fonts of the pictures, embedded: letters of Lato, kana and kanji of Noto Sans JP (`fonts/README.md`).
+//! The embedded fonts of the pictures: Latin letters of Lato, Japanese ones of Noto Sans JP (`fonts/README.md`).
 //!
-//! plotters gets them, too, under the names that its documentation uses, so that a cell can draw text on
-//! a machine without fonts.
+//! They are also registered with plotters, under the names that its documentation uses, so that a cell can draw text
+//! on a machine without fonts.
 
 use std::sync::OnceLock;
 
 use ab_glyph::{Font as _, FontRef, GlyphId};
 use plotters::style::{FontStyle, register_font};
 
-/// What SVG viewers try in this order; the embedded font is a subset of Lato under another name.
+/// The fonts that an SVG viewer tries, in this order. The embedded font is a subset of Lato under another name.
 const FAMILIES: &str = "Lato, Carlito, Arial, sans-serif";
-/// For text that Lato cannot write: the Japanese fonts of the usual systems follow.
+/// The same with the Japanese fonts of the usual systems, for text that Lato cannot write.
 pub(super) const JAPANESE_FAMILIES: &str = "Lato, Carlito, Arial, Noto Sans JP, Hiragino Sans, Yu Gothic, \
                                Meiryo, Noto Sans CJK JP, sans-serif";
 
-/// The names by which plotters' examples ask for a font.
+/// The font names in plotters' examples.
 #[rustfmt::skip]
-const NAMES: [&str; 9] = [
+const PLOTTERS_NAMES: [&str; 9] = [
     "sans-serif", "serif", "monospace", "Arial", "Calibri", "Helvetica", "Times New Roman", "Courier New", "Lato",
 ];
 
-/// The family's name in the files.
-pub(super) const FAMILY: &str = "Workshop Sans";
+/// The family name in the font files.
+pub(super) const EMBEDDED_FAMILY: &str = "Workshop Sans";
 
+/// The bytes of the font file.
 pub(super) fn file(bold: bool) -> &'static [u8] {
     if bold {
         include_bytes!("../../fonts/WorkshopSans-Bold.ttf")
@@ -39,17 +40,17 @@ pub(super) fn font(bold: bool) -> Option<&'static FontRef<'static>> {
         .as_ref()
 }
 
-/// The characters of a text that the font does not have; its glyph for them is an empty box.
-pub(super) fn missing(text: &str, bold: bool) -> Vec<char> {
+/// The characters of a text for which the font has no glyph; it draws an empty box for them.
+pub(super) fn missing_characters(text: &str, bold: bool) -> Vec<char> {
     let is_missing =
-        |sign: &char| font(bold).is_some_and(|font| font.glyph_id(*sign) == GlyphId(0));
+        |character: &char| font(bold).is_some_and(|font| font.glyph_id(*character) == GlyphId(0));
     let mut missing: Vec<char> = text.chars().filter(is_missing).collect();
     missing.sort_unstable();
     missing.dedup();
     missing
 }
 
-/// The families that an SVG names for a text.
+/// The value of `font-family` for a text.
 pub(super) fn families(text: &str) -> &'static str {
     match text.chars().any(is_japanese) {
         true => JAPANESE_FAMILIES,
@@ -58,19 +59,19 @@ pub(super) fn families(text: &str) -> &'static str {
 }
 
 /// Whether a character needs the Japanese half of the font.
-pub(super) fn is_japanese(sign: char) -> bool {
-    /// CJK radicals: what is before them is in the Latin half, or in neither.
+pub(super) fn is_japanese(character: char) -> bool {
+    /// The first of the CJK radicals. Characters before it are in the Latin half, or in neither.
     const FIRST: char = '\u{2E80}';
-    sign >= FIRST
+    character >= FIRST
 }
 
-// SAFETY: this runs while the crate is loaded, when the standard library is ready. It writes into
-// plotters' table of fonts, which has a lock.
+// SAFETY: this runs while the crate is loaded, when the standard library is ready. It writes into plotters' table of
+// fonts, which has a lock.
 #[ctor::ctor(unsafe)]
 fn register() {
     for (bold, style) in [(false, FontStyle::Normal), (true, FontStyle::Bold)] {
-        for name in (NAMES.into_iter()).chain([FAMILIES, JAPANESE_FAMILIES]) {
-            // Without it, plotters says itself that there is no font.
+        for name in (PLOTTERS_NAMES.into_iter()).chain([FAMILIES, JAPANESE_FAMILIES]) {
+            // If this fails, plotters itself reports that there is no font.
             let _ = register_font(name, style, file(bold));
         }
     }
@@ -87,16 +88,16 @@ mod tests {
     #[test]
     fn one_font_has_letters_and_kanji() {
         for bold in [false, true] {
-            let signs = "aé1 …×→“あアｱ亜熙髙、。「」（）ー〜・Ａ１㎜①";
-            assert_eq!(missing(signs, bold), []);
-            assert_eq!(missing("ネコ🐈🐈", bold), ['🐈']);
+            let characters = "aé1 …×→“あアｱ亜熙髙、。「」（）ー〜・Ａ１㎜①";
+            assert_eq!(missing_characters(characters, bold), []);
+            assert_eq!(missing_characters("ネコ🐈🐈", bold), ['🐈']);
         }
         assert!(is_japanese('、') && is_japanese('Ａ') && !is_japanese('→'));
     }
 
     #[test]
     fn plotters_finds_them_by_its_usual_names() {
-        for name in NAMES {
+        for name in PLOTTERS_NAMES {
             let (width, _) = (name, 20.0).into_font().box_size("靴 Bag").unwrap();
             assert!(width > 40, "{name}: {width}");
         }
@@ -108,19 +109,19 @@ mod tests {
     }
 
     /// The characters of the texts in `translated(…)` and `translate!(…)` of a source file.
-    fn spoken(source: &str) -> Vec<char> {
+    fn translated_characters(source: &str) -> Vec<char> {
         let calls = ["translated(", "translate!("]
             .into_iter()
             .flat_map(|call| source.split(call).skip(1));
-        let mut spoken = Vec::new();
+        let mut characters = Vec::new();
         for arguments in calls {
             let (mut depth, mut in_text, mut escaped) = (1, false, false);
-            for sign in arguments.chars() {
-                match sign {
+            for character in arguments.chars() {
+                match character {
                     _ if escaped => escaped = false,
                     '\\' if in_text => escaped = true,
                     '"' => in_text = !in_text,
-                    _ if in_text => spoken.push(sign),
+                    _ if in_text => characters.push(character),
                     '(' => depth += 1,
                     ')' => depth -= 1,
                     _ => {}
@@ -130,7 +131,7 @@ mod tests {
                 }
             }
         }
-        spoken
+        characters
     }
 
     fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -146,8 +147,9 @@ mod tests {
 
     #[test]
     fn the_texts_of_a_call_are_found() {
-        let found =
-            spoken(r#"f(translated("a (\"b\")", "あ")); translate!("{n}", "い {}", f(n)) + "c""#);
+        let found = translated_characters(
+            r#"f(translated("a (\"b\")", "あ")); translate!("{n}", "い {}", f(n)) + "c""#,
+        );
         assert_eq!(found.into_iter().collect::<String>(), "a (b)あ{n}い {}");
     }
 
@@ -161,9 +163,12 @@ mod tests {
                 continue;
             }
             let source = std::fs::read_to_string(&path).unwrap();
-            for sign in spoken(&source).into_iter().filter(|sign| !sign.is_ascii()) {
+            for character in translated_characters(&source)
+                .into_iter()
+                .filter(|character| !character.is_ascii())
+            {
                 for bold in [false, true] {
-                    let missing = missing(&sign.to_string(), bold);
+                    let missing = missing_characters(&character.to_string(), bold);
                     assert_eq!(missing, [], "{}", path.display());
                 }
                 checked += 1;

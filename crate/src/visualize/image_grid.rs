@@ -5,45 +5,48 @@ use super::colour_scale::{ColourScale, Scale};
 use super::overlay::Overlay;
 use super::picture::Picture;
 use super::prelude::*;
-use super::tile::{Grid, Tile, balanced};
+use super::tile::{Grid, Tile, balanced_columns};
 
 const FUNCTION: &str = "image_grid";
 const GAP: f64 = 12.0;
-/// Captions up to this width widen their column; longer ones are broken.
-const CAPTION_WIDTH: f64 = 130.0;
-/// The alt text names no more images than this.
-const MOST_NAMED: usize = 100;
+/// Captions up to this width make their column wider. Longer ones are broken into lines.
+const MAX_CAPTION_WIDTH: f64 = 130.0;
+/// The alt text names at most this many images.
+const MAX_NAMED: usize = 100;
 
-/// How a grid is laid out.
+/// The layout of a grid.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GridSettings {
-    /// Stands below the title.
+    /// The line below the title.
     pub subtitle: String,
-    /// What the colours of overlays show, such as "Grad-CAM, share of the largest value"; stands at
-    /// the colour bar, which there is if a picture has an overlay.
+    /// The title of the colour bar: what overlays show, such as "Grad-CAM, share of the largest value". There is a colour
+    /// bar only if a picture has an overlay.
     pub colour_bar: String,
-    /// Images in a row, at least 1; `None` for as many as fit, up to 10 for up to 100 images.
+    /// Images per row, at least 1; `None` for as many as fit, with up to 100 images at most 10.
     pub columns: Option<usize>,
-    /// Pixels on the screen per pixel of an image, in [1, 64]; `None` for a size that suits the number of images.
+    /// Pixels on the screen per pixel of an image, in [1, 64]; `None` for a size that depends on the number of images.
     pub enlargement: Option<usize>,
 }
 
 /// Images enlarged without smoothing, each with its caption below.
 ///
-/// Pictures with and without [`Overlay`](super::Overlay) may stand side by side; all overlays have
-/// the colours of one scale, which the bar at the right explains as they are without the image.
+/// Some pictures may have an [`Overlay`](super::Overlay). All overlays have one colour scale; the colour bar at the right
+/// shows its colours without an image below them.
 ///
-/// A picture marked as right has a solid blue border and ✓, one marked as wrong a dashed orange
-/// border and ✗.
+/// A picture marked as right has a solid blue border and ✓, one marked as wrong a dashed orange border and ✗.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) without images, for an image whose size, channels and pixels do not fit
+/// together, for overlays with different colours, for settings outside their range, or if the picture would be too large.
 pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) -> Result<Figure> {
     check(pictures, settings)?;
     let colours = overlay_colours(pictures)?;
     let layout = Layout::new(pictures, settings, colours.is_some());
     let (grid, image_height) = (&layout.grid, layout.image_height);
     let bar = colours.map(|colours| {
-        let images = (grid.rows - 1) as f64 * grid.pitch.1 + image_height;
-        let scale = Scale::of_shares(colours);
-        ColourBar::of(&scale, &settings.colour_bar, images.clamp(110.0, 320.0))
+        let images = (grid.rows - 1) as f64 * grid.stride.1 + image_height;
+        let scale = Scale::of_fractions(colours);
+        ColourBar::for_scale(&scale, &settings.colour_bar, images.clamp(110.0, 320.0))
     });
     let right = MARGIN + grid.width();
     let bar_size = |bar: &ColourBar| (ColourBar::GAP + bar.width, bar.height);
@@ -54,7 +57,7 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
     let titles = (title, settings.subtitle.as_str());
     Figure::draw(FUNCTION, titles, (width, height), &words, |canvas, top| {
         for (index, tile) in layout.tiles.iter().enumerate() {
-            let (left, top) = grid.place(index, (MARGIN, top));
+            let (left, top) = grid.position(index, (MARGIN, top));
             tile.draw(canvas, (left + layout.cell_width / 2.0, top + image_height));
         }
         if let Some(bar) = &bar {
@@ -64,7 +67,7 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
 }
 
 fn check(pictures: &[Picture], settings: &GridSettings) -> Result<()> {
-    ensure_some(FUNCTION, "images", pictures)?;
+    ensure_not_empty(FUNCTION, "images", pictures)?;
     ensure_positive(FUNCTION, "columns", settings.columns)?;
     let enlargement = settings.enlargement.unwrap_or(1);
     ensure((1..=64).contains(&enlargement), FUNCTION, || {
@@ -73,7 +76,7 @@ fn check(pictures: &[Picture], settings: &GridSettings) -> Result<()> {
     (pictures.iter().enumerate()).try_for_each(|(index, picture)| picture.check(FUNCTION, index))
 }
 
-/// The colours of all overlays, none without overlays; an error if they differ.
+/// The colours of all overlays, `None` without overlays; an error if they differ.
 fn overlay_colours(pictures: &[Picture]) -> Result<Option<ColourScale>> {
     let mut colours = (pictures.iter().enumerate())
         .filter_map(|(index, picture)| Some((index, picture.overlay.as_ref()?.colours)));
@@ -101,21 +104,21 @@ struct Layout<'a> {
 impl Layout<'_> {
     fn new<'a>(pictures: &'a [Picture], settings: &GridSettings, with_bar: bool) -> Layout<'a> {
         let number = pictures.len();
-        let bar = f64::from(with_bar) * ColourBar::USUAL_WIDTH;
+        let bar = f64::from(with_bar) * ColourBar::DEFAULT_WIDTH;
         let room = GRID_WIDTH - 2.0 * MARGIN - bar + GAP;
         let largest = |side: fn(&Picture) -> usize| pictures.iter().map(side).max().unwrap_or(1);
         let (widest, tallest) = (largest(|one| one.width), largest(|one| one.height));
         let scale = match settings.enlargement {
             Some(scale) => scale as f64,
-            None => suitable_scale(number, widest.max(tallest)),
+            None => default_scale(number, widest.max(tallest)),
         };
         let (image_width, image_height) = (widest as f64 * scale, tallest as f64 * scale);
-        let captions = pictures.iter().map(Tile::caption_width);
-        let wanted = captions.fold(0.0, f64::max).min(CAPTION_WIDTH);
+        let captions = pictures.iter().map(Tile::unbroken_caption_width);
+        let wanted = captions.fold(0.0, f64::max).min(MAX_CAPTION_WIDTH);
         let mut cell_width = image_width.max(wanted).ceil();
         let fitting = (room / (cell_width + GAP)).floor() as usize;
         let most = if number <= 100 { 10 } else { usize::MAX };
-        let usual = balanced(fitting.clamp(1, most), number);
+        let usual = balanced_columns(fitting.clamp(1, most), number);
         let columns = settings.columns.unwrap_or(usual).min(number);
         if fitting < columns {
             cell_width = (room / columns as f64 - GAP).max(image_width).floor();
@@ -132,8 +135,8 @@ impl Layout<'_> {
     }
 }
 
-/// Fewer images are shown larger; more than fit into a notebook's column are shown smaller.
-fn suitable_scale(number: usize, longest_side: usize) -> f64 {
+/// The enlargement of so many images: fewer are shown larger.
+fn default_scale(number: usize, longest_side: usize) -> f64 {
     let side: f64 = match number {
         1 => 224.0,
         2..=5 => 140.0,
@@ -147,9 +150,9 @@ fn suitable_scale(number: usize, longest_side: usize) -> f64 {
 }
 
 fn alt_text(title: &str, pictures: &[Picture], grid: &Grid, settings: &GridSettings) -> String {
-    let images = |number| counted(number, "image", ["画像", "枚"]);
-    let named: Vec<String> = pictures.iter().take(MOST_NAMED).map(in_words).collect();
-    let more = match pictures.len().saturating_sub(MOST_NAMED) {
+    let images = |number| with_noun(number, "image", ["画像", "枚"]);
+    let named: Vec<String> = pictures.iter().take(MAX_NAMED).map(describe).collect();
+    let more = match pictures.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         rest => translate!(" and {} more", "、ほかに{}", images(rest)),
     };
@@ -167,21 +170,21 @@ fn alt_text(title: &str, pictures: &[Picture], grid: &Grid, settings: &GridSetti
         "{title}。{}{} ({}、{} 列): {}{more}。{colours}",
         text::sentence(&settings.subtitle),
         images(pictures.len()),
-        counted(grid.rows, "row", ["", "行"]),
+        with_noun(grid.rows, "row", ["", "行"]),
         grid.columns,
         named.join("; "),
     )
 }
 
-fn in_words(picture: &Picture) -> String {
+fn describe(picture: &Picture) -> String {
     let caption = text::in_one_line(&picture.caption);
-    let caption = text::or(&caption, translated("no caption", "説明なし")).to_owned();
+    let caption = text::or_if_empty(&caption, translated("no caption", "説明なし")).to_owned();
     let mark = match picture.mark {
         None => "",
         Some(true) => translated(" (right)", " (正解)"),
         Some(false) => translated(" (wrong)", " (不正解)"),
     };
-    let heat = picture.overlay.as_ref().map(Overlay::in_words);
+    let heat = picture.overlay.as_ref().map(Overlay::describe);
     let heat = heat.map(|words| format!(" ({words})"));
     caption + mark + &heat.unwrap_or_default()
 }

@@ -4,37 +4,37 @@ use super::colour_bar::ColourBar;
 use super::colour_scale::{ColourScale, Scale};
 use super::matrix::Matrix;
 use super::prelude::*;
-use super::tile::{Grid, balanced};
+use super::tile::{Grid, balanced_columns};
 
 const FUNCTION: &str = "kernel_grid";
 const GROUP_GAP: f64 = 30.0;
-/// The height of a line of numbers or names.
+/// The height of a line of text.
 const LINE: f64 = 16.0;
-/// The space for an upright axis title.
+/// The space for a rotated axis title.
 const AXIS_TITLE: f64 = 18.0;
-/// The side of the largest kernel; of many, so many fit below each other into `TALLEST`.
-const LARGEST_KERNEL: f64 = 84.0;
-const SMALLEST_KERNEL: f64 = 18.0;
-const TALLEST: f64 = 640.0;
-/// Weights no smaller than this can be told apart, even if the picture then gets wider than a notebook.
-const SMALLEST_CELL: f64 = 1.0;
+/// The largest side of a kernel. Many kernels are smaller, so that their rows fit into `MAX_HEIGHT`.
+const MAX_KERNEL: f64 = 84.0;
+const MIN_KERNEL: f64 = 18.0;
+const MAX_HEIGHT: f64 = 640.0;
+/// The smallest cell of a weight. The picture gets wider than a notebook before cells get smaller.
+const MIN_CELL: f64 = 1.0;
 
-/// Filters that are shown as one block, such as those before the training.
+/// A group of filters, such as those before the training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KernelGroup {
-    /// Stands above the block.
+    /// The name above the group.
     pub name: String,
-    /// The filters of the layer, each with one matrix per input channel, whose captions are not
-    /// shown. All filters of all groups have as many channels and matrices of one size.
+    /// The filters, each with one matrix per input channel. Captions of matrices are not shown. All filters of all groups
+    /// have the same number of channels and matrices of one size.
     pub filters: Vec<Vec<Matrix>>,
 }
 
 /// How kernels are shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KernelGridSettings {
-    /// Stands below the title.
+    /// The line below the title.
     pub subtitle: String,
-    /// What the values are; stands at the colour bar.
+    /// The title of the colour bar: what the values are.
     pub value_title: String,
     /// One name per input channel, such as "red", "green", "blue"; empty for numbers from 0.
     pub channel_names: Vec<String>,
@@ -42,13 +42,12 @@ pub struct KernelGridSettings {
 
 /// The kernels of one or several groups of filters, with one colour scale for all.
 ///
-/// Negative weights are orange, zero is white, positive weights are blue, so that groups can be
-/// compared. Filters of one channel stand in a block that is about square; filters of several
-/// channels have one row each, and one column for each channel. Filters are numbered from 0.
+/// Negative weights are orange, zero is white, positive weights are blue. Filters of one channel are arranged about in a
+/// square. Filters of several channels have a row each, with a column for each channel. Filters are numbered from 0.
 ///
 /// # Errors
-/// [`Error::Picture`](crate::Error::Picture) if there is nothing to show, if sizes differ or a value is
-/// not finite, or if there are so many kernels that no browser would show them.
+/// [`Error::Picture`](crate::Error::Picture) without groups or filters, if sizes differ, if a value is not finite, or if
+/// the picture would be too large.
 pub fn kernel_grid(
     title: &str,
     groups: &[KernelGroup],
@@ -56,19 +55,19 @@ pub fn kernel_grid(
 ) -> Result<Figure> {
     check(groups, settings)?;
     let kernels = groups.iter().flat_map(|group| &group.filters).flatten();
-    let scale = Scale::of(kernels.flat_map(Matrix::numbers), ColourScale::Diverging);
+    let scale = Scale::from_values(kernels.flat_map(Matrix::numbers), ColourScale::Diverging);
     let layout = Layout::new(groups, settings);
     let bar_height = layout.grid.height().clamp(110.0, 320.0) - 8.0;
-    let bar = ColourBar::of(&scale, &settings.value_title, bar_height);
-    let pitch = layout.width + GROUP_GAP;
-    let bar_left = MARGIN + groups.len() as f64 * pitch - GROUP_GAP + ColourBar::GAP;
+    let bar = ColourBar::for_scale(&scale, &settings.value_title, bar_height);
+    let stride = layout.width + GROUP_GAP;
+    let bar_left = MARGIN + groups.len() as f64 * stride - GROUP_GAP + ColourBar::GAP;
     let width = (bar_left + bar.width + MARGIN).max(300.0);
     let height = layout.top + layout.grid.height().max(bar.height);
     let titles = (title, settings.subtitle.as_str());
     let words = alt_text(title, groups, &scale, settings);
     Figure::draw(FUNCTION, titles, (width, height), &words, |canvas, top| {
         for (index, group) in groups.iter().enumerate() {
-            let corner = (MARGIN + index as f64 * pitch, top);
+            let corner = (MARGIN + index as f64 * stride, top);
             layout.draw_names(canvas, group, corner);
             layout.draw_kernels(canvas, group, &scale, corner);
         }
@@ -77,7 +76,7 @@ pub fn kernel_grid(
 }
 
 fn check(groups: &[KernelGroup], settings: &KernelGridSettings) -> Result<()> {
-    ensure_some(FUNCTION, "groups", groups)?;
+    ensure_not_empty(FUNCTION, "groups", groups)?;
     for group in groups {
         let name = format!("group {:?}", group.name);
         ensure(!group.filters.is_empty(), FUNCTION, || {
@@ -100,7 +99,7 @@ fn check(groups: &[KernelGroup], settings: &KernelGridSettings) -> Result<()> {
     })
 }
 
-/// An error unless the filter is as large as the first one.
+/// An error unless the filter has the channels and the size of the first one.
 fn check_size(name: &str, filter: &[Matrix], first: &[Matrix]) -> Result<()> {
     let (channels, expected) = (filter.len(), first.len());
     ensure(channels == expected, FUNCTION, || {
@@ -120,18 +119,18 @@ fn check_size(name: &str, filter: &[Matrix], first: &[Matrix]) -> Result<()> {
     })
 }
 
-/// One block of kernels; all groups have equal ones.
+/// The layout of a group. All groups have the same.
 struct Layout {
     grid: Grid,
-    /// Names of the columns; none for filters of one channel, which stand in a block.
+    /// The names of the columns; empty for filters of one channel.
     channels: Vec<String>,
     kernel: (f64, f64),
-    /// The space left of the kernels for the numbers of the filters.
+    /// The space at the left of the kernels for the numbers of the filters.
     left: f64,
     /// The space above the kernels for the name of the group and the channels.
     top: f64,
-    /// The lines of each group's name take this much of `top`.
-    name: f64,
+    /// The part of `top` for the name of the group.
+    name_height: f64,
     width: f64,
 }
 
@@ -140,32 +139,32 @@ impl Layout {
         let first = &groups[0].filters[0];
         let most = groups.iter().map(|group| group.filters.len()).max();
         let filters = most.unwrap_or(1);
-        let in_block = first.len() == 1;
-        let (columns, rows) = match in_block {
+        let is_single_channel = first.len() == 1;
+        let (columns, rows) = match is_single_channel {
             true => {
-                let columns = balanced((filters as f64).sqrt().ceil() as usize, filters);
+                let columns = balanced_columns((filters as f64).sqrt().ceil() as usize, filters);
                 (columns, filters.div_ceil(columns))
             }
             false => (first.len(), filters),
         };
-        let (left, below, above) = match in_block {
+        let (left, below, above) = match is_single_channel {
             true => (0.0, LINE, 0.0),
             false => {
                 let numbers = text::width(&(filters - 1).to_string(), SMALL, false) + 6.0;
                 (AXIS_TITLE + numbers, 0.0, 2.0 * LINE)
             }
         };
-        let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::USUAL_WIDTH + GROUP_GAP;
+        let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::DEFAULT_WIDTH + GROUP_GAP;
         let widest = (room / groups.len() as f64 - GROUP_GAP - left) / columns as f64;
-        let tallest = (TALLEST / rows as f64 - below).clamp(SMALLEST_KERNEL, LARGEST_KERNEL);
-        let gap = half_pixels(0.12 * widest.min(tallest)).clamp(1.0, 8.0);
+        let tallest = (MAX_HEIGHT / rows as f64 - below).clamp(MIN_KERNEL, MAX_KERNEL);
+        let gap = whole_device_pixels(0.12 * widest.min(tallest)).clamp(1.0, 8.0);
         let side = (widest - gap).min(tallest);
-        let cell = half_pixels(side / first[0].columns.max(first[0].rows) as f64);
-        let cell = cell.max(SMALLEST_CELL);
+        let cell = whole_device_pixels(side / first[0].columns.max(first[0].rows) as f64);
+        let cell = cell.max(MIN_CELL);
         let kernel = (first[0].columns as f64 * cell, first[0].rows as f64 * cell);
         let named = match settings.channel_names.is_empty() {
             true => 0.0,
-            false => text::widest(&settings.channel_names, SMALL) + 8.0,
+            false => text::max_width(&settings.channel_names, SMALL) + 8.0,
         };
         let tile = (kernel.0.max(named - gap), kernel.1 + below);
         let grid = Grid::new(filters * first.len(), columns, tile, gap);
@@ -177,7 +176,7 @@ impl Layout {
         };
         Layout {
             grid,
-            channels: match (in_block, settings.channel_names.as_slice()) {
+            channels: match (is_single_channel, settings.channel_names.as_slice()) {
                 (true, _) => Vec::new(),
                 (false, []) => (0..columns).map(|channel| channel.to_string()).collect(),
                 (false, names) => names.to_vec(),
@@ -185,14 +184,14 @@ impl Layout {
             kernel,
             left,
             top: name + above,
-            name,
+            name_height: name,
             width,
         }
     }
 
-    /// The name of the group and what rows and columns are.
+    /// Draws the name of the group and the names of rows and columns.
     fn draw_names(&self, canvas: &mut Canvas, group: &KernelGroup, (left, top): Point) {
-        let (x, above) = (left + self.left, top + self.name);
+        let (x, above) = (left + self.left, top + self.name_height);
         for (index, line) in name_lines(group, self.width).iter().enumerate() {
             let baseline = top + 13.0 + index as f64 * (LINE + 1.0);
             canvas.text(Text::new(line, (x, baseline), LABEL).bold(true));
@@ -202,24 +201,24 @@ impl Layout {
         }
         let title = translated("input channel", "入力チャネル");
         canvas.text(Text::new(title, (x, above + 11.0), SMALL).muted());
-        // Of narrow columns only so many are named that the names do not overlap.
-        let pitch = self.grid.pitch.0;
-        let step = ((text::widest(&self.channels, SMALL) + 6.0) / pitch).ceil() as usize;
+        // If columns are narrow, only so many are named that the names do not overlap.
+        let stride = self.grid.stride.0;
+        let step = ((text::max_width(&self.channels, SMALL) + 6.0) / stride).ceil() as usize;
         for (column, channel) in self.channels.iter().enumerate().step_by(step.max(1)) {
-            let channel = text::shortened(channel, SMALL, false, self.grid.width());
-            let centre = x + column as f64 * pitch + self.kernel.0 / 2.0;
+            let channel = text::truncated(channel, SMALL, false, self.grid.width());
+            let centre = x + column as f64 * stride + self.kernel.0 / 2.0;
             canvas.text(Text::new(&channel, (centre, above + LINE + 10.0), SMALL).centred());
         }
         let beside = (left + 11.0, top + self.top);
         let title = Text::new(translated("filter", "フィルタ"), beside, SMALL);
-        canvas.text(title.muted().at_right().upward());
+        canvas.text(title.muted().right_aligned().rotated());
     }
 
     fn draw_kernels(&self, canvas: &mut Canvas, group: &KernelGroup, scale: &Scale, corner: Point) {
         let corner = (corner.0 + self.left, corner.1 + self.top);
-        let step = (LINE / self.grid.pitch.1).ceil() as usize;
+        let step = (LINE / self.grid.stride.1).ceil() as usize;
         for (index, matrix) in group.filters.iter().flatten().enumerate() {
-            let area = area(self.grid.place(index, corner), self.kernel);
+            let area = area(self.grid.position(index, corner), self.kernel);
             canvas.image(matrix.placed(area, scale), self.border());
             let (row, column) = (index / self.grid.columns, index % self.grid.columns);
             if self.channels.is_empty() {
@@ -227,12 +226,12 @@ impl Layout {
                 canvas.text(Text::new(&self.filter_name(index), at, SMALL).centred());
             } else if column == 0 && row.is_multiple_of(step) {
                 let number = Text::new(&row.to_string(), (area.x0 - 6.0, area.center().y), SMALL);
-                canvas.text(number.at_right().middle());
+                canvas.text(number.right_aligned().vertically_centred());
             }
         }
     }
 
-    /// The smaller the kernels, the less their borders may weigh.
+    /// The border of a kernel, thinner for small kernels.
     fn border(&self) -> Stroke {
         match self.kernel.0 {
             side if side < 14.0 => Stroke::solid(GRID, 0.5),
@@ -241,10 +240,10 @@ impl Layout {
         }
     }
 
-    /// "filter 3", or only its number below small kernels.
+    /// "filter 3", or only the number below small kernels.
     fn filter_name(&self, filter: usize) -> String {
         let name = translate!("filter {filter}", "フィルタ {filter}");
-        match text::width(&name, SMALL, false) <= self.grid.pitch.0 - 4.0 {
+        match text::width(&name, SMALL, false) <= self.grid.stride.0 - 4.0 {
             true => name,
             false => filter.to_string(),
         }
@@ -262,20 +261,20 @@ fn alt_text(
     settings: &KernelGridSettings,
 ) -> String {
     let first = &groups[0].filters[0];
-    let number = counted(first.len(), "channel", ["", "チャネル"]);
+    let number = with_noun(first.len(), "channel", ["", "チャネル"]);
     let channels = match settings.channel_names.as_slice() {
         [] => number,
-        names => format!("{number} ({})", text::listed(names)),
+        names => format!("{number} ({})", text::joined(names)),
     };
-    let in_words = |group: &KernelGroup| {
-        let filters = counted(group.filters.len(), "filter", ["フィルタ", "枚"]);
+    let describe = |group: &KernelGroup| {
+        let filters = with_noun(group.filters.len(), "filter", ["フィルタ", "枚"]);
         match text::in_one_line(&group.name) {
             none if none.is_empty() => filters,
             name => format!("{name}: {filters}"),
         }
     };
-    let groups: Vec<String> = groups.iter().map(in_words).collect();
-    let values = text::or(&settings.value_title, translated("weights", "重み"));
+    let groups: Vec<String> = groups.iter().map(describe).collect();
+    let values = text::or_if_empty(&settings.value_title, translated("weights", "重み"));
     translate!(
         "{title}.{} Kernels of a convolution, {} × {} weights for {channels}. {}.{}, the same in all groups.",
         "{title}。{}畳み込みのカーネル、{} × {} の重み、{channels}。{}。{}、すべてのグループに共通。",
@@ -283,6 +282,6 @@ fn alt_text(
         first[0].rows,
         first[0].columns,
         groups.join("; "),
-        scale.in_words(values),
+        scale.describe(values),
     )
 }

@@ -1,7 +1,7 @@
 //! Loss and accuracy from epoch to epoch.
 
 use super::axis::Axis;
-use super::line_chart::{Line, LineChart, Manner, y_range};
+use super::line_chart::{Line, LineChart, LineKind, y_range};
 use super::prelude::*;
 use super::step_curve;
 
@@ -25,19 +25,22 @@ pub struct EpochMetrics {
 /// The losses of a training's steps, for [`training_curves`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepLosses {
-    /// The loss of each step; what is not finite is left out.
+    /// The loss of each step. Losses that are not finite are left out.
     pub losses: Vec<f64>,
-    /// How many steps an epoch has; at least 1.
+    /// Steps per epoch, at least 1.
     pub steps_per_epoch: usize,
-    /// How many epochs were over before the first of these steps.
+    /// Epochs before the first of these steps.
     pub epochs_before: usize,
-    /// How many epochs the training is to have.
+    /// Epochs of the whole training.
     pub epochs: usize,
-    /// An epoch, with its fraction, at which something happened, and what.
+    /// An epoch, such as 1.5, at which something happened, and what.
     pub mark: Option<(f64, String)>,
 }
 
-/// Loss at the left, accuracy in percent at the right; one element of `epochs` per epoch.
+/// The loss at the left, the accuracy in percent at the right; one element of `epochs` per epoch.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) without epochs, for a loss that is not finite or an accuracy outside [0, 1].
 pub fn learning_curves(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
     ensure(!epochs.is_empty(), FUNCTION, || {
         "there are no epochs; train at least one".to_owned()
@@ -45,8 +48,12 @@ pub fn learning_curves(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
     figure(title, epochs, None)
 }
 
-/// The same with the losses of the steps behind the loss, as they are and smoothed; for a training that
-/// goes on, so that there may be no epoch yet.
+/// The same with the losses of the steps and their running mean behind the loss. It is for a training that is not over, so
+/// there may be no epochs yet.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) if `steps_per_epoch` is 0, for a loss of an epoch that is not finite, or an
+/// accuracy outside [0, 1].
 pub fn training_curves(title: &str, epochs: &[EpochMetrics], steps: &StepLosses) -> Result<Figure> {
     ensure(steps.steps_per_epoch > 0, FUNCTION, || {
         "steps_per_epoch is 0; an epoch has at least 1".to_owned()
@@ -60,17 +67,17 @@ fn figure(title: &str, epochs: &[EpochMetrics], steps: Option<&StepLosses>) -> R
         name: translated("Loss", "損失"),
         training: |epoch| epoch.training_loss,
         validation: |epoch| epoch.validation_loss,
-        in_words: |loss| significant(loss, 3),
+        format: |loss| significant(loss, 3),
     };
     let accuracy = Quantity {
         name: translated("Accuracy", "正解率"),
         training: |epoch| 100.0 * epoch.training_accuracy,
         validation: |epoch| Some(100.0 * epoch.validation_accuracy?),
-        in_words: |accuracy| percent(accuracy / 100.0, 1),
+        format: |accuracy| percent(accuracy / 100.0, 1),
     };
     let x = match steps {
-        Some(steps) => Axis::whole_numbers(steps.epochs.max(epochs.len()), 8),
-        None => Axis::numbering(epochs.len(), 8),
+        Some(steps) => Axis::from_zero(steps.epochs.max(epochs.len()), 8),
+        None => Axis::from_one(epochs.len(), 8),
     };
     let (mut losses, accuracies) = (loss.lines(epochs), accuracy.lines(epochs));
     losses.extend(steps.into_iter().flat_map(step_lines));
@@ -114,36 +121,36 @@ fn check(epochs: &[EpochMetrics]) -> Result<()> {
     Ok(())
 }
 
-/// What one panel shows of each epoch.
+/// The quantity in one chart.
 struct Quantity {
     name: &'static str,
     training: fn(&EpochMetrics) -> f64,
     validation: fn(&EpochMetrics) -> Option<f64>,
-    in_words: fn(f64) -> String,
+    format: fn(f64) -> String,
 }
 
 impl Quantity {
-    /// The training line and, if anything was measured, the validation line.
+    /// The line of the training images and, if measured, that of the validation images.
     fn lines(&self, epochs: &[EpochMetrics]) -> Vec<Line> {
         let numbered = || (1..).map(f64::from).zip(epochs);
         let training = numbered().map(|(number, epoch)| (number, (self.training)(epoch)));
         let validation =
             numbered().filter_map(|(number, epoch)| Some((number, (self.validation)(epoch)?)));
-        let line = |name, points| Line::new(Manner::Series, name, points);
+        let line = |name, points| Line::new(LineKind::Series, name, points);
         let mut lines = vec![
             line(translated("training", "訓練データ"), training.collect()),
             line(translated("validation", "検証データ"), validation.collect()),
         ];
         lines.retain(|line| !line.points.is_empty());
         for line in &mut lines {
-            line.end_label = line.points.last().map(|point| (self.in_words)(point.1));
+            line.end_label = line.points.last().map(|point| (self.format)(point.1));
         }
         lines
     }
 }
 
-/// From zero, so that a loss that hardly falls looks like one. Losses that grow a thousandfold have a
-/// logarithmic scale: on another one, all but the largest would lie on the axis.
+/// A linear axis from zero, so that a loss that hardly falls looks like that. Logarithmic for losses that differ by a
+/// factor of more than 1,000: on a linear axis, all but the largest would be at zero.
 fn loss_axis(range: Option<(f64, f64)>) -> Axis {
     match range {
         None => Axis::round(0.0, 1.0, 5),
@@ -157,13 +164,13 @@ fn loss_axis(range: Option<(f64, f64)>) -> Axis {
 fn accuracy_axis(range: Option<(f64, f64)>) -> Axis {
     let (low, high) = range.unwrap_or((0.0, 100.0));
     let axis = Axis::round((low - 1.0).max(0.0), (high + 1.0).min(100.0), 5);
-    match axis.share(100.0) < 1.0 {
-        true => axis.ending_at(100.0),
+    match axis.fraction(100.0) < 1.0 {
+        true => axis.with_end(100.0),
         false => axis,
     }
 }
 
-/// The losses of the steps, raw and smoothed.
+/// The losses of the steps and their running mean.
 fn step_lines(steps: &StepLosses) -> [Line; 2] {
     let (per_epoch, before) = (steps.steps_per_epoch as f64, steps.epochs_before as f64);
     let name = translated("steps, smoothed", "各ステップ (平滑化)");
@@ -176,7 +183,7 @@ fn alt_text(
     quantities: [&Quantity; 2],
     steps: Option<&StepLosses>,
 ) -> String {
-    let number = counted(epochs.len(), "epoch", ["", "エポック"]);
+    let number = with_noun(epochs.len(), "epoch", ["", "エポック"]);
     let mut text = translate!(
         "{title}. Learning curves over {number}.",
         "{title}。{number}の学習曲線。"
@@ -185,7 +192,7 @@ fn alt_text(
         for line in quantity.lines(epochs) {
             let ends = [line.points.first(), line.points.last()];
             let [first, last] = ends.map(|end| end.map_or(0.0, |point| point.1));
-            let [first, last] = [first, last].map(quantity.in_words);
+            let [first, last] = [first, last].map(quantity.format);
             let (what, name) = (quantity.name, line.name);
             text += &translate!(
                 " {what} in {name}: from {first} to {last}.",
@@ -257,7 +264,13 @@ mod tests {
             svg.contains("10¹²") && svg.contains("the loss explodes"),
             "{svg}"
         );
-        assert!(loss_axis(Some((1.0, 900.0))).share(450.0) > 0.4, "linear");
-        assert!(loss_axis(Some((1.0, 1e12))).share(1e6) < 0.6, "logarithmic");
+        assert!(
+            loss_axis(Some((1.0, 900.0))).fraction(450.0) > 0.4,
+            "linear"
+        );
+        assert!(
+            loss_axis(Some((1.0, 1e12))).fraction(1e6) < 0.6,
+            "logarithmic"
+        );
     }
 }

@@ -1,26 +1,26 @@
 //! Where a line of text may end.
 //!
-//! Latin text breaks at spaces. Japanese has none: it breaks where Unicode's rules (UAX 14) allow it, which
-//! is between any two characters, except where a line would then start with a closing sign or end with an
-//! opening one. Words in katakana stay whole where they fit into a line.
+//! Latin text is broken at spaces. Japanese has no spaces: it is broken where Unicode's rules (UAX 14) allow it. That is
+//! between any two characters, unless the next line would then start with a closing bracket or the like, or this one end
+//! with an opening one. Words in katakana are not broken if they fit into a line.
 
 use unicode_linebreak::linebreaks;
 
 use super::font::is_japanese;
 
-/// A piece of text that no line break divides.
+/// A piece of text without a line break.
 #[derive(Debug, PartialEq)]
 pub(super) struct Piece<'a> {
     pub(super) text: &'a str,
-    /// Whether a space stands before it, unless it starts a line.
-    pub(super) spaced: bool,
+    /// Whether a space separates it from the piece before it.
+    pub(super) after_space: bool,
 }
 
-/// The pieces of a text, in order; a word in katakana is one if it fits into a line.
+/// The pieces of a text, in order. A word in katakana is one piece if it fits into a line.
 pub(super) fn pieces(text: &str, fits: impl Fn(&str) -> bool) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     for word in text.split_whitespace() {
-        let mut spaced = true;
+        let mut after_space = true;
         for whole in split(word, |before, after| {
             !(is_katakana(before) && is_katakana(after))
         }) {
@@ -29,35 +29,35 @@ pub(super) fn pieces(text: &str, fits: impl Fn(&str) -> bool) -> Vec<Piece<'_>> 
                 false => split(whole, |_, _| true),
             };
             for text in parts {
-                pieces.push(Piece { text, spaced });
-                spaced = false;
+                pieces.push(Piece { text, after_space });
+                after_space = false;
             }
         }
     }
     pieces
 }
 
-/// The parts of a word, divided beside Japanese characters where that may be.
+/// The parts of a word, divided at Japanese characters where the rules and `may_break` allow it.
 fn split(word: &str, may_break: impl Fn(char, char) -> bool) -> Vec<&str> {
     let (mut parts, mut start) = (Vec::new(), 0);
-    for (place, _) in linebreaks(word) {
-        let (before, after) = word.split_at(place);
-        let is_place = match (before.chars().next_back(), after.chars().next()) {
+    for (index, _) in linebreaks(word) {
+        let (before, after) = word.split_at(index);
+        let is_break = match (before.chars().next_back(), after.chars().next()) {
             (Some(one), Some(next)) => {
                 (is_japanese(one) || is_japanese(next)) && may_break(one, next)
             }
             _ => true,
         };
-        if is_place {
-            parts.push(&word[start..place]);
-            start = place;
+        if is_break {
+            parts.push(&word[start..index]);
+            start = index;
         }
     }
     parts
 }
 
-fn is_katakana(sign: char) -> bool {
-    matches!(sign, 'ァ'..='ヺ' | 'ー')
+fn is_katakana(character: char) -> bool {
+    matches!(character, 'ァ'..='ヺ' | 'ー')
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn latin_text_breaks_at_spaces_only() {
         let expected = [("true:", true), ("T-shirt/top", true)];
-        let expected = expected.map(|(text, spaced)| Piece { text, spaced });
+        let expected = expected.map(|(text, after_space)| Piece { text, after_space });
         assert_eq!(pieces("true:  T-shirt/top", |_| false), expected);
         assert_eq!(pieces(" ", |_| false), []);
     }
@@ -85,8 +85,8 @@ mod tests {
         assert_eq!(broken("LeNetの層"), "LeNet|の|層");
         assert_eq!(broken("画像 12 枚"), "画|像|12|枚");
         let pieces = pieces("画像 12 枚", |_| true);
-        let spaced: Vec<bool> = pieces.iter().map(|one| one.spaced).collect();
-        assert_eq!(spaced, [true, false, true, true]);
+        let after_space: Vec<bool> = pieces.iter().map(|one| one.after_space).collect();
+        assert_eq!(after_space, [true, false, true, true]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Lines through points, for anything that depends on a number.
+//! Lines through points, for any quantity that depends on a number.
 
-use super::axis::{Axis, range};
-use super::line_chart::{Line, LineChart, Manner, y_range};
+use super::axis::{Axis, min_max};
+use super::line_chart::{Line, LineChart, LineKind, y_range};
 use super::prelude::*;
 
 const FUNCTION: &str = "line_plot";
@@ -10,46 +10,50 @@ const PANEL_HEIGHT: f64 = 330.0;
 /// One line of a plot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LineSeries {
-    /// Stands in the legend; empty for a plot of one line that needs no legend.
+    /// The name in the legend; empty for a line that needs no legend.
     pub name: String,
-    /// (x, y), finite, at least one; joined in this order.
+    /// Points (x, y), at least one, with finite values. The line joins them in this order.
     pub points: Vec<(f64, f64)>,
 }
 
 /// The axes of a plot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinePlotSettings {
-    /// What x is, with its unit.
+    /// The title of the x axis, with the unit.
     pub x_title: String,
-    /// What y is, with its unit.
+    /// The title of the y axis, with the unit.
     pub y_title: String,
-    /// Whether x counts something, 1, 2, 3 …, so that there is nothing to be said between the numbers.
+    /// Whether x is a count from 1, so that the axis has labels only at whole numbers.
     pub counted_x: bool,
-    /// Whether y has a logarithmic scale; all y must be greater than 0 then.
+    /// Whether the y axis is logarithmic. Then all y must be greater than 0.
     pub logarithmic_y: bool,
-    /// The ends of a linear y axis, such as `(0.0, 1.0)` for probabilities; all y must lie in between.
-    /// `None` for round numbers around the values.
+    /// The ends of a linear y axis, such as `(0.0, 1.0)` for probabilities. All y must be between them. `None` for round
+    /// numbers around the values.
     pub y_range: Option<(f64, f64)>,
-    /// Whether the area between each line and y = 0 is shaded, for curves that are judged by it; y is
-    /// linear then, and its axis contains 0.
+    /// Whether the area between each line and y = 0 is shaded, for curves whose area matters. The y axis is linear then
+    /// and contains 0.
     pub shaded: bool,
 }
 
-/// One line per series, told apart by colour, dashes and markers.
+/// One line per series; lines differ in colour, dashes and markers.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) without series or points, for a value that is not finite or outside of the
+/// axis, and for settings that exclude each other.
 pub fn line_plot(
     title: &str,
     series: &[LineSeries],
     settings: &LinePlotSettings,
 ) -> Result<Figure> {
     check(series, settings)?;
-    let line = |line: &LineSeries| Line::new(Manner::Series, &line.name, line.points.clone());
+    let line = |line: &LineSeries| Line::new(LineKind::Series, &line.name, line.points.clone());
     let lines: Vec<Line> = series.iter().map(line).collect();
     let points = series.iter().flat_map(|line| &line.points);
-    let (x_low, x_high) = range(points.map(|point| point.0)).unwrap_or_default();
+    let (x_low, x_high) = min_max(points.map(|point| point.0)).unwrap_or_default();
     let (low, high) = y_range(&lines).unwrap_or_default();
     let words = alt_text(title, &lines, settings);
     let x = match settings.counted_x {
-        true => Axis::numbering(x_high.max(1.0) as usize, 8),
+        true => Axis::from_one(x_high.max(1.0) as usize, 8),
         false => Axis::exact(x_low, x_high, 8),
     };
     let y = match settings.y_range {
@@ -68,7 +72,7 @@ pub fn line_plot(
 }
 
 fn check(series: &[LineSeries], settings: &LinePlotSettings) -> Result<()> {
-    ensure_some(FUNCTION, "series", series)?;
+    ensure_not_empty(FUNCTION, "series", series)?;
     check_y_axis(settings)?;
     for line in series {
         let name = format!("series {:?}", line.name);
@@ -132,11 +136,11 @@ fn alt_text(title: &str, lines: &[Line], settings: &LinePlotSettings) -> String 
     );
     for line in lines {
         let (low, high) = y_range(std::slice::from_ref(line)).unwrap_or_default();
-        let name = text::or(&line.name, translated("Line", "線"));
+        let name = text::or_if_empty(&line.name, translated("Line", "線"));
         text += &translate!(
             " {name}: {}, between {} and {}.",
             "{name}: {}、{} から {}。",
-            counted(line.points.len(), "point", ["", "点"]),
+            with_noun(line.points.len(), "point", ["", "点"]),
             significant(low, 3),
             significant(high, 3),
         );

@@ -1,12 +1,12 @@
-//! Values in rows and columns.
+//! A matrix: values in rows and columns.
 
 use super::area::Area;
 use super::canvas::PlacedImage;
-use super::check::{ensure_finite, ensure_size};
+use super::check::{ensure_dimensions, ensure_finite};
 use super::colour_scale::Scale;
 use crate::error::Result;
 
-/// Values in rows and columns.
+/// A matrix of values, such as a feature map or a kernel.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matrix {
     /// At least 1.
@@ -15,14 +15,14 @@ pub struct Matrix {
     pub columns: usize,
     /// `rows` × `columns` finite values, row by row.
     pub values: Vec<f32>,
-    /// Stands below the matrix.
+    /// The text below the matrix.
     pub caption: String,
 }
 
 impl Matrix {
-    /// An error unless the numbers fit together; `name` says which matrix it is.
+    /// An error unless size and values fit together; `name` says which matrix it is.
     pub(super) fn check(&self, function: &'static str, name: &str) -> Result<()> {
-        ensure_size(function, name, (self.rows, self.columns), self.values.len())?;
+        ensure_dimensions(function, name, (self.rows, self.columns), self.values.len())?;
         ensure_finite(function, name, self.numbers())
     }
 
@@ -30,7 +30,7 @@ impl Matrix {
         self.values.iter().map(|&value| f64::from(value))
     }
 
-    /// The coloured cells at `area`.
+    /// The matrix as coloured cells that fill `area`.
     pub(super) fn placed(&self, area: Area, scale: &Scale) -> PlacedImage {
         PlacedImage::new(area, (self.columns, self.rows), |column, row| {
             scale.colour(f64::from(self.values[row * self.columns + column]))

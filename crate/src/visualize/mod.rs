@@ -1,27 +1,30 @@
-//! Pictures for the notebooks: image grids, heat maps, charts, the confusion matrix.
+//! Pictures for the notebooks: image grids, heat maps, charts, the confusion matrix, the diagram of a network.
 //!
-//! Every function takes plain Rust data and returns a [`Figure`], which shows itself when it is the
-//! last expression of a cell and which [`Figure::save`] writes as PNG or SVG. Input that cannot be
-//! drawn is an error of the function, so that a figure that exists can also be shown.
+//! Every function takes plain Rust data and returns a [`Figure`]. A cell shows it if it is the cell's last expression;
+//! [`Figure::save`] writes it as PNG or SVG. Input that cannot be drawn is an error of the function, not of the figure.
 //!
-//! Inside, pictures are drawn on a `Canvas`, which is plotters' drawing area for an SVG, measured in CSS
-//! pixels. What other crates do, and what is done here:
+//! Pictures are drawn on a `Canvas`, which is plotters' drawing area for an SVG, measured in CSS pixels. Other crates do
+//! most of the work:
 //!
-//! - charts are plotters' (`chart`), as are all shapes and texts; legend and labels at the ends of lines are
-//!   ours, for plotters' legend is a box on the lines, and so are the round numbers at which axes end
-//! - images and matrices are one `<image>` each, which the viewer enlarges: plotters 0.3.7 writes bitmaps pixel
-//!   by pixel, and 300 × 300 cells as rectangles would be 9 MB
-//! - where a line may be broken is unicode-linebreak's; the lines are ours, for plotters breaks none
-//! - colours are colorous' (viridis) and oklab's (those through white); heat maps between their values image's
-//! - a PNG is drawn by resvg from the same SVG
+//! - plotters draws charts (`chart`), shapes and texts. Legends, labels at the ends of lines and the ends of axes are
+//!   drawn or chosen here: plotters' legend is a box over the lines, and its axes end where the caller says
+//! - images and matrices are one `<image>` each, which the viewer enlarges. plotters 0.3.7 writes bitmaps pixel by pixel,
+//!   and 300 × 300 cells as rectangles would take 9 MB
+//! - unicode-linebreak finds where a line may be broken; plotters breaks no lines
+//! - colours are those of colorous (viridis) and oklab (those through white); image interpolates heat maps
+//! - resvg draws PNG files from the same SVG
 //!
-//! Each module uses only those before it: `check`, `colour`, `numerals` and `area`; `font`, `line_breaks` and
-//! `text`; `canvas`, `render` and `figure`, which `prelude` has for all that follow; `axis`, `chart`, `legend`
-//! and `line_chart`; `colour_scale`, `colour_bar`, `matrix`, `overlay`, `picture` and `tile`; at last the
-//! functions, a module each.
+//! Modules use only modules before them in this list:
 //!
-//! In cells, `plotters` is there for pictures of one's own: [`Picture::element`], [`ColourScale`] and [`bars`]
-//! give it what it draws.
+//! 1. `check`, `colour`, `area`, `number_format`, `font`
+//! 2. `line_breaks`, then `text`, then `axis` and `colour_scale`
+//! 3. `canvas`, then `render`, then `figure`
+//! 4. `prelude`, which has what most of the following modules use
+//! 5. `chart`, `legend`, `colour_bar`, `matrix`, `overlay`
+//! 6. `line_chart`, `picture`, then `tile`
+//! 7. a module for each function; `learning_curves` also uses `step_curve`, and `shared_generics` uses `bars`
+//!
+//! [`Picture::element`], [`ColourScale`] and [`bars`] are for cells that draw with plotters themselves.
 
 mod area;
 mod axis;
@@ -46,7 +49,7 @@ mod line_chart;
 mod line_plot;
 mod matrix;
 mod network_diagram;
-mod numerals;
+mod number_format;
 mod overlay;
 mod picture;
 mod pixel_values;

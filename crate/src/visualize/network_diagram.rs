@@ -1,31 +1,17 @@
 //! The layers of a network from left to right.
 
 mod connection;
+mod layer;
 mod layout;
 mod outline;
 
 use super::prelude::*;
+use layer::parameters_text;
 use layout::Layout;
 
-const FUNCTION: &str = "network_diagram";
+pub use layer::DiagramLayer;
 
-/// One layer of [`network_diagram`]; the first one is the network's input.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DiagramLayer {
-    /// Stands above the layer.
-    pub name: String,
-    /// Shape of the output for one image: `[C, H, W]` is drawn as C feature maps, `[N]` as a column of N units.
-    /// The last two numbers of any other shape are the height and width of a feature map.
-    pub shape: Vec<usize>,
-    /// The number of values that training changes.
-    pub parameters: usize,
-    /// How the layer computes its output from that of the layer before, such as "convolution\n5 × 5"; may be empty.
-    /// It is broken at `\n` only if there is too little room.
-    pub operation: String,
-    /// Rows and columns that one output sees of the layer before, if that is drawn as feature maps. With `None`,
-    /// lines or an arrow lead from the layer before to this one.
-    pub receptive_field: Option<[usize; 2]>,
-}
+const FUNCTION: &str = "network_diagram";
 
 /// The layers of a network from left to right, as LeCun et al. draw LeNet: feature maps as stacks of
 /// rectangles, vectors as columns.
@@ -70,7 +56,7 @@ pub fn network_diagram(title: &str, layers: &[DiagramLayer]) -> Result<Figure> {
 }
 
 fn check(layers: &[DiagramLayer]) -> Result<()> {
-    ensure_some(FUNCTION, "layers", layers)?;
+    ensure_not_empty(FUNCTION, "layers", layers)?;
     layers
         .iter()
         .try_for_each(|DiagramLayer { name, shape, .. }| {
@@ -93,39 +79,11 @@ fn subtitle(layers: &[DiagramLayer]) -> String {
     }
 }
 
-fn parameters_text(number: usize) -> String {
-    counted(number, "parameter", ["パラメータ", "個"])
-}
-
-fn on_one_line(operation: &str) -> String {
-    operation.replace('\n', " ")
-}
-
-fn shape_text(shape: &[usize]) -> String {
-    let numbers: Vec<String> = shape.iter().map(usize::to_string).collect();
-    numbers.join(" × ")
-}
-
 fn alt_text(title: &str, layers: &[DiagramLayer]) -> String {
-    let layers: Vec<String> = layers.iter().map(in_words).collect();
+    let layers: Vec<String> = layers.iter().map(DiagramLayer::describe).collect();
     let layers = layers.join("; ");
     translate!(
         "{title}. Diagram of a network, from left to right: {layers}.",
         "{title}。ネットワークの図、左から順に: {layers}。"
     )
-}
-
-fn in_words(layer: &DiagramLayer) -> String {
-    let mut details = vec![on_one_line(&layer.operation)];
-    if layer.parameters > 0 {
-        details.push(parameters_text(layer.parameters));
-    }
-    details.retain(|detail| !detail.is_empty());
-    let name = text::in_one_line(&layer.name);
-    let mut named = vec![name, shape_text(&layer.shape)];
-    named.retain(|part| !part.is_empty());
-    match text::listed(&details) {
-        none if none.is_empty() => text::listed(&named),
-        details => format!("{} ({details})", text::listed(&named)),
-    }
 }

@@ -1,18 +1,18 @@
 //! Heat maps over images.
 
-use super::canvas::{PlacedImage, nearest};
-use super::check::{ensure, ensure_size};
-use super::colour::mixed;
+use super::canvas::{PlacedImage, containing_pixel};
+use super::check::{ensure, ensure_dimensions};
+use super::colour::blend;
 use super::colour_scale::{ColourScale, Scale};
 use crate::error::Result;
 use crate::language::{translate, translated};
 use image::{ImageBuffer, Luma, imageops};
 use plotters::style::RGBColor;
 
-/// A heat map over a picture, such as what Grad-CAM gives.
+/// A heat map over a picture, such as one of Grad-CAM.
 ///
-/// It is mixed with the image at the resolution of the screen, so its size may differ from the
-/// image's. The image itself is enlarged without smoothing: its pixels are what the network saw.
+/// It is blended with the image at the resolution of the screen, so its size may differ from the image's. The image itself
+/// is enlarged without smoothing: its pixels are the input of the network.
 ///
 /// ```
 /// use gasshuku::visualize::{Overlay, Picture};
@@ -29,16 +29,15 @@ pub struct Overlay {
     pub columns: usize,
     /// `rows` × `columns` values, row by row: in [−1, 1] for [`ColourScale::Diverging`], else in [0, 1].
     pub values: Vec<f32>,
-    /// The colours; [`ColourScale::Viridis`] unless said otherwise.
+    /// The colours; [`ColourScale::Viridis`] by default.
     pub colours: ColourScale,
-    /// Whether values in between are interpolated (the default), for maps of a layer that is coarser
-    /// than the image; otherwise each value fills a rectangle, for maps with a value for every pixel.
+    /// Whether the map is interpolated (the default), for maps of a layer that has fewer pixels than the image. Otherwise
+    /// each value fills a rectangle, for maps with a value for every pixel.
     ///
-    /// The interpolation is bilinear between the centres of the rectangles, as PyTorch's
+    /// The interpolation is bilinear between the centres of the rectangles, as in PyTorch's
     /// `interpolate(mode="bilinear", align_corners=False)`.
     pub smooth: bool,
-    /// How much of the heat map covers the image, in [0, 1]: 0 shows the image alone, 1 the heat map
-    /// alone; 0.6 unless said otherwise.
+    /// The opacity of the heat map in [0, 1]: 0 shows only the image, 1 only the heat map; 0.6 by default.
     pub opacity: f64,
 }
 
@@ -50,51 +49,53 @@ impl Default for Overlay {
             values: Vec::new(),
             colours: ColourScale::Viridis,
             smooth: true,
-            // From here on the hottest place is lighter than the coldest one even where the image is
-            // black below the hottest and white below the coldest; more would hide the image. An
-            // opacity that grew with the heat would leave white clothes the lightest of all.
+            // With this opacity the largest value on black is lighter than the smallest value on white. A higher one
+            // would hide the image. An opacity that grows with the value would leave white pixels the lightest of all.
             opacity: 0.6,
         }
     }
 }
 
 impl Overlay {
-    /// An error unless the numbers fit together; `index` is that of the picture.
+    /// An error unless size, values and opacity are valid; `index` is that of the picture.
     pub(super) fn check(&self, function: &'static str, index: usize) -> Result<()> {
         let (name, number) = (format!("the overlay of image {index}"), self.values.len());
-        ensure_size(function, &name, (self.rows, self.columns), number)?;
+        ensure_dimensions(function, &name, (self.rows, self.columns), number)?;
         let opacity = self.opacity;
         ensure((0.0..=1.0).contains(&opacity), function, || {
             format!("{name} has the opacity {opacity}; give a number in [0, 1]")
         })?;
-        let scale = Scale::of_shares(self.colours);
+        let scale = Scale::of_fractions(self.colours);
         let low = if scale.low < 0.0 { "−1" } else { "0" };
-        (self.values.iter().enumerate()).try_for_each(|(place, value)| {
+        (self.values.iter().enumerate()).try_for_each(|(index, value)| {
             let fits = (scale.low..=scale.high).contains(&f64::from(*value));
             ensure(fits, function, || {
                 format!(
-                    "{name} has the value {value} at index {place}; divide by the largest magnitude to get values in [{low}, 1]"
+                    "{name} has the value {value} at index {index}; divide by the largest magnitude to get values in [{low}, 1]"
                 )
             })
         })
     }
 
     /// The image with this heat map over it, in device pixels.
-    pub(super) fn over(&self, image: PlacedImage) -> PlacedImage {
+    pub(super) fn blend_over(&self, image: PlacedImage) -> PlacedImage {
         let below = image.enlarged();
         let (width, height) = below.dimensions();
         let (columns, rows) = (self.columns as u32, self.rows as u32);
         let heat = ImageBuffer::from_fn(columns, rows, |column, row| {
             Luma([self.values[row as usize * self.columns + column as usize]])
         });
-        // Pixels and values both lie in the middle of their intervals; outside the outermost values nothing
-        // changes any more.
-        let centre = |place: u32, length: u32, number: u32| {
-            let centre = (place as f32 + 0.5) * number as f32 / length as f32 - 0.5;
+        // The centre of a pixel, measured between the centres of the values; beyond the first and the last value it is
+        // theirs.
+        let centre = |pixel: u32, length: u32, number: u32| {
+            let centre = (pixel as f32 + 0.5) * number as f32 / length as f32 - 0.5;
             centre.clamp(0.0, (number - 1) as f32)
         };
         let value = |x, y| {
-            let cell = (nearest(x, width, columns), nearest(y, height, rows));
+            let cell = (
+                containing_pixel(x, width, columns),
+                containing_pixel(y, height, rows),
+            );
             let (column, row) = (centre(x, width, columns), centre(y, height, rows));
             let smooth = self
                 .smooth
@@ -103,27 +104,27 @@ impl Overlay {
                 .flatten()
                 .unwrap_or_else(|| *heat.get_pixel(cell.0, cell.1))
         };
-        let scale = Scale::of_shares(self.colours);
+        let scale = Scale::of_fractions(self.colours);
         let size = (width as usize, height as usize);
         PlacedImage::new(image.area, size, |x, y| {
             let (x, y) = (x as u32, y as u32);
             let (Luma([heat]), [red, green, blue]) = (value(x, y), below.get_pixel(x, y).0);
             let heat = scale.colour(f64::from(heat));
-            mixed(RGBColor(red, green, blue), heat, self.opacity)
+            blend(RGBColor(red, green, blue), heat, self.opacity)
         })
     }
 
-    /// Where it is hottest, for those who cannot see it.
-    pub(super) fn in_words(&self) -> String {
+    /// Where the largest magnitude is, for an alt text.
+    pub(super) fn describe(&self) -> String {
         let strengths = self.values.iter().map(|value| value.abs()).enumerate();
-        // The first of several: `max_by` takes the last.
-        let hottest = strengths
+        // Reversed, so that `max_by`, which takes the last of equal values, takes the first.
+        let strongest = strengths
             .rev()
             .max_by(|one, other| one.1.total_cmp(&other.1));
-        let Some((index, _)) = hottest.filter(|(_, strength)| *strength > 0.0) else {
+        let Some((index, _)) = strongest.filter(|(_, strength)| *strength > 0.0) else {
             return translated("with an empty heat map", "空のヒートマップ").to_owned();
         };
-        let third = |place: usize, number: usize| 3 * (2 * place + 1) / (2 * number);
+        let third = |index: usize, number: usize| 3 * (2 * index + 1) / (2 * number);
         let row = third(index / self.columns, self.rows);
         let column = third(index % self.columns, self.columns);
         let places = [
@@ -144,17 +145,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hottest_place_is_told_in_words() {
-        let words = |rows: usize, hottest: usize, value: f32| {
+    fn the_alt_text_says_where_the_largest_value_is() {
+        let words = |rows: usize, index: usize, value: f32| {
             let mut values = vec![0.0; rows * rows];
-            values[hottest] = value;
+            values[index] = value;
             Overlay {
                 rows,
                 columns: rows,
                 values,
                 ..Overlay::default()
             }
-            .in_words()
+            .describe()
         };
         assert_eq!(
             words(3, 0, 1.0),

@@ -1,14 +1,14 @@
-//! One image as it comes from the data set or from a file.
+//! An image of a data set or a file, with its caption.
 
 use super::area::{Area, DEVICE_SCALE, area};
-use super::canvas::{PlacedImage, failed};
+use super::canvas::{PlacedImage, drawing_error};
 use super::check::ensure;
 use super::overlay::Overlay;
 use crate::error::Result;
 use plotters::element::BitMapElement;
 use plotters::style::RGBColor;
 
-/// A grey or colour image with what is to be said about it.
+/// A grey or colour image with its caption, a mark and an overlay.
 ///
 /// ```
 /// use gasshuku::visualize::Picture;
@@ -26,11 +26,11 @@ pub struct Picture {
     pub channels: usize,
     /// `height` × `width` × `channels` values in [0, 255], row by row, the channels of a pixel together.
     pub pixels: Vec<u8>,
-    /// Stands below the image; `\n` starts another line.
+    /// The text below the image; `\n` starts another line.
     pub caption: String,
-    /// Whether what the caption says is right; `None` if that is not the question.
+    /// Whether the answer in the caption is right; `None` for an image without an answer.
     pub mark: Option<bool>,
-    /// A heat map over the image, for [`image_grid`](super::image_grid()), which shows its colour bar.
+    /// A heat map over the image. Only [`image_grid`](super::image_grid()) shows it, with a colour bar.
     pub overlay: Option<Overlay>,
 }
 
@@ -72,14 +72,14 @@ impl Picture {
         self
     }
 
-    /// The image as plotters draws one, with its heat map if it has one: `root.draw(&picture.element((x, y), 3)?)`.
+    /// The image as an element of plotters, with its heat map if it has one: `root.draw(&picture.element((x, y), 3)?)`.
     ///
-    /// `at` is the upper left corner, in the coordinates of what it is drawn on; each pixel becomes a
-    /// square of `scale` × `scale` pixels, without smoothing. Caption and mark are left to you.
+    /// `at` is the upper left corner, in the coordinates of the drawing area. Each pixel becomes a square of
+    /// `scale` × `scale` pixels, without smoothing. Caption and mark are not drawn.
     ///
     /// # Errors
-    /// [`Error::Picture`](crate::Error::Picture) if the numbers of the picture do not fit together, or
-    /// `scale` is not in [1, 64].
+    /// [`Error::Picture`](crate::Error::Picture) if size, channels and pixels do not fit together, or if `scale` is not in
+    /// [1, 64].
     pub fn element<C>(&self, at: C, scale: u32) -> Result<BitMapElement<'static, C>> {
         const FUNCTION: &str = "element";
         ensure((1..=64).contains(&scale), FUNCTION, || {
@@ -90,10 +90,10 @@ impl Picture {
         let area = area((0.0, 0.0), (side(self.width), side(self.height)));
         let pixels = self.placed(area).enlarged();
         BitMapElement::with_owned_buffer(at, pixels.dimensions(), pixels.into_raw())
-            .ok_or_else(|| failed("the image is too large"))
+            .ok_or_else(|| drawing_error("the image is too large"))
     }
 
-    /// An error if there is an overlay, for functions that show no colour bar for it.
+    /// Like [`check`](Self::check), and an error if there is an overlay, for functions without a colour bar.
     pub(super) fn check_plain(&self, function: &'static str, index: usize) -> Result<()> {
         self.check(function, index)?;
         ensure(self.overlay.is_none(), function, || {
@@ -101,7 +101,7 @@ impl Picture {
         })
     }
 
-    /// An error unless the numbers fit together; `index` counts from 0.
+    /// An error unless size, channels and pixels fit together; `index` says which image it is, from 0.
     pub(super) fn check(&self, function: &'static str, index: usize) -> Result<()> {
         let (width, height, channels) = (self.width, self.height, self.channels);
         ensure(width > 0 && height > 0, function, || {
@@ -122,7 +122,7 @@ impl Picture {
         (self.overlay.iter()).try_for_each(|overlay| overlay.check(function, index))
     }
 
-    /// The image at `area`, with three channels, below its overlay.
+    /// The image with three channels and its overlay, filling `area`.
     pub(super) fn placed(&self, area: Area) -> PlacedImage {
         let image = PlacedImage::new(area, (self.width, self.height), |column, row| {
             let pixel = &self.pixels[self.channels * (row * self.width + column)..];
@@ -130,7 +130,7 @@ impl Picture {
             RGBColor(pixel[0], pixel[last.min(1)], pixel[last])
         });
         match &self.overlay {
-            Some(overlay) => overlay.over(image),
+            Some(overlay) => overlay.blend_over(image),
             None => image,
         }
     }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_drawn_is_said() {
+    fn wrong_input_is_an_error() {
         let message = |picture: Picture, scale| {
             let refused = picture.element((0, 0), scale).err();
             refused.expect("an error").to_string()

@@ -1,8 +1,8 @@
-//! One image as the numbers it is made of.
+//! An image as the numbers of its pixels.
 
 use super::picture::Picture;
 use super::prelude::*;
-use super::tile::draw_numbers;
+use super::tile::draw_cell_texts;
 use plotters::style::RGBColor;
 
 const FUNCTION: &str = "pixel_values";
@@ -11,11 +11,14 @@ const NUMBER: f64 = 11.0;
 const INDEX: f64 = 9.5;
 const INDEX_WIDTH: f64 = 18.0;
 const INDEX_HEIGHT: f64 = 14.0;
-const LONGEST_SIDE: usize = 64;
+const MAX_SIDE: usize = 64;
 
 /// The pixels of a grey image as in a spreadsheet: each cell has the grey and the number of its pixel.
 ///
 /// The image has at most 64 × 64 pixels. Rows and columns are numbered from 0.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) for a larger image, one with three channels, or one with an overlay.
 pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
     check(picture)?;
     let size = (picture.width as f64 * CELL, picture.height as f64 * CELL);
@@ -26,20 +29,20 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
     Figure::draw(FUNCTION, titles, whole, &words, |canvas, top| {
         let cells = area((MARGIN + INDEX_WIDTH, top + INDEX_HEIGHT), size);
         canvas.image(picture.placed(cells), Stroke::solid(AXIS, 1.0));
-        let middle = |index: usize| (index as f64 + 0.5) * CELL;
+        let centre = |index: usize| (index as f64 + 0.5) * CELL;
         for column in 0..picture.width {
-            let at = (cells.x0 + middle(column), cells.y0 - 4.0);
+            let at = (cells.x0 + centre(column), cells.y0 - 4.0);
             canvas.text(Text::new(&column.to_string(), at, INDEX).muted().centred());
         }
         for row in 0..picture.height {
-            let at = (cells.x0 - 4.0, cells.y0 + middle(row));
+            let at = (cells.x0 - 4.0, cells.y0 + centre(row));
             let index = Text::new(&row.to_string(), at, INDEX);
-            canvas.text(index.muted().at_right().middle());
+            canvas.text(index.muted().right_aligned().vertically_centred());
         }
-        let ink = |value| text_on(RGBColor(value, value, value));
+        let colour = |value| text_on(RGBColor(value, value, value));
         let pixels = picture.pixels.iter();
-        let numbers = pixels.map(|&value| (value.to_string(), ink(value), false));
-        draw_numbers(canvas, cells, picture.width, NUMBER, numbers);
+        let numbers = pixels.map(|&value| (value.to_string(), colour(value), false));
+        draw_cell_texts(canvas, cells, picture.width, NUMBER, numbers);
     })
 }
 
@@ -49,9 +52,9 @@ fn check(picture: &Picture) -> Result<()> {
     ensure(picture.channels == 1, FUNCTION, || {
         "the image has 3 channels; only grey images can be shown as numbers".to_owned()
     })?;
-    ensure(width.max(height) <= LONGEST_SIDE, FUNCTION, || {
+    ensure(width.max(height) <= MAX_SIDE, FUNCTION, || {
         format!(
-            "the image is {width} × {height} pixels large; cut out at most {LONGEST_SIDE} × {LONGEST_SIDE}"
+            "the image is {width} × {height} pixels large; cut out at most {MAX_SIDE} × {MAX_SIDE}"
         )
     })
 }

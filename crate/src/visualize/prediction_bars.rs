@@ -1,4 +1,4 @@
-//! Images with the probabilities that the network gives to the classes.
+//! Images with the predicted probabilities of their classes.
 
 use super::check::class_names;
 use super::picture::Picture;
@@ -9,31 +9,35 @@ const FUNCTION: &str = "prediction_bars";
 const IMAGE_SIDE: f64 = 112.0;
 const BAR: f64 = 17.0;
 const ROW_GAP: f64 = 22.0;
-const LONGEST_NAME: f64 = 230.0;
-/// Right of the bars: the percentage and "true class".
+const MAX_NAME_WIDTH: f64 = 230.0;
+/// The space at the right of the bars for the percentage and "true class".
 const ANNOTATION: f64 = 130.0;
-/// Below the bars: the numbers and the title of the axis.
+/// The space below the bars for the labels and the title of the axis.
 const AXIS_HEIGHT: f64 = 44.0;
-/// The shares at which the axis has a line and a number.
+/// The probabilities at which the axis has a line and a label.
 const TICKS: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
-/// Classes shown per image unless more are asked for.
-const USUAL_CLASSES: usize = 10;
+/// Classes shown per image by default.
+const DEFAULT_CLASSES: usize = 10;
 
-/// What the network says about one image.
+/// The predicted probabilities of one image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prediction {
-    /// The image; its mark is ignored, the true class says whether the prediction is right.
+    /// The image. Its mark is ignored: the true class decides whether the prediction is right.
     pub picture: Picture,
-    /// One probability in [0, 1] per class, the output of softmax; their sum is 1.
+    /// One probability in [0, 1] per class, the output of softmax. Their sum is 1.
     pub probabilities: Vec<f64>,
     /// The index of the true class, if it is known.
     pub true_class: Option<usize>,
 }
 
-/// Each image at the left, the most probable classes as bars at the right, most probable first.
+/// Each image at the left, its most probable classes as bars at the right, the most probable first.
 ///
-/// `classes_shown` is the number of bars per image, at least 1; `None` for up to 10. The true class
-/// is added if it would not be among them.
+/// `classes_shown` is the number of bars per image, at least 1; `None` for up to 10. The true class is added if it is not
+/// among them.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) without classes or predictions, for probabilities that are not one per class
+/// in [0, 1] with the sum 1, or for a picture with an overlay.
 pub fn prediction_bars(
     title: &str,
     class_names: &[impl AsRef<str>],
@@ -51,7 +55,7 @@ fn draw(
     classes_shown: Option<usize>,
 ) -> Result<Figure> {
     check(names, predictions, classes_shown)?;
-    let shown = classes_shown.unwrap_or(USUAL_CLASSES).min(names.len());
+    let shown = classes_shown.unwrap_or(DEFAULT_CLASSES).min(names.len());
     let row = |prediction| Row::new(prediction, shown, names);
     let rows: Vec<Row> = predictions.iter().map(row).collect();
     let heights: f64 = rows.iter().map(|row| row.height + ROW_GAP).sum();
@@ -68,9 +72,9 @@ fn draw(
             top += row.height + ROW_GAP;
         }
         let bottom = top - ROW_GAP;
-        for share in TICKS {
-            let at = (left + share * width, bottom + 15.0);
-            canvas.text(Text::new(&percent(share, 0), at, SMALL).muted().centred());
+        for tick in TICKS {
+            let at = (left + tick * width, bottom + 15.0);
+            canvas.text(Text::new(&percent(tick, 0), at, SMALL).muted().centred());
         }
         let title = translated("predicted probability", "予測確率");
         let title = Text::new(title, (left + width / 2.0, bottom + 36.0), LABEL);
@@ -79,7 +83,7 @@ fn draw(
 }
 
 fn check(names: &[String], predictions: &[Prediction], classes_shown: Option<usize>) -> Result<()> {
-    ensure_some(FUNCTION, "predictions", predictions)?;
+    ensure_not_empty(FUNCTION, "predictions", predictions)?;
     ensure_positive(FUNCTION, "classes_shown", classes_shown)?;
     for (index, prediction) in predictions.iter().enumerate() {
         prediction.picture.check_plain(FUNCTION, index)?;
@@ -115,9 +119,9 @@ fn check(names: &[String], predictions: &[Prediction], classes_shown: Option<usi
 /// One image with its bars.
 struct Row<'a> {
     prediction: &'a Prediction,
-    /// Classes from the most to the least probable.
+    /// The classes shown, from the most to the least probable.
     classes: Vec<usize>,
-    /// The image; its border says whether the most probable class is the true one, if that is known.
+    /// The image. Its border says whether the most probable class is the true one, if that is known.
     tile: Tile<'a>,
     label_width: f64,
     height: f64,
@@ -137,7 +141,7 @@ impl<'a> Row<'a> {
         let widest = classes.iter().map(width).fold(0.0, f64::max);
         let image = IMAGE_SIDE + tile.caption_height();
         Row {
-            label_width: widest.min(LONGEST_NAME),
+            label_width: widest.min(MAX_NAME_WIDTH),
             height: image.max(BAR * classes.len() as f64),
             prediction,
             classes,
@@ -146,9 +150,9 @@ impl<'a> Row<'a> {
     }
 
     fn draw_bars(&self, canvas: &mut Canvas, names: &[String], bars: Area) {
-        for share in TICKS {
-            let x = bars.x0 + share * bars.width();
-            let colour = if share == 0.0 { AXIS } else { GRID };
+        for tick in TICKS {
+            let x = bars.x0 + tick * bars.width();
+            let colour = if tick == 0.0 { AXIS } else { GRID };
             canvas.line([(x, bars.y0), (x, bars.y1)], Stroke::solid(colour, 1.0));
         }
         let mut top = bars.center().y - BAR * self.classes.len() as f64 / 2.0;
@@ -165,16 +169,16 @@ impl<'a> Row<'a> {
         let colour = match (predicted, self.tile.is_right) {
             (true, Some(false)) => VERMILLION,
             (true, _) => BLUE,
-            (false, _) => PALE,
+            (false, _) => LIGHT_BLUE,
         };
         let length = probability * slot.width();
         canvas.rectangle(area((slot.x0, slot.y0 + 2.0), (length, BAR - 4.0)), colour);
-        let name = text::shortened(name, SMALL, predicted, LONGEST_NAME);
+        let name = text::truncated(name, SMALL, predicted, MAX_NAME_WIDTH);
         let name = Text::new(&name, (slot.x0 - 7.0, middle), SMALL);
-        canvas.text(name.bold(predicted).at_right().middle());
+        canvas.text(name.bold(predicted).right_aligned().vertically_centred());
         let (number, mut x) = (percent(probability, 1), slot.x0 + length + 5.0);
         let label = Text::new(&number, (x, middle), SMALL);
-        canvas.text(label.bold(predicted).middle());
+        canvas.text(label.bold(predicted).vertically_centred());
         x += text::width(&number, SMALL, predicted) + 16.0;
         if let (true, Some(right)) = (predicted, self.tile.is_right) {
             draw_mark(canvas, right, (x, middle));
@@ -185,7 +189,7 @@ impl<'a> Row<'a> {
                 true => translated("true class", "正解クラス"),
                 false => translated("← true class", "← 正解クラス"),
             };
-            canvas.text(Text::new(note, (x, middle), SMALL).middle());
+            canvas.text(Text::new(note, (x, middle), SMALL).vertically_centred());
         }
     }
 }
@@ -196,11 +200,11 @@ fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
         "{title}。画像とクラスの確率。"
     );
     for (number, row) in (1..).zip(rows) {
-        let in_words = |&class: &usize| {
+        let describe = |&class: &usize| {
             let probability = percent(row.prediction.probabilities[class], 1);
             format!("{} {probability}", names[class])
         };
-        let named: Vec<String> = row.classes.iter().take(3).map(in_words).collect();
+        let named: Vec<String> = row.classes.iter().take(3).map(describe).collect();
         let mark = match row.tile.is_right {
             Some(true) => translated("right", "正解"),
             _ => translated("wrong", "不正解"),
@@ -215,7 +219,7 @@ fn alt_text(title: &str, names: &[String], rows: &[Row]) -> String {
         text += &translate!(
             " Image {number}: {}{}.",
             "画像 {number}: {}{}。",
-            text::listed(&named),
+            text::joined(&named),
             truth.unwrap_or_default()
         );
     }

@@ -1,18 +1,17 @@
-//! Charts that nobody sees: what cells draw with plotters is compiled here, once.
+//! Instances of plotters' generic functions, compiled once for all cells.
 //!
-//! plotters' functions are generic over the backend and the axes, and a cell compiles those that no
-//! crate behind it has compiled for the same types. With these, the first chart of a kernel takes 0.8
-//! instead of 1.6 s, later ones 0.4 instead of 1.0 s (`tests/kernel/test_plots.py`). It rests on what
-//! `kernel/README.md` says of levels of optimisation.
+//! plotters' functions are generic over the backend and the axes. A cell compiles those that no crate has compiled for the
+//! same types. With the instances here, the first chart of a kernel takes 0.8 instead of 1.6 s, later ones 0.4 instead of
+//! 1.0 s (`tests/kernel/test_plots.py`). This depends on the levels of optimisation in `kernel/README.md`.
 
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-/// What plotters' functions give back.
-type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
+/// The result of plotters' functions.
+type PlottersResult<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
-/// Draws with each backend on the axes that notebooks use. Only for the compiler.
+/// Draws with each backend on the axes that notebooks use. It is only there to be compiled.
 #[doc(hidden)]
 pub fn shared_generics() {
     let mut document = String::new();
@@ -23,7 +22,7 @@ pub fn shared_generics() {
     let _ = charts(&bitmap);
 }
 
-fn charts<DB: DrawingBackend>(root: &DrawingArea<DB, Shift>) -> Drawn<DB> {
+fn charts<DB: DrawingBackend>(root: &DrawingArea<DB, Shift>) -> PlottersResult<DB> {
     for area in root.titled("", ("sans-serif", 20))?.split_evenly((1, 2)) {
         area.fill(&WHITE)?;
         area.draw(&Text::new(String::new(), (0, 0), ("sans-serif", 20)))?;
@@ -34,7 +33,7 @@ fn charts<DB: DrawingBackend>(root: &DrawingArea<DB, Shift>) -> Drawn<DB> {
     bars(root)
 }
 
-fn lines<DB, X, Y, T>(root: &DrawingArea<DB, Shift>, x: X, y: Y) -> Drawn<DB>
+fn lines<DB, X, Y, T>(root: &DrawingArea<DB, Shift>, x: X, y: Y) -> PlottersResult<DB>
 where
     DB: DrawingBackend,
     T: Clone + Default + 'static,
@@ -67,7 +66,7 @@ where
         .draw()
 }
 
-fn bars<DB: DrawingBackend>(root: &DrawingArea<DB, Shift>) -> Drawn<DB> {
+fn bars<DB: DrawingBackend>(root: &DrawingArea<DB, Shift>) -> PlottersResult<DB> {
     let mut chart = ChartBuilder::on(root)
         .caption("", ("sans-serif", 20))
         .margin(1)

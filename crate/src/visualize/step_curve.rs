@@ -1,22 +1,24 @@
-//! A value that is measured at every step, such as the loss: as it is, and smoothed.
+//! A value that is measured at every step, such as the loss, with its running mean.
 
 use super::axis::Axis;
-use super::line_chart::{Line, LineChart, Manner, thinned, y_range};
+use super::line_chart::{Line, LineChart, LineKind, downsampled, y_range};
 use super::prelude::*;
 
 const FUNCTION: &str = "step_curve";
 const PANEL_HEIGHT: f64 = 230.0;
 
-/// The weight of what was before in the running mean, as fastai has it.
+/// The weight of the earlier values in the running mean, as in fastai.
 const BETA: f64 = 0.98;
 
-/// A drawing has no more points than this of either line.
-const MOST_POINTS: usize = 300;
+/// Each line is drawn through at most this many points.
+const MAX_POINTS: usize = 300;
 
-/// The values of a quantity at steps 1, 2, 3 …, and their running mean. Values that are not finite are
-/// left out; at least one must be finite.
+/// The values of a quantity at steps 1, 2, 3 …, and their running mean. Values that are not finite are left out.
+///
+/// # Errors
+/// [`Error::Picture`](crate::Error::Picture) if no value is finite.
 pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
-    let running = smoothed(values);
+    let running = moving_average(values);
     let last = running.iter().rev().find(|mean| mean.is_finite());
     ensure(last.is_some(), FUNCTION, || {
         "there is no finite value; push one".to_owned()
@@ -25,11 +27,11 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
     let mut lines = lines(values, translated("smoothed", "平滑化"), |step| step);
     lines[1].end_label = Some(last.clone());
     let (low, high) = y_range(&lines[..1]).unwrap_or_default();
-    let x = Axis::whole_numbers(values.len(), 8);
+    let x = Axis::from_zero(values.len(), 8);
     let y = Axis::round(low.min(0.0), high.max(low.min(0.0)), 5);
     let x = (x, translated("step", "ステップ"));
     let chart = LineChart::new(x, (y, quantity), lines.into());
-    let steps = counted(values.len(), "step", ["", "ステップ"]);
+    let steps = with_noun(values.len(), "step", ["", "ステップ"]);
     let words = translate!(
         "{quantity} over {steps}, at last {last}, smoothed.",
         "{quantity} ({steps})。最後の値は {last} (平滑化)。"
@@ -37,10 +39,9 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
     chart.figure(FUNCTION, quantity, PANEL_HEIGHT, &words)
 }
 
-/// The exponentially weighted running mean m ← β m + (1 − β) v with β = 0.98, divided by 1 − βᵗ so that
-/// it does not begin at zero (Kingma, Ba, arXiv 1412.6980, section 3). Values that are not finite are
-/// passed over, and have no mean.
-pub(super) fn smoothed(values: &[f64]) -> Vec<f64> {
+/// The exponential moving average m ← β m + (1 − β) v with β = 0.98, divided by 1 − βᵗ so that it does not start at zero
+/// (Kingma, Ba, arXiv 1412.6980, section 3). Values that are not finite are skipped; their average is NaN.
+pub(super) fn moving_average(values: &[f64]) -> Vec<f64> {
     let (mut mean, mut weight) = (0.0, 0.0);
     let running = values.iter().map(|&value| {
         if !value.is_finite() {
@@ -53,18 +54,22 @@ pub(super) fn smoothed(values: &[f64]) -> Vec<f64> {
     running.collect()
 }
 
-/// The values, faint, and their running mean with this name; `x` says where a step lies.
+/// The values as a light line, and their running mean with this name; `x` gives the x of a step.
 pub(super) fn lines(values: &[f64], name: &str, x: impl Fn(f64) -> f64) -> [Line; 2] {
     [
-        Line::new(Manner::Raw, "", points(values, &x)),
-        Line::new(Manner::Smoothed, name, points(&smoothed(values), &x)),
+        Line::new(LineKind::Raw, "", points(values, &x)),
+        Line::new(
+            LineKind::Smoothed,
+            name,
+            points(&moving_average(values), &x),
+        ),
     ]
 }
 
 fn points(values: &[f64], x: impl Fn(f64) -> f64) -> Vec<Point> {
     let steps = (1..).zip(values).filter(|(_, value)| value.is_finite());
     let points = steps.map(|(step, &value)| (x(f64::from(step)), value));
-    thinned(&points.collect::<Vec<Point>>(), MOST_POINTS)
+    downsampled(&points.collect::<Vec<Point>>(), MAX_POINTS)
 }
 
 #[cfg(test)]
@@ -72,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_curve_says_what_it_shows() {
+    fn the_alt_text_describes_the_curve() {
         let figure = step_curve("loss", &[2.5, 2.5]).unwrap();
         assert_eq!(
             figure.alt_text(),
@@ -81,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn something_must_be_finite() {
+    fn at_least_one_value_must_be_finite() {
         assert!(step_curve("loss", &[]).is_err());
         assert!(step_curve("loss", &[f64::NAN]).is_err());
         assert!(step_curve("loss", &[f64::NAN, -1.0]).is_ok());
@@ -97,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn a_running_mean_begins_with_the_first_value() {
-        assert_eq!(smoothed(&[]), [0.0; 0]);
-        let mean = smoothed(&[2.0, 4.0, f64::NAN, 4.0]);
+    fn the_running_mean_starts_at_the_first_value() {
+        assert_eq!(moving_average(&[]), [0.0; 0]);
+        let mean = moving_average(&[2.0, 4.0, f64::NAN, 4.0]);
         assert!((mean[0] - 2.0).abs() < 1e-12);
         // (0.98 × 0.02 × 2 + 0.02 × 4) / (1 − 0.98²)
         assert!((mean[1] - 0.1192 / 0.0396).abs() < 1e-12, "{mean:?}");
@@ -109,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_shares_of_x() {
+    fn steps_become_x() {
         assert_eq!(
             points(&[5.0, f64::INFINITY, 7.0], |step| step / 2.0),
             [(0.5, 5.0), (1.5, 7.0)]
@@ -121,7 +126,7 @@ mod tests {
         let mut values = vec![1.0; 10_000];
         (values[1234], values[8765]) = (-3.0, 9.0);
         let line = points(&values, |step| step / 1000.0);
-        assert!(line.len() <= MOST_POINTS, "{}", line.len());
+        assert!(line.len() <= MAX_POINTS, "{}", line.len());
         assert!(line.contains(&(1.235, -3.0)) && line.contains(&(8.766, 9.0)));
         assert!(line.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }

@@ -1,7 +1,7 @@
-//! Text in the fonts of the crate: its width and its lines.
+//! Text in the fonts of the crate: its width and its line breaks.
 
 use super::area::{DEVICE_SCALE, Point};
-use super::colour::{Colour, INK, MUTED};
+use super::colour::{Colour, MUTED, TEXT};
 use super::font::{JAPANESE_FAMILIES, families, font};
 use super::line_breaks::pieces;
 use crate::language::{translate, translated};
@@ -9,29 +9,29 @@ use ab_glyph::Font as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform, IntoFont as _, TextStyle};
 
-/// Font sizes.
+/// Font sizes in CSS pixels.
 pub(super) const TITLE: f64 = 16.0;
 pub(super) const LABEL: f64 = 12.5;
 pub(super) const SMALL: f64 = 11.5;
 
-/// plotters shrinks the font size by this factor before it writes it into an SVG.
+/// plotters divides the font size by this factor before it writes it into an SVG.
 const PLOTTERS_FONT_FACTOR: f64 = 1.24;
-/// plotters lowers the text by this part of the em square if its anchor is at the top.
+/// plotters lowers the text by this fraction of the font size if its anchor is at the top.
 const PLOTTERS_TOP_TO_BASELINE: f64 = 0.76;
 
-/// The height of a capital letter, as a share of the font size.
+/// The height of a capital letter, as a fraction of the font size.
 const CAP_HEIGHT: f64 = 0.72;
 
-/// One line of text, from its point to the right; the point is on the baseline.
+/// One line of text. It starts at its point, which is on the baseline.
 pub(super) struct Text {
     pub(super) content: String,
     at: Point,
     size: f64,
     colour: Colour,
-    bold: bool,
+    is_bold: bool,
     horizontal: HPos,
-    upward: bool,
-    middle: bool,
+    is_rotated: bool,
+    is_vertically_centred: bool,
 }
 
 impl Text {
@@ -40,11 +40,11 @@ impl Text {
             content: printable(content),
             at,
             size,
-            colour: INK,
-            bold: false,
+            colour: TEXT,
+            is_bold: false,
             horizontal: HPos::Left,
-            upward: false,
-            middle: false,
+            is_rotated: false,
+            is_vertically_centred: false,
         }
     }
 
@@ -58,7 +58,7 @@ impl Text {
     }
 
     pub(super) fn bold(mut self, bold: bool) -> Text {
-        self.bold = bold;
+        self.is_bold = bold;
         self
     }
 
@@ -68,32 +68,36 @@ impl Text {
     }
 
     /// It ends at its point.
-    pub(super) fn at_right(mut self) -> Text {
+    pub(super) fn right_aligned(mut self) -> Text {
         self.horizontal = HPos::Right;
         self
     }
 
-    /// The point is at half the height of the capital letters.
-    pub(super) fn middle(mut self) -> Text {
-        self.middle = true;
+    /// The point is at half the height of capital letters.
+    pub(super) fn vertically_centred(mut self) -> Text {
+        self.is_vertically_centred = true;
         self
     }
 
-    /// Read from bottom to top.
-    pub(super) fn upward(mut self) -> Text {
-        self.upward = true;
+    /// It is read from bottom to top.
+    pub(super) fn rotated(mut self) -> Text {
+        self.is_rotated = true;
         self
     }
 
-    /// As plotters draws it, and where.
+    /// The style and the point for plotters.
     pub(super) fn style(&self) -> (TextStyle<'static>, Point) {
-        let drop = if self.middle { CAP_HEIGHT / 2.0 } else { 0.0 };
+        let drop = if self.is_vertically_centred {
+            CAP_HEIGHT / 2.0
+        } else {
+            0.0
+        };
         let down = self.size * drop - self.size * PLOTTERS_TOP_TO_BASELINE;
-        let (top, transform) = match self.upward {
+        let (top, transform) = match self.is_rotated {
             true => ((self.at.0 + down, self.at.1), FontTransform::Rotate270),
             false => ((self.at.0, self.at.1 + down), FontTransform::None),
         };
-        let weight = match self.bold {
+        let weight = match self.is_bold {
             true => FontStyle::Bold,
             false => FontStyle::Normal,
         };
@@ -104,19 +108,20 @@ impl Text {
     }
 }
 
-/// The style of a chart's texts; the font of this machine's reader decides about Japanese.
+/// The style of a chart's texts, which plotters places. It names the Japanese fonts for every text.
 pub(super) fn style(size: f64, colour: Colour) -> TextStyle<'static> {
     let size = size * DEVICE_SCALE * PLOTTERS_FONT_FACTOR;
     (JAPANESE_FAMILIES, size).into_font().color(&colour)
 }
 
-/// Control characters, which neither a line of text nor XML can hold, become spaces.
+/// The text with a space for each control character: neither a line of text nor XML may contain them.
 pub(super) fn printable(text: &str) -> String {
-    let is_none = |sign: char| sign.is_control() || matches!(sign, '\u{FFFE}' | '\u{FFFF}');
-    text.replace(is_none, " ")
+    let is_unprintable =
+        |character: char| character.is_control() || matches!(character, '\u{FFFE}' | '\u{FFFF}');
+    text.replace(is_unprintable, " ")
 }
 
-/// ` text.` to follow another sentence of an alt text, or nothing if there is nothing to say.
+/// The text as another sentence of an alt text, ` text.`; empty if the text is empty.
 pub(super) fn sentence(text: &str) -> String {
     match in_one_line(text.trim().trim_end_matches(['.', '。'])) {
         text if text.is_empty() => text,
@@ -124,31 +129,31 @@ pub(super) fn sentence(text: &str) -> String {
     }
 }
 
-/// Several lines as one, for an alt text.
+/// The lines of a text joined to one, for an alt text.
 pub(super) fn in_one_line(text: &str) -> String {
     text.trim().replace('\n', translated(", ", "、"))
 }
 
 /// The text, or another one if it is empty.
-pub(super) fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
-    if text.is_empty() { otherwise } else { text }
+pub(super) fn or_if_empty<'a>(text: &'a str, other: &'a str) -> &'a str {
+    if text.is_empty() { other } else { text }
 }
 
-/// The same parts one after the other.
-pub(super) fn listed(parts: &[String]) -> String {
+/// The parts with commas between them.
+pub(super) fn joined(parts: &[String]) -> String {
     parts.join(translated(", ", "、"))
 }
 
-/// The width of one line in the unit of `size`.
+/// The width of one line, in the unit of `size`.
 pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
     let Some(font) = font(bold) else {
         return 0.6 * size * text.chars().count() as f64;
     };
-    // In units of the font, as CSS counts: `size` is that of the em square.
+    // A font size is the size of the em square, in CSS as well.
     let unit = size / f64::from(font.units_per_em().unwrap_or(2000.0));
     let mut previous = None;
-    let advances = text.chars().map(|sign| {
-        let glyph = font.glyph_id(sign);
+    let advances = text.chars().map(|character| {
+        let glyph = font.glyph_id(character);
         let before = previous.replace(glyph);
         let kern = before.map_or(0.0, |before| font.kern_unscaled(before, glyph));
         kern + font.h_advance_unscaled(glyph)
@@ -157,13 +162,13 @@ pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
 }
 
 /// The width of the widest of several lines.
-pub(super) fn widest<S: AsRef<str>>(lines: impl IntoIterator<Item = S>, size: f64) -> f64 {
+pub(super) fn max_width<S: AsRef<str>>(lines: impl IntoIterator<Item = S>, size: f64) -> f64 {
     let width = |line: S| width(line.as_ref(), size, false);
     lines.into_iter().map(width).fold(0.0, f64::max)
 }
 
-/// The text, shortened with an ellipsis if it is wider than `limit`.
-pub(super) fn shortened(text: &str, size: f64, bold: bool, limit: f64) -> String {
+/// The text, cut and with an ellipsis if it is wider than `limit`.
+pub(super) fn truncated(text: &str, size: f64, bold: bool, limit: f64) -> String {
     if width(text, size, bold) <= limit {
         return text.to_owned();
     }
@@ -173,16 +178,22 @@ pub(super) fn shortened(text: &str, size: f64, bold: bool, limit: f64) -> String
     fitting.unwrap_or_else(|| "…".to_owned())
 }
 
-/// The text in lines no wider than `limit`, and at most `most` of them, none for blank text: broken at
-/// spaces, and between the characters of Japanese.
-pub(super) fn wrapped(text: &str, size: f64, bold: bool, limit: f64, most: usize) -> Vec<String> {
+/// The text in at most `max_lines` lines that are no wider than `limit`; no lines for blank text. Latin text is broken at
+/// spaces, Japanese between characters.
+pub(super) fn wrapped(
+    text: &str,
+    size: f64,
+    bold: bool,
+    limit: f64,
+    max_lines: usize,
+) -> Vec<String> {
     let fits = |text: &str| width(text, size, bold) <= limit;
     let mut lines: Vec<String> = Vec::new();
     for part in text.split('\n') {
         let mut starts_line = true;
         for piece in pieces(part, fits) {
-            let space = if piece.spaced { " " } else { "" };
-            let is_last = lines.len() == most;
+            let space = if piece.after_space { " " } else { "" };
+            let is_last = lines.len() == max_lines;
             let longer = |line: &String| format!("{line}{space}{}", piece.text);
             let longer = lines.last().map(longer);
             match (lines.last_mut(), longer) {
@@ -194,13 +205,13 @@ pub(super) fn wrapped(text: &str, size: f64, bold: bool, limit: f64, most: usize
             starts_line = false;
         }
     }
-    let shorten = |line: &String| shortened(line, size, bold, limit);
-    lines.iter().map(shorten).collect()
+    let truncate = |line: &String| truncated(line, size, bold, limit);
+    lines.iter().map(truncate).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::font::missing;
+    use super::super::font::missing_characters;
     use super::*;
     use crate::language::{Language, with_language};
 
@@ -218,11 +229,11 @@ mod tests {
     }
 
     #[test]
-    fn every_sign_the_pictures_use_is_in_both_fonts() {
+    fn every_character_of_the_pictures_is_in_both_fonts() {
         for bold in [false, true] {
-            let signs = "−×±…–→←⁻⁰¹²³⁴⁵⁶⁷⁸⁹%,.éßŁαη“”";
-            for sign in signs.chars() {
-                assert_eq!(missing(&sign.to_string(), bold), []);
+            let characters = "−×±…–→←⁻⁰¹²³⁴⁵⁶⁷⁸⁹%,.éßŁαη“”";
+            for character in characters.chars() {
+                assert_eq!(missing_characters(&character.to_string(), bold), []);
             }
         }
     }
@@ -250,10 +261,10 @@ mod tests {
 
     #[test]
     fn long_text_is_shortened_to_fit() {
-        let text = shortened("a very long class name", 12.0, false, 60.0);
+        let text = truncated("a very long class name", 12.0, false, 60.0);
         assert!(text.ends_with('…') && width(&text, 12.0, false) <= 60.0);
-        assert_eq!(shortened("Bag", 12.0, false, 60.0), "Bag");
-        assert_eq!(shortened("Bag", 12.0, false, 0.0), "…");
+        assert_eq!(truncated("Bag", 12.0, false, 60.0), "Bag");
+        assert_eq!(truncated("Bag", 12.0, false, 0.0), "…");
     }
 
     #[test]

@@ -1,21 +1,21 @@
-//! Images and matrices in rows and columns: what the grids of them share.
+//! The tiles of grids: images and matrices in rows and columns, with captions.
 
 use super::colour::Colour;
 use super::picture::Picture;
 use super::prelude::*;
 
-/// The height of a line below an image.
+/// The height of a line of a caption.
 const CAPTION_LINE: f64 = 14.0;
-const CAPTION_LINES: usize = 3;
-/// The space that ✓ or ✗ takes before the caption.
+const MAX_CAPTION_LINES: usize = 3;
+/// The width of ✓ or ✗ before a caption.
 const MARK_WIDTH: f64 = 14.0;
 
-/// Tiles of one size in rows, a gap apart.
+/// Tiles of one size in rows and columns, with gaps between them.
 pub(super) struct Grid {
     pub(super) columns: usize,
     pub(super) rows: usize,
-    /// From one tile to the next one in its row and in its column.
-    pub(super) pitch: (f64, f64),
+    /// The distance from one tile to the next one in its row and in its column.
+    pub(super) stride: (f64, f64),
     gap: f64,
 }
 
@@ -24,48 +24,54 @@ impl Grid {
         Grid {
             columns,
             rows: number.div_ceil(columns),
-            pitch: (tile.0 + gap, tile.1 + gap),
+            stride: (tile.0 + gap, tile.1 + gap),
             gap,
         }
     }
 
     pub(super) fn width(&self) -> f64 {
-        self.columns as f64 * self.pitch.0 - self.gap
+        self.columns as f64 * self.stride.0 - self.gap
     }
 
     pub(super) fn height(&self) -> f64 {
-        self.rows as f64 * self.pitch.1 - self.gap
+        self.rows as f64 * self.stride.1 - self.gap
     }
 
-    /// The upper left corner of a tile.
-    pub(super) fn place(&self, index: usize, (left, top): Point) -> Point {
+    /// The upper left corner of the tile with this index.
+    pub(super) fn position(&self, index: usize, (left, top): Point) -> Point {
         let (column, row) = (index % self.columns, index / self.columns);
-        let (x, y) = (column as f64 * self.pitch.0, row as f64 * self.pitch.1);
+        let (x, y) = (column as f64 * self.stride.0, row as f64 * self.stride.1);
         (left + x, top + y)
     }
 }
 
-/// The fewest columns, up to `most`, that need no more rows than `most` columns do.
-pub(super) fn balanced(most: usize, number: usize) -> usize {
-    number.div_ceil(number.div_ceil(most))
+/// The smallest number of columns that needs no more rows than `max_columns` do for so many tiles.
+pub(super) fn balanced_columns(max_columns: usize, tiles: usize) -> usize {
+    tiles.div_ceil(tiles.div_ceil(max_columns))
 }
 
-/// A picture with its caption.
+/// A picture with its caption and its border.
 pub(super) struct Tile<'a> {
     picture: &'a Picture,
     pub(super) size: (f64, f64),
     lines: Vec<String>,
-    /// What its border says.
+    /// Whether the border is that of a right or a wrong answer.
     pub(super) is_right: Option<bool>,
-    /// What stands before its caption.
+    /// ✓ or ✗ before the caption.
     mark: Option<bool>,
 }
 
 impl<'a> Tile<'a> {
-    /// A picture with so many pixels to each of its own, and ✓ or ✗ before its caption if it is marked.
+    /// A picture enlarged by `scale`, with a caption of this width and its mark.
     pub(super) fn new(picture: &Picture, scale: f64, width: f64) -> Tile<'_> {
-        let room = width - picture.mark.map_or(0.0, |_| MARK_WIDTH);
-        let mut lines = text::wrapped(&picture.caption, SMALL, false, room, CAPTION_LINES);
+        let caption_width = width - picture.mark.map_or(0.0, |_| MARK_WIDTH);
+        let mut lines = text::wrapped(
+            &picture.caption,
+            SMALL,
+            false,
+            caption_width,
+            MAX_CAPTION_LINES,
+        );
         if lines.is_empty() && picture.mark.is_some() {
             lines.push(String::new());
         }
@@ -78,30 +84,30 @@ impl<'a> Tile<'a> {
         }
     }
 
-    /// A picture whose longer side is about `side`; its caption is no wider, and has no mark.
+    /// A picture whose longer side is about `side`. Its caption is not wider than that and has no mark.
     pub(super) fn fitted(picture: &Picture, side: f64) -> Tile<'_> {
         let scale = side / picture.width.max(picture.height) as f64;
         let scale = if scale >= 1.0 {
-            half_pixels(scale)
+            whole_device_pixels(scale)
         } else {
             scale
         };
         let mut tile = Tile::new(picture, scale, side);
         tile.size = (tile.size.0.max(0.5), tile.size.1.max(0.5));
-        tile.lines = text::wrapped(&picture.caption, SMALL, false, side, CAPTION_LINES);
+        tile.lines = text::wrapped(&picture.caption, SMALL, false, side, MAX_CAPTION_LINES);
         tile.mark = None;
         tile
     }
 
-    /// The width that the caption would like to have.
-    pub(super) fn caption_width(picture: &Picture) -> f64 {
+    /// The width of a caption that is not broken into more lines.
+    pub(super) fn unbroken_caption_width(picture: &Picture) -> f64 {
         let mark = picture.mark.map_or(0.0, |_| MARK_WIDTH);
-        text::widest(picture.caption.split('\n'), SMALL) + mark + 1.0
+        text::max_width(picture.caption.split('\n'), SMALL) + mark + 1.0
     }
 
     /// The width of the image or of its caption, whichever is wider.
     pub(super) fn width(&self) -> f64 {
-        text::widest(&self.lines, SMALL).max(self.size.0)
+        text::max_width(&self.lines, SMALL).max(self.size.0)
     }
 
     pub(super) fn caption_height(&self) -> f64 {
@@ -124,7 +130,7 @@ impl<'a> Tile<'a> {
     }
 }
 
-/// Lines below an image whose lower edge has its middle at this point, with ✓ or ✗ before the first.
+/// The lines of a caption below the middle of an image's lower edge, with ✓ or ✗ before the first.
 pub(super) fn draw_caption(
     canvas: &mut Canvas,
     lines: &[String],
@@ -142,11 +148,11 @@ pub(super) fn draw_caption(
     }
 }
 
-/// ✓ or ✗, 10 pixels wide; the fonts of few systems have these signs.
+/// ✓ or ✗, 10 pixels wide. They are drawn as lines, since few fonts have these characters.
 pub(super) fn draw_mark(canvas: &mut Canvas, right: bool, (x, y): Point) {
     if right {
-        let tick = [(x - 4.0, y + 0.5), (x - 1.0, y + 3.5), (x + 5.0, y - 4.0)];
-        canvas.line(tick, Stroke::solid(BLUE, 2.0));
+        let check_mark = [(x - 4.0, y + 0.5), (x - 1.0, y + 3.5), (x + 5.0, y - 4.0)];
+        canvas.line(check_mark, Stroke::solid(BLUE, 2.0));
     } else {
         let stroke = Stroke::solid(VERMILLION, 2.0);
         canvas.line([(x - 3.5, y - 3.5), (x + 3.5, y + 3.5)], stroke);
@@ -154,22 +160,27 @@ pub(super) fn draw_mark(canvas: &mut Canvas, right: bool, (x, y): Point) {
     }
 }
 
-/// The texts of the cells that `area` is divided into, row by row, where there is room for them; each with
-/// its colour, and whether it is bold.
-pub(super) fn draw_numbers(
+/// Draws texts into the square cells of `area`, row by row. Each has a colour and may be bold. A text that is wider than
+/// its cell is left out.
+pub(super) fn draw_cell_texts(
     canvas: &mut Canvas,
     area: Area,
     columns: usize,
     size: f64,
-    numbers: impl Iterator<Item = (String, Colour, bool)>,
+    texts: impl Iterator<Item = (String, Colour, bool)>,
 ) {
     let cell = area.width() / columns as f64;
     let grid = Grid::new(columns, columns, (cell, cell), 0.0);
     let first = (area.x0 + cell / 2.0, area.y0 + cell / 2.0);
-    for (index, (number, ink, bold)) in numbers.enumerate() {
-        if text::width(&number, size, false) <= cell - 2.0 {
-            let number = Text::new(&number, grid.place(index, first), size);
-            canvas.text(number.colour(ink).bold(bold).centred().middle());
+    for (index, (content, colour, bold)) in texts.enumerate() {
+        if text::width(&content, size, false) <= cell - 2.0 {
+            let text = Text::new(&content, grid.position(index, first), size);
+            canvas.text(
+                text.colour(colour)
+                    .bold(bold)
+                    .centred()
+                    .vertically_centred(),
+            );
         }
     }
 }

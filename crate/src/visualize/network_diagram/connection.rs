@@ -4,7 +4,7 @@ use super::super::prelude::*;
 use super::outline::Outline;
 
 /// The smallest side of a square that can be seen.
-const SMALLEST_SIDE: f64 = 3.5;
+const MIN_SIDE: f64 = 3.5;
 /// Where the receptive field lies on a feature map, and where the output that sees it lies on the next one: as
 /// fractions of the room to the right and down.
 const FIELD_PLACE: Point = (0.72, 0.76);
@@ -37,7 +37,7 @@ impl Placed<'_> {
         };
         let side = |whole: f64, part: usize, pixels: usize| {
             let side = whole * part.min(pixels) as f64 / pixels as f64;
-            side.clamp(SMALLEST_SIDE.min(whole), whole)
+            side.clamp(MIN_SIDE.min(whole), whole)
         };
         let size = (
             side(map.width(), columns, width),

@@ -1,18 +1,18 @@
 //! Where the layers and their texts stand.
 
-use super::super::colour::{PAPER, mixed};
+use super::super::colour::{BACKGROUND, blend};
 use super::super::prelude::*;
 use super::connection::{
     Placed, draw_arrow, draw_full_connection, draw_receptive_field, receptive_field,
 };
+use super::layer::{DiagramLayer, without_breaks};
 use super::outline::{Largest, Outline};
-use super::{DiagramLayer, on_one_line, parameters_text, shape_text};
 
 /// The width of the picture, unless the texts of many layers need more or a few layers less.
 const WIDTH: f64 = 900.0;
-const NARROWEST: f64 = 320.0;
-const NARROWEST_GAP: f64 = 34.0;
-const WIDEST_GAP: f64 = 100.0;
+const MIN_WIDTH: f64 = 320.0;
+const MIN_GAP: f64 = 34.0;
+const MAX_GAP: f64 = 100.0;
 /// Names are broken at this width.
 const NAME_WIDTH: f64 = 84.0;
 const OPERATION_WIDTH: f64 = 130.0;
@@ -55,12 +55,12 @@ impl<'a> Block<'a> {
         is_broken: bool,
     ) -> Block<'a> {
         let mut label = text::wrapped(&layer.name, SMALL, true, NAME_WIDTH, 3);
-        label.push(shape_text(&layer.shape));
+        label.push(layer.shape_text());
         let operation = operation_lines(layer, is_broken);
         let fill = match layer.parameters {
             _ if is_input => GRID,
-            0 => mixed(PAPER, BLUE, 0.1),
-            _ => mixed(PAPER, BLUE, 0.32),
+            0 => blend(BACKGROUND, BLUE, 0.1),
+            _ => blend(BACKGROUND, BLUE, 0.32),
         };
         Block {
             layer,
@@ -94,7 +94,7 @@ impl<'a> Block<'a> {
     }
 
     fn operation_width(&self) -> f64 {
-        text::widest(&self.operation, SMALL)
+        text::max_width(&self.operation, SMALL)
     }
 
     /// How far the label reaches beyond the drawing at each side.
@@ -104,18 +104,15 @@ impl<'a> Block<'a> {
 }
 
 fn operation_lines(layer: &DiagramLayer, is_broken: bool) -> Vec<String> {
-    let mut lines = vec![layer.operation.clone()];
-    if layer.parameters > 0 {
-        // The number stands at one side of the first space.
-        lines.push(parameters_text(layer.parameters).replacen(' ', "\n", 1));
-    }
-    if !is_broken {
-        lines.iter_mut().for_each(|line| *line = on_one_line(line));
-    }
-    let lines = lines.iter();
-    lines
-        .flat_map(|line| text::wrapped(line, SMALL, false, OPERATION_WIDTH, 3))
-        .collect()
+    let texts = layer.operation_texts();
+    let lines = texts.iter().flat_map(|text| {
+        let text = match is_broken {
+            true => text.clone(),
+            false => without_breaks(text),
+        };
+        text::wrapped(&text, SMALL, false, OPERATION_WIDTH, 3)
+    });
+    lines.collect()
 }
 
 /// All layers and their places.
@@ -152,7 +149,7 @@ impl Layout<'_> {
         }
         Layout {
             blocks,
-            width: (right + ends[1] + MARGIN).max(NARROWEST),
+            width: (right + ends[1] + MARGIN).max(MIN_WIDTH),
         }
     }
 
@@ -204,7 +201,7 @@ fn gaps(blocks: &[Block], width: f64) -> Vec<f64> {
     let mut gaps = vec![0.0];
     for (from, to) in blocks.iter().zip(blocks.iter().skip(1)) {
         let labels = from.overhang() + to.overhang() + TEXT_GAP;
-        gaps.push(labels.max(NARROWEST_GAP));
+        gaps.push(labels.max(MIN_GAP));
     }
     // Each operation is centred in the gap before its block.
     for (index, to) in blocks.iter().enumerate().skip(2) {
@@ -218,7 +215,7 @@ fn gaps(blocks: &[Block], width: f64) -> Vec<f64> {
     let room = (width - drawn - gaps.iter().sum::<f64>()).max(0.0);
     let more = room / (gaps.len() - 1).max(1) as f64;
     for gap in &mut gaps[1..] {
-        *gap = (*gap + more).min(gap.max(WIDEST_GAP));
+        *gap = (*gap + more).min(gap.max(MAX_GAP));
     }
     gaps
 }

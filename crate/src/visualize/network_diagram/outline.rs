@@ -3,15 +3,15 @@
 use super::super::prelude::*;
 
 /// The longer side of the largest feature map.
-const LARGEST_MAP: f64 = 96.0;
-const SMALLEST_MAP: f64 = 8.0;
+const MAX_MAP: f64 = 96.0;
+const MIN_MAP: f64 = 8.0;
 /// Of more feature maps only so many are drawn.
-const MOST_MAPS: usize = 16;
+const MAX_MAPS: usize = 16;
 /// The space between the left edges of the first and the last map of a stack, at most.
-const DEEPEST_STACK: f64 = 44.0;
-const LARGEST_STEP: f64 = 7.0;
+const MAX_DEPTH: f64 = 44.0;
+const MAX_STEP: f64 = 7.0;
 /// Of maps that would lie closer to each other fewer are drawn.
-const SMALLEST_STEP: f64 = 2.5;
+const MIN_STEP: f64 = 2.5;
 /// How far up the next map of a stack lies, for each pixel to the right.
 const RISE: f64 = 0.6;
 /// The side of a map grows with this power of its number of pixels: less than in proportion, or a map of 7 × 7
@@ -19,14 +19,14 @@ const RISE: f64 = 0.6;
 const MAP_POWER: f64 = 0.75;
 
 const COLUMN_WIDTH: f64 = 13.0;
-const HIGHEST_COLUMN: f64 = 132.0;
-const LOWEST_COLUMN: f64 = 26.0;
+const MAX_COLUMN: f64 = 132.0;
+const MIN_COLUMN: f64 = 26.0;
 /// The height of a column grows with this power of its number of units.
 const COLUMN_POWER: f64 = 0.5;
 /// How far the top of a column lies to the right of its foot, as a fraction of its height.
 const COLUMN_SLANT: f64 = 0.22;
 /// A column of up to this many units shows each of them.
-const MOST_UNITS: usize = 20;
+const MAX_UNITS: usize = 20;
 /// The least height of such a unit.
 const UNIT: f64 = 5.0;
 
@@ -76,13 +76,13 @@ impl Outline {
             return stack(channels, (*rows, *columns), largest.side, scale);
         }
         let units = shape.first().copied().unwrap_or(1);
-        let height = HIGHEST_COLUMN * fraction(units, largest.units).powf(COLUMN_POWER);
-        let lowest = match units <= MOST_UNITS {
+        let height = MAX_COLUMN * fraction(units, largest.units).powf(COLUMN_POWER);
+        let lowest = match units <= MAX_UNITS {
             true => UNIT * units as f64,
             false => 0.0,
         };
         Outline::Column {
-            height: height.max(lowest).max(LOWEST_COLUMN),
+            height: height.max(lowest).max(MIN_COLUMN),
             units,
         }
     }
@@ -171,7 +171,7 @@ impl Outline {
                 let [top, foot] = self.left_ends(at);
                 let right = |(x, y): Point| (x + COLUMN_WIDTH, y);
                 outlined(canvas, [top, right(top), right(foot), foot], colour, 1.0);
-                if units <= MOST_UNITS {
+                if units <= MAX_UNITS {
                     for index in 1..units {
                         let down = fraction(index, units);
                         let x = top.0 + (foot.0 - top.0) * down;
@@ -191,17 +191,17 @@ fn stack(
     scale: f64,
 ) -> Outline {
     let longer = rows.max(columns);
-    let side = LARGEST_MAP * scale * fraction(longer, largest).powf(MAP_POWER);
-    let side = side.max(SMALLEST_MAP);
+    let side = MAX_MAP * scale * fraction(longer, largest).powf(MAP_POWER);
+    let side = side.max(MIN_MAP);
     let length = |pixels: usize| (side * fraction(pixels, longer)).max(2.0);
     let product = |product: usize, &channels: &usize| product.saturating_mul(channels);
-    let depth = DEEPEST_STACK * scale;
-    let most = MOST_MAPS.min((depth / SMALLEST_STEP) as usize + 1);
+    let depth = MAX_DEPTH * scale;
+    let most = MAX_MAPS.min((depth / MIN_STEP) as usize + 1);
     let maps = channels.iter().fold(1, product).min(most);
     Outline::Stack {
         map: (length(columns), length(rows)),
         maps,
-        step: (depth / (maps.max(2) - 1) as f64).min(LARGEST_STEP),
+        step: (depth / (maps.max(2) - 1) as f64).min(MAX_STEP),
     }
 }
 

@@ -1,12 +1,11 @@
 //! Numbers as text.
 
 use crate::language::Language;
-pub(super) use crate::text::with_commas as count;
+use crate::text::with_commas;
 
-/// A number of things, with the noun in the singular for exactly one: `1 image`, `2,000 images`;
-/// in Japanese with the counter behind the number: `画像 2,000 枚`.
-pub(super) fn counted(value: usize, english: &str, japanese: [&str; 2]) -> String {
-    let (number, plural) = (count(value), if value == 1 { "" } else { "s" });
+/// A number with its noun: `1 image`, `2,000 images`; in Japanese a noun, the number and a counter: `画像 2,000 枚`.
+pub(super) fn with_noun(value: usize, english: &str, japanese: [&str; 2]) -> String {
+    let (number, plural) = (with_commas(value), if value == 1 { "" } else { "s" });
     match Language::current() {
         Language::English => format!("{number} {english}{plural}"),
         Language::Japanese if japanese[0].is_empty() => format!("{number} {}", japanese[1]),
@@ -19,18 +18,18 @@ pub(super) fn percent(fraction: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", 100.0 * fraction)
 }
 
-/// A number with fixed decimals, the true minus sign and comma groups: `−1,234.50`.
+/// A number with so many decimals, with the minus sign of typography and commas: `−1,234.50`.
 pub(super) fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", value.abs());
     let is_zero = text.chars().all(|digit| digit == '0' || digit == '.');
-    let sign = if value < 0.0 && !is_zero { "−" } else { "" };
+    let minus = if value < 0.0 && !is_zero { "−" } else { "" };
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), with_commas);
     let point = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{whole}{point}{fraction}")
+    format!("{minus}{whole}{point}{fraction}")
 }
 
-/// A number with about `digits` significant digits, for annotations: `0.253`, `12.4`, `3.10×10⁻⁵`.
+/// A number with about `digits` significant digits: `0.253`, `12.4`, `3.10×10⁻⁵`.
 pub(super) fn significant(value: f64, digits: usize) -> String {
     if value == 0.0 {
         return "0".to_owned();
@@ -43,20 +42,20 @@ pub(super) fn significant(value: f64, digits: usize) -> String {
     fixed(value, (digits as i32 - 1 - exponent).clamp(0, 12) as usize)
 }
 
-/// `10` with the exponent raised.
+/// A power of ten with a superscript exponent: `10⁻⁵`.
 pub(super) fn power_of_ten(exponent: i32) -> String {
     let digits = exponent.to_string();
-    let raised = digits.chars().map(|sign| match sign {
+    let superscript = digits.chars().map(|character| match character {
         '-' => '⁻',
         '1' => '¹',
         '2' => '²',
         '3' => '³',
-        // Those stand elsewhere in Unicode; the others are '⁰' and on.
+        // Unicode has the superscripts 1, 2 and 3 elsewhere; the others follow '⁰'.
         digit => {
             char::from_u32(u32::from(digit) - u32::from('0') + u32::from('⁰')).unwrap_or(digit)
         }
     });
-    format!("10{}", raised.collect::<String>())
+    format!("10{}", superscript.collect::<String>())
 }
 
 #[cfg(test)]
@@ -65,14 +64,14 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
-        assert_eq!(count(0), "0");
-        assert_eq!(count(999), "999");
-        assert_eq!(count(1_000), "1,000");
-        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(with_commas(0), "0");
+        assert_eq!(with_commas(999), "999");
+        assert_eq!(with_commas(1_000), "1,000");
+        assert_eq!(with_commas(1_234_567), "1,234,567");
     }
 
     #[test]
-    fn negative_numbers_have_a_true_minus_and_zero_has_none() {
+    fn negative_numbers_have_a_minus_sign_and_zero_has_none() {
         assert_eq!(fixed(-1234.5, 2), "−1,234.50");
         assert_eq!(fixed(-0.001, 2), "0.00");
         assert_eq!(fixed(7.0, 0), "7");
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn powers_are_raised() {
+    fn exponents_are_superscripts() {
         assert_eq!(power_of_ten(-12), "10⁻¹²");
         assert_eq!(power_of_ten(30), "10³⁰");
     }
