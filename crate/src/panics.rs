@@ -33,7 +33,7 @@ fn install() {
 
 /// The panic of a cell is its error, which the front shows; that of another thread is a line.
 fn tell(reason: &str, location: Option<&Location>) {
-    let front = Front::current().filter(Front::is_cells_thread);
+    let front = Front::current().filter(Front::is_cell_thread);
     let told = front.is_some_and(|front| front.send(&message(reason, location)).is_ok());
     if !told {
         eprintln!("panic: {reason}");
@@ -78,7 +78,7 @@ fn reason(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notebook::front::tests::Stage;
+    use crate::notebook::front::tests::FakeFront;
     use tch::Tensor;
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_panic_of_a_cell_is_told_to_the_front() {
-        let (stage, here) = (Stage::attentive(), Location::caller());
+        let (stage, here) = (FakeFront::accepting(), Location::caller());
         stage.cell(|| tell("out of luck", Some(here)));
         stage.cell(|| tell("no place", None));
         stage.other_thread(|| tell("not the cell's", Some(here)));

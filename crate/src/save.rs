@@ -135,7 +135,7 @@ mod tests {
     fn info() -> DatasetInfo {
         let normalization = Normalization {
             mean: 0.25,
-            deviation: 0.125,
+            std: 0.125,
         };
         DatasetInfo {
             image: [3, 32, 32],
@@ -291,7 +291,7 @@ mod tests {
         let still = DatasetInfo {
             normalization: Normalization {
                 mean: 0.5,
-                deviation: 0.0,
+                std: 0.0,
             },
             ..info()
         };
@@ -299,6 +299,8 @@ mod tests {
             let still = serde_json::to_string(&still).unwrap();
             drop(file.metadata.insert(DATASET.into(), still))
         });
-        assert!(load_error(&path).starts_with("normalization is mean 0.5 and deviation 0"));
+        assert!(
+            load_error(&path).starts_with("normalization is mean 0.5 and standard deviation 0")
+        );
     }
 }

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{EVALUATION, Evaluation, Score, all_logits, check_fit};
 use crate::language::translate;
 use crate::load::{Dataset, batches_per_epoch};
-use crate::notebook::progress::Shown;
+use crate::notebook::progress::HideNestedProgress;
 use crate::state_dict::{StateDict, check_writable, not_finite};
 use crate::text::with_commas;
 use crate::threads::use_default_threads;
@@ -84,7 +84,7 @@ impl<'a> Training<'a> {
         let (epochs, steps) = (self.settings.epochs, self.steps_per_epoch());
         let guessing = (self.training_set.info.classes.len() as f64).ln();
         let announcement = self.announcement();
-        let _validation_shows_nothing = Shown::begin();
+        let _validation_shows_nothing = HideNestedProgress::begin();
         match TrainingDisplay::begin(&announcement, &self.history, epochs, steps, guessing) {
             Some(mut live) => self.run(&mut live),
             None => self.run(&mut TrainingLog::begin(&announcement, guessing)),
@@ -222,7 +222,7 @@ impl<'a> Training<'a> {
             .training_set
             .shuffled_batches(self.settings.batch_size, seed)?;
         for step in first_step.. {
-            let Some(rows) = batches.next_rows() else {
+            let Some(rows) = batches.next_indices() else {
                 break;
             };
             let results = self
