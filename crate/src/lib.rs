@@ -7,6 +7,7 @@
 //! [`notebook`] is how values, questions and ■ pass between a cell and its notebook.
 //! A notebook starts with `use gasshuku::prelude::*;`.
 
+mod atomic_file;
 pub mod check;
 pub mod define;
 pub mod device;

@@ -154,39 +154,59 @@ fn decode_other(
 fn decode_jpeg(bytes: &[u8], side: u32) -> std::result::Result<DynamicImage, DecodeError> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     decoder.read_info()?;
+    scale_jpeg(&mut decoder, side)?;
     let frame = info(&decoder)?;
-    let (full_width, full_height) = (u32::from(frame.width), u32::from(frame.height));
-    let samples = u64::from(full_width) * u64::from(full_height) * channels(frame.pixel_format);
-    // At any scale, a progressive image needs two bytes for each sample until the last scan.
-    let is_progressive = frame.coding_process == jpeg_decoder::CodingProcess::DctProgressive;
-    if full_width.max(full_height) > MAX_SIDE || is_progressive && 2 * samples > MAX_DECODED_BYTES {
-        return Err(DecodeError::TooLarge);
-    }
-    let enough = MIN_OVERSAMPLING.saturating_mul(side);
-    let is_enough = |part: &u32| full_width.min(full_height) / part >= enough;
-    if let Some(part) = [4, 2].into_iter().find(is_enough) {
-        let scaled = |side: u32| side.div_ceil(part) as u16;
-        decoder.scale(scaled(full_width), scaled(full_height))?;
-    }
-    let frame = info(&decoder)?;
-    let (width, height) = (u32::from(frame.width), u32::from(frame.height));
-    let samples = u64::from(width) * u64::from(height) * channels(frame.pixel_format);
-    if samples > MAX_DECODED_BYTES {
+    if decoded_bytes(&frame) > MAX_DECODED_BYTES {
         return Err(DecodeError::TooLarge);
     }
     let pixels = decoder.decode()?;
-    let image = match frame.pixel_format {
-        PixelFormat::L8 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
-        PixelFormat::RGB24 => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
-        PixelFormat::CMYK32 => {
-            RgbImage::from_raw(width, height, rgb_of_cmyk(&pixels)).map(DynamicImage::from)
-        }
-        PixelFormat::L16 => return Err(DecodeError::Unsupported("16 bits".into())),
-    };
-    let mut image = image.ok_or_else(|| DecodeError::Damaged("pixels are missing".into()))?;
+    let mut image = jpeg_pixels(&frame, pixels)?;
     let orientation = decoder.exif_data().and_then(Orientation::from_exif_chunk);
     image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     Ok(image)
+}
+
+/// Has a large image decoded at a part of its size: see [`MIN_OVERSAMPLING`].
+fn scale_jpeg<R: Read>(
+    decoder: &mut jpeg_decoder::Decoder<R>,
+    side: u32,
+) -> std::result::Result<(), DecodeError> {
+    let frame = info(decoder)?;
+    let (width, height) = (u32::from(frame.width), u32::from(frame.height));
+    // At any scale, a progressive image needs two bytes for each sample until the last scan.
+    let is_progressive = frame.coding_process == jpeg_decoder::CodingProcess::DctProgressive;
+    if width.max(height) > MAX_SIDE
+        || is_progressive && 2 * decoded_bytes(&frame) > MAX_DECODED_BYTES
+    {
+        return Err(DecodeError::TooLarge);
+    }
+    let needed = MIN_OVERSAMPLING.saturating_mul(side);
+    let has_enough = |divisor: &u32| width.min(height) / divisor >= needed;
+    if let Some(divisor) = [4, 2].into_iter().find(has_enough) {
+        let scaled = |side: u32| side.div_ceil(divisor) as u16;
+        decoder.scale(scaled(width), scaled(height))?;
+    }
+    Ok(())
+}
+
+fn jpeg_pixels(
+    frame: &jpeg_decoder::ImageInfo,
+    pixels: Vec<u8>,
+) -> std::result::Result<DynamicImage, DecodeError> {
+    let (width, height) = (u32::from(frame.width), u32::from(frame.height));
+    let rgb = |pixels| RgbImage::from_raw(width, height, pixels).map(DynamicImage::from);
+    let image = match frame.pixel_format {
+        PixelFormat::L8 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        PixelFormat::RGB24 => rgb(pixels),
+        PixelFormat::CMYK32 => rgb(rgb_of_cmyk(&pixels)),
+        PixelFormat::L16 => return Err(DecodeError::Unsupported("16 bits".into())),
+    };
+    image.ok_or_else(|| DecodeError::Damaged("pixels are missing".into()))
+}
+
+/// The bytes of the decoded image.
+fn decoded_bytes(frame: &jpeg_decoder::ImageInfo) -> u64 {
+    u64::from(frame.width) * u64::from(frame.height) * bytes_per_pixel(frame.pixel_format)
 }
 
 fn info<R: Read>(
@@ -196,7 +216,7 @@ fn info<R: Read>(
     decoder.info().ok_or_else(missing)
 }
 
-fn channels(format: PixelFormat) -> u64 {
+fn bytes_per_pixel(format: PixelFormat) -> u64 {
     match format {
         PixelFormat::L16 => 2,
         format => format.pixel_bytes() as u64,

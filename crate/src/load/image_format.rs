@@ -30,47 +30,67 @@ pub(super) fn format_name(format: ImageFormat) -> &'static str {
     }
 }
 
+const WEB_PAGE: &str = "this is a web page; download the image that is shown on it";
+const SVG: &str = "this is an SVG drawing; save it as PNG or JPEG";
+const TIFF: &str = "this is a TIFF image or a camera's raw file; save it as PNG or JPEG";
+const JPEG_XL: &str = "this is a JPEG XL image; save it as PNG or JPEG";
+
+/// How other formats begin, and what to do with such a file.
+const BINARY_FORMATS: [(&[u8], &str); 5] = [
+    (b"II*\0", TIFF),
+    (b"MM\0*", TIFF),
+    (&[0xFF, 0x0A], JPEG_XL),
+    (b"\0\0\0\x0CJXL ", JPEG_XL),
+    (
+        b"\0\0\0\x0CjP  ",
+        "this is a JPEG 2000 image; save it as PNG or JPEG",
+    ),
+];
+
+/// The same for formats that may begin after white space, in upper or lower case.
+const TEXT_FORMATS: [(&[u8], &str); 7] = [
+    (b"<!doctype html", WEB_PAGE),
+    (b"<html", WEB_PAGE),
+    (b"<svg", SVG),
+    (b"<?xml", SVG),
+    (b"%PDF", "this is a PDF document; save it as PNG or JPEG"),
+    (b"8BPS", "this is a Photoshop file; save it as PNG or JPEG"),
+    (
+        b"version https://git-lfs",
+        "this only stands for a file that Git LFS keeps; fetch it with `git lfs pull`",
+    ),
+];
+
 /// What the file is instead, and how to get an image.
 fn not_an_image(bytes: &[u8]) -> Reason {
-    let export = |what: &str| format!("this is {what}; save it as PNG or JPEG");
-    let begins_with = |start: &[u8]| {
-        let text = bytes.trim_ascii_start();
-        text.len() >= start.len() && text[..start.len()].eq_ignore_ascii_case(start)
-    };
-    let brand = bytes
-        .get(4..12)
-        .and_then(|brand| brand.strip_prefix(b"ftyp"));
-    match brand {
-        Some(b"avif" | b"avis") => return export("an AVIF image"),
-        Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1") => {
-            return "this is a HEIC photograph; export it as JPEG (iPhones take JPEG photographs \
-                    with Settings > Camera > Formats > Most Compatible)"
-                .into();
-        }
-        Some(_) => return "this is a film; save single images of it as PNG or JPEG".into(),
-        None => {}
-    }
     if bytes.is_empty() {
-        "the file is empty; copy or download it again".into()
-    } else if begins_with(b"<!doctype html") || begins_with(b"<html") {
-        "this is a web page; download the image that is shown on it".into()
-    } else if begins_with(b"<svg") || begins_with(b"<?xml") {
-        export("an SVG drawing")
-    } else if begins_with(b"%PDF") {
-        export("a PDF document")
-    } else if begins_with(b"8BPS") {
-        export("a Photoshop file")
-    } else if bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*") {
-        export("a TIFF image or a camera's raw file")
-    } else if bytes.starts_with(&[0xFF, 0x0A]) || bytes.starts_with(b"\0\0\0\x0CJXL ") {
-        export("a JPEG XL image")
-    } else if bytes.starts_with(b"\0\0\0\x0CjP  ") {
-        export("a JPEG 2000 image")
-    } else if begins_with(b"version https://git-lfs") {
-        "this only stands for a file that Git LFS keeps; fetch it with `git lfs pull`".into()
-    } else {
-        "this is not an image; PNG, JPEG, GIF, WebP and BMP files are read".into()
+        return "the file is empty; copy or download it again".into();
     }
+    let text = bytes.trim_ascii_start();
+    let is_text = |start: &[u8]| {
+        text.get(..start.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    };
+    let binary = BINARY_FORMATS
+        .iter()
+        .find(|(start, _)| bytes.starts_with(start));
+    let known = binary.or_else(|| TEXT_FORMATS.iter().find(|(start, _)| is_text(start)));
+    iso_media(bytes)
+        .or(known.map(|(_, advice)| *advice))
+        .unwrap_or("this is not an image; PNG, JPEG, GIF, WebP and BMP files are read")
+        .into()
+}
+
+/// Advice for files in ISO's base media format: HEIC, AVIF and films. Bytes 4 to 12 name the brand.
+fn iso_media(bytes: &[u8]) -> Option<&'static str> {
+    Some(match bytes.get(4..12)?.strip_prefix(b"ftyp")? {
+        b"avif" | b"avis" => "this is an AVIF image; save it as PNG or JPEG",
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
+            "this is a HEIC photograph; export it as JPEG (iPhones take JPEG photographs \
+             with Settings > Camera > Formats > Most Compatible)"
+        }
+        _ => "this is a film; save single images of it as PNG or JPEG",
+    })
 }
 
 /// Whether the file goes to the end of its format, with correct checksums. Decoders do not check that: they

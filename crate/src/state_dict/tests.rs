@@ -1,4 +1,5 @@
 use super::*;
+use crate::atomic_file::check_writable;
 use tch::nn;
 
 fn two_layers() -> VarStore {
@@ -25,7 +26,7 @@ fn copy_error(change: impl FnOnce(&mut StateDict)) -> String {
 }
 
 #[test]
-fn a_file_holds_what_was_written() {
+fn a_file_contains_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/folder/w.safetensors");
     let mut state = StateDict::of(&two_layers());
@@ -45,7 +46,7 @@ fn a_file_holds_what_was_written() {
     for (name, tensor) in &read.tensors {
         assert_eq!(tensor, &state.tensors[name], "{name}");
     }
-    assert!(!partial_name(&path).unwrap().exists());
+    assert!(!path.with_file_name("w.safetensors.partial").exists());
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn a_transposed_tensor_is_written_in_its_own_order() {
 }
 
 #[test]
-fn what_does_not_fit_names_tensor_and_shapes() {
+fn the_error_for_a_mismatch_names_tensor_and_shapes() {
     let missing = copy_error(|state| drop(state.tensors.remove("second.bias")));
     assert_eq!(
         missing,
@@ -123,7 +124,7 @@ fn a_wrong_file_is_an_error() {
     fs::write(&path, b"\x89PNG\r\n\x1a\n and so on and so on").unwrap();
     let wrong = StateDict::read(&path).expect_err("a picture").to_string();
     assert!(
-        wrong.contains("picture.png: this is no safetensors file"),
+        wrong.contains("picture.png: this is not a safetensors file"),
         "{wrong}"
     );
     let enormous = [u64::MAX.to_le_bytes().as_slice(), b"{}"].concat();
@@ -131,7 +132,7 @@ fn a_wrong_file_is_an_error() {
     assert!(StateDict::read(&path).is_err());
 }
 
-/// A file with this header, and these bytes behind it.
+/// A file with this header, followed by these bytes.
 fn file_of(header: &str, bytes: &[u8]) -> Vec<u8> {
     let length = (header.len() as u64).to_le_bytes();
     [length.as_slice(), header.as_bytes(), bytes].concat()
@@ -143,8 +144,8 @@ fn parse_error(content: &[u8]) -> String {
 }
 
 #[test]
-fn sizes_beyond_all_numbers_are_an_error() {
-    // Its end added to where the tensors begin overflows.
+fn sizes_that_overflow_are_an_error() {
+    // The end overflows when the position of the first tensor is added to it.
     let end = u64::MAX - 7;
     let header = format!(r#"{{"t":{{"dtype":"U8","shape":[{end}],"data_offsets":[0,{end}]}}}}"#);
     assert!(parse_error(&file_of(&header, &[])).starts_with("w.safetensors: "));
@@ -154,7 +155,7 @@ fn sizes_beyond_all_numbers_are_an_error() {
 }
 
 #[test]
-fn files_of_other_programs_are_named_with_the_way_out() {
+fn files_of_other_programs_are_recognised_with_advice() {
     let zip = b"PK\x03\x04\x00\x00\x08\x08 archive/data.pkl";
     let pickle = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
     for content in [zip.as_slice(), pickle] {
@@ -170,11 +171,11 @@ fn files_of_other_programs_are_named_with_the_way_out() {
 
 #[cfg(unix)]
 #[test]
-fn a_device_is_not_read_without_end() {
+fn a_device_is_not_read() {
     let error = StateDict::read(Path::new("/dev/zero")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "/dev/zero: this is not a file of weights"
+        "/dev/zero: this is a pipe, a socket or a device, not a file of weights"
     );
 }
 
@@ -213,7 +214,7 @@ fn numbers_that_are_not_finite_are_neither_written_nor_read() {
 }
 
 #[test]
-fn what_pytorch_adds_to_names_is_left_out() {
+fn prefixes_of_pytorch_are_removed() {
     for prefix in ["module.", "_orig_mod.", "_orig_mod.module."] {
         let saved = StateDict::of(&two_layers());
         let mut renamed = StateDict::default();
@@ -228,7 +229,7 @@ fn what_pytorch_adds_to_names_is_left_out() {
         let copied = StateDict::of(&variables).tensors;
         assert_eq!(copied["first.weight"], saved.tensors["first.weight"]);
     }
-    // In front of one name alone it belongs to the name.
+    // A prefix of a single name belongs to the name.
     let message = copy_error(|state| {
         let bias = state.tensors.remove("second.bias").unwrap();
         drop(state.tensors.insert("module.second.bias".into(), bias))
@@ -241,7 +242,7 @@ fn what_pytorch_adds_to_names_is_left_out() {
 
 #[cfg(unix)]
 #[test]
-fn paths_are_understood_as_people_write_them() {
+fn home_folders_and_windows_paths_are_recognised() {
     let state = StateDict::of(&two_layers());
     let windows = Path::new(r"C:\Users\me\w.safetensors");
     for refused in [
@@ -266,12 +267,12 @@ fn paths_are_understood_as_people_write_them() {
 }
 
 #[test]
-fn what_names_no_file_is_an_error_and_leaves_nothing_behind() {
+fn a_path_that_is_not_the_name_of_a_file_is_an_error_and_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let state = StateDict::of(&two_layers());
     for path in [Path::new(""), folder.path()] {
         let message = state.write(path).unwrap_err().to_string();
-        assert!(message.contains("names no file"), "{message}");
+        assert!(message.contains("is not the name of a file"), "{message}");
         assert!(check_writable(path).is_err());
     }
     assert!(!Path::new(".partial").exists());

@@ -17,13 +17,14 @@ use super::meter::Meter;
 use super::optimizer::OptimizerState;
 use super::schedule::StepRates;
 use super::settings::TrainingSettings;
+use crate::atomic_file::check_writable;
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::evaluate::{EVALUATION, Evaluation, Score, all_logits, check_fit};
 use crate::language::translate;
 use crate::load::{Dataset, batches_per_epoch};
 use crate::notebook::progress::HideNestedProgress;
-use crate::state_dict::{StateDict, check_writable, not_finite};
+use crate::state_dict::{StateDict, not_finite};
 use crate::text::with_commas;
 use crate::threads::use_default_threads;
 
