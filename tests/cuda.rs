@@ -1,6 +1,6 @@
 //! libtorch's CUDA backend is really attached when the installed libtorch has it.
 //!
-//! Linking alone does not load it (see `gasshuku::device::attach_cuda`). No GPU is needed: the
+//! Linking alone does not load it (see `gasshuku::device::load_cuda_backend`). No GPU is needed: the
 //! backend registers itself as soon as it is loaded. What is expected depends on which set of
 //! wheels is installed, and both are asserted: `.ci/run` runs this with the small set and with the
 //! full one.
@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use gasshuku::device::{CudaState, attach_cuda};
+use gasshuku::device::{CudaState, load_cuda_backend};
 use tch::{Device, Kind, Tensor};
 
 /// The CUDA libraries beside libtorch that only the full set of wheels brings.
@@ -42,12 +42,12 @@ fn the_cuda_backend_attaches_where_the_full_set_is_installed() {
         !loaded("libtorch_cuda.so"),
         "linking alone loads no CUDA backend"
     );
-    let attached = attach_cuda();
+    let attached = load_cuda_backend();
     if full_set_installed() {
         println!("full set: the CUDA backend is attached");
         assert_eq!(attached, Ok(()));
         assert!(tch::utils::has_cudart());
-        assert_eq!(attach_cuda(), Ok(()), "a second time changes nothing");
+        assert_eq!(load_cuda_backend(), Ok(()), "a second time changes nothing");
         let drivers = [
             "/dev/nvidiactl",
             "/proc/driver/nvidia/version",

@@ -161,7 +161,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
         ),
         (
             b"these are notes",
-            "this is no image; PNG, JPEG, GIF, WebP and BMP files are read",
+            "this is not an image; PNG, JPEG, GIF, WebP and BMP files are read",
         ),
     ] {
         let reason = reader.refused(bytes);

@@ -1,4 +1,4 @@
-//! Which device to train on: a GPU if there is one that works, else the CPU, always saying why.
+//! Chooses the device to train on: a GPU that works, else the CPU, with the reason.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 use crate::error::{Result, without_frames};
 use crate::language::{translate, translated};
 
-/// The device that was chosen, with the reason in words.
+/// A device, with the reason for the choice.
 ///
 /// ```
 /// let choice = gasshuku::DeviceChoice::best();
@@ -16,14 +16,14 @@ use crate::language::{translate, translated};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceChoice {
-    /// Where tensors and models should live.
+    /// The device for tensors and models.
     pub device: Device,
-    /// Why this device and no other.
+    /// Why this device was chosen.
     pub reason: String,
 }
 
 impl DeviceChoice {
-    /// The first GPU that libtorch can use, else Apple's GPU (MPS), else the CPU.
+    /// Apple's GPU (MPS), the first NVIDIA GPU that works, or else the CPU.
     pub fn best() -> DeviceChoice {
         if tch::utils::has_mps() {
             return DeviceChoice {
@@ -61,26 +61,26 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// What stands between a program and an NVIDIA GPU.
+/// Whether libtorch can use an NVIDIA GPU, and if not, why.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CudaState {
-    /// No NVIDIA driver was found, so the CUDA backend was not even loaded.
+    /// There is no NVIDIA driver. The CUDA backend was not loaded.
     NoGpu,
-    /// A GPU is there, but libtorch's CUDA backend could not be loaded.
-    NotAttached {
-        /// The loader's reason.
+    /// There is a driver, but libtorch's CUDA backend could not be loaded.
+    BackendNotLoaded {
+        /// The error of the dynamic loader.
         reason: String,
     },
-    /// The CUDA backend is loaded and finds no GPU that it can use.
+    /// The CUDA backend is loaded, but finds no GPU that it can use.
     Unusable,
-    /// The CUDA backend finds a GPU, but not even an addition works on it.
+    /// The CUDA backend finds a GPU, but an addition on it fails.
     Failing {
-        /// libtorch's reason.
+        /// The error of libtorch.
         reason: String,
     },
-    /// GPUs are ready.
+    /// GPUs can be used.
     Usable {
-        /// How many.
+        /// How many GPUs there are.
         count: usize,
     },
 }
@@ -91,19 +91,19 @@ impl CudaState {
         if !nvidia_driver_present(Path::new("/")) {
             return CudaState::NoGpu;
         }
-        if let Err(reason) = attach_cuda() {
-            return CudaState::NotAttached { reason };
+        if let Err(reason) = load_cuda_backend() {
+            return CudaState::BackendNotLoaded { reason };
         }
         match usize::try_from(Cuda::device_count()) {
             Ok(count) if count > 0 && Cuda::is_available() => {
-                CudaState::tried(count, add_on_gpu().map_err(|error| error.to_string()))
+                CudaState::from_sum(count, add_on_gpu().map_err(|error| error.to_string()))
             }
             _ => CudaState::Unusable,
         }
     }
 
-    /// What becomes of so many GPUs when the first of them has added 1 and 1.
-    fn tried(count: usize, sum: std::result::Result<f64, String>) -> CudaState {
+    /// The state of `count` GPUs, after the first of them has computed 1 + 1.
+    fn from_sum(count: usize, sum: std::result::Result<f64, String>) -> CudaState {
         match sum {
             Ok(2.0) => CudaState::Usable { count },
             Ok(wrong) => CudaState::Failing {
@@ -116,7 +116,7 @@ impl CudaState {
     }
 }
 
-/// A card that is too old for this libtorch is found all the same, and fails at the first computation.
+/// 1 + 1 on the first GPU. A GPU that is too old for this libtorch is found, but fails at the first computation.
 fn add_on_gpu() -> Result<f64> {
     let one = Tensor::f_ones([1], (Kind::Float, Device::Cuda(0)))?;
     Ok(one.f_add(&one)?.f_to(Device::Cpu)?.double_value(&[0]))
@@ -124,13 +124,13 @@ fn add_on_gpu() -> Result<f64> {
 
 impl fmt::Display for CudaState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = match self {
+        let text = match self {
             CudaState::NoGpu => translated(
                 "there is no NVIDIA GPU in this machine",
                 "このマシンに NVIDIA の GPU はありません",
             )
             .into(),
-            CudaState::NotAttached { reason } => translate!(
+            CudaState::BackendNotLoaded { reason } => translate!(
                 "there is an NVIDIA GPU, but libtorch's CUDA backend does not load ({reason}); \
                  `GASSHUKU_TORCH=cuda cargo xtask setup` installs it",
                 "NVIDIA の GPU はありますが、libtorch の CUDA バックエンドを読み込めません ({reason})。\
@@ -156,23 +156,23 @@ impl fmt::Display for CudaState {
                 "NVIDIA の GPU が {count} 基あります"
             ),
         };
-        formatter.write_str(&said)
+        formatter.write_str(&text)
     }
 }
 
-/// Loads libtorch's CUDA backend into this process, which linking alone does not do.
+/// Loads libtorch's CUDA backend into this process. Linking alone does not load it.
 ///
-/// The linker drops `libtorch_cuda.so` because no symbol of it is called directly, and libtorch
-/// then reports that there is no CUDA on a machine with a good GPU. This must come before the
-/// first question about CUDA: libtorch remembers its first answer.
+/// The linker drops `libtorch_cuda.so` because no symbol of it is called directly, and libtorch then
+/// reports that there is no CUDA on a machine with a GPU. Call this before any other function of libtorch
+/// about CUDA: libtorch keeps its first result.
 ///
 /// # Errors
-/// The loader's reason, when the library is missing or lacks one of NVIDIA's libraries.
-pub fn attach_cuda() -> std::result::Result<(), String> {
+/// The error of the dynamic loader if the library or one of NVIDIA's libraries is missing.
+pub fn load_cuda_backend() -> std::result::Result<(), String> {
     if loaded_library("libtorch_cuda.so").is_none() {
-        load_for_good(&cuda_library()?)?;
+        load_permanently(&cuda_library()?)?;
     }
-    // Asked only now: with the backend missing, the answer would stay "no" for good.
+    // Not before: without the backend, the result would stay false.
     if tch::utils::has_cudart() {
         Ok(())
     } else {
@@ -183,24 +183,24 @@ pub fn attach_cuda() -> std::result::Result<(), String> {
     }
 }
 
-/// Whether there is a driver of NVIDIA's. Inside Windows' WSL2 only its library shows that: `/dev/dxg` is
-/// there with a card of any maker.
+/// Whether there is an NVIDIA driver. In WSL2 only its library shows that: `/dev/dxg` exists with a GPU of
+/// any maker.
 fn nvidia_driver_present(root: &Path) -> bool {
-    const SIGNS: [&str; 3] = [
+    const DRIVER_FILES: [&str; 3] = [
         "dev/nvidiactl",
         "proc/driver/nvidia/version",
         "usr/lib/wsl/lib/libcuda.so.1",
     ];
-    SIGNS.iter().any(|path| root.join(path).exists())
+    DRIVER_FILES.iter().any(|path| root.join(path).exists())
 }
 
-/// A tensor's numbers as 64-bit floats, on the CPU: Apple's GPUs (MPS) have none, so the conversion comes
-/// after the move.
+/// The tensor on the CPU as 64-bit floats. Apple's GPUs (MPS) have no 64-bit floats, so the tensor is
+/// moved before it is converted.
 pub(crate) fn on_cpu_as_double(tensor: &Tensor) -> Result<Tensor> {
     Ok(tensor.f_to(Device::Cpu)?.f_to_kind(Kind::Double)?)
 }
 
-/// The CUDA backend beside the libtorch that this process has already loaded.
+/// The path of the CUDA backend, in the folder of the libtorch that this process has loaded.
 fn cuda_library() -> std::result::Result<PathBuf, String> {
     let library = loaded_library("libtorch_cpu.so")
         .ok_or("libtorch_cpu.so is not loaded")?
@@ -215,7 +215,7 @@ fn cuda_library() -> std::result::Result<PathBuf, String> {
     }
 }
 
-/// Where a library of this process lies, by its file name; Linux only.
+/// The path of a library that this process has loaded, by its file name; Linux only.
 fn loaded_library(name: &str) -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     maps.lines()
@@ -225,11 +225,11 @@ fn loaded_library(name: &str) -> Option<PathBuf> {
 }
 
 #[cfg(target_os = "linux")]
-fn load_for_good(library: &Path) -> std::result::Result<(), String> {
+fn load_permanently(library: &Path) -> std::result::Result<(), String> {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LAZY};
     // SAFETY: loading runs the initialisers of PyTorch's own library, which register the CUDA
-    // backend with the libtorch_cpu.so of the same wheel. It is never unloaded (see `forget`), so
-    // no pointer into it can dangle.
+    // backend with the libtorch_cpu.so of the same wheel. It is never unloaded (see `forget`), so no
+    // pointer into it can dangle.
     let loaded = unsafe { Library::open(Some(library), RTLD_LAZY | RTLD_GLOBAL) };
     match loaded {
         Ok(handle) => {
@@ -241,7 +241,7 @@ fn load_for_good(library: &Path) -> std::result::Result<(), String> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn load_for_good(_library: &Path) -> std::result::Result<(), String> {
+fn load_permanently(_library: &Path) -> std::result::Result<(), String> {
     Err("CUDA is for Linux only".into())
 }
 
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_graphics_card_of_another_maker_is_no_nvidia_gpu() {
+    fn a_gpu_of_another_maker_is_not_an_nvidia_gpu() {
         let root = tempfile::tempdir().unwrap();
         let put = |path: &str| {
             let path = root.path().join(path);
@@ -258,7 +258,7 @@ mod tests {
             std::fs::write(path, "").unwrap();
         };
         assert!(!nvidia_driver_present(root.path()));
-        // WSL2 with any card.
+        // WSL2 with any GPU.
         put("dev/dxg");
         assert!(!nvidia_driver_present(root.path()));
         put("usr/lib/wsl/lib/libcuda.so.1");
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_gpu_that_does_not_compute_is_not_chosen() {
         let old = "CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors…";
-        let choice = DeviceChoice::from_cuda(CudaState::tried(1, Err(old.into())));
+        let choice = DeviceChoice::from_cuda(CudaState::from_sum(1, Err(old.into())));
         assert_eq!(choice.device, Device::Cpu);
         assert!(
             choice
@@ -276,15 +276,18 @@ mod tests {
                 .contains("no kernel image is available for execution on the device); it may be"),
             "{choice}"
         );
-        assert_eq!(CudaState::tried(2, Ok(2.0)), CudaState::Usable { count: 2 });
-        let wrong = CudaState::tried(1, Ok(0.0));
+        assert_eq!(
+            CudaState::from_sum(2, Ok(2.0)),
+            CudaState::Usable { count: 2 }
+        );
+        let wrong = CudaState::from_sum(1, Ok(0.0));
         assert!(wrong.to_string().contains("1 + 1 is 0 there"), "{wrong}");
     }
 
-    /// Apple's GPUs have no 64-bit floats, and no test can see that without one: all conversions go through
-    /// `on_cpu_as_double`.
+    /// Apple's GPUs have no 64-bit floats, which tests on other machines cannot find. So all conversions must
+    /// go through `on_cpu_as_double`.
     #[test]
-    fn nothing_else_becomes_a_64_bit_float() {
+    fn only_on_cpu_as_double_converts_to_64_bit_floats() {
         let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
         let mut found = Vec::new();
         while let Some(folder) = folders.pop() {
@@ -294,13 +297,16 @@ mod tests {
                     folders.push(path);
                     continue;
                 }
+                if path.ends_with("tests.rs") {
+                    continue;
+                }
                 let source = std::fs::read_to_string(&path).unwrap();
                 let code = source.split("#[cfg(test)]").next().unwrap();
                 let lines = code.lines().filter(|line| line.contains("Kind::Double"));
                 found.extend(lines.map(|line| line.trim().to_owned()));
             }
         }
-        // The function itself, sums of what it gave, and the kinds that a file may have.
+        // The function itself, sums of its results, and the kinds that a file may have.
         let known = [
             "Ok(tensor.f_to(Device::Cpu)?.f_to_kind(Kind::Double)?)",
             "let product = (&left * &right).sum(Kind::Double).double_value(&[]);",
@@ -312,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_says_device_and_reason() {
+    fn every_state_has_a_device_and_a_reason() {
         let text = |state| DeviceChoice::from_cuda(state).to_string();
         assert_eq!(
             text(CudaState::NoGpu),
@@ -323,12 +329,12 @@ mod tests {
             text(CudaState::Usable { count: 1 }),
             "CUDA GPU 0: one NVIDIA GPU found"
         );
-        let lost = text(CudaState::NotAttached {
+        let message = text(CudaState::BackendNotLoaded {
             reason: "libcusparse.so.12".into(),
         });
         assert!(
-            lost.contains("libcusparse.so.12") && lost.contains("GASSHUKU_TORCH=cuda"),
-            "{lost}"
+            message.contains("libcusparse.so.12") && message.contains("GASSHUKU_TORCH=cuda"),
+            "{message}"
         );
     }
 }

@@ -1,24 +1,24 @@
-//! Everything a participant can get wrong, in one enum.
+//! The error type of this crate.
 //!
 //! The first line of every message says what is wrong and what to change.
 
 use std::path::{Path, PathBuf};
 
-/// The result of every fallible function of this crate, and of those that notebooks define.
+/// The result of every fallible function of this crate, and of functions that notebooks define.
 ///
-/// The prelude has it, so it must do for `Result<T, E>` with another error, too.
+/// The prelude replaces the standard `Result` by this one, so another error type must be possible, too.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, in words that say what to change.
+/// What went wrong, and what to change.
 ///
-/// A notebook shows an error by its `Debug` text, so `Debug` is the same as `Display` here.
+/// `unwrap` shows an error by its `Debug` text, so `Debug` is the same as `Display` here.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried: "read", "write", "create the folder" …
+        /// The action that failed: "read", "write", "create the folder" …
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum Error {
         source: std::io::Error,
     },
 
-    /// No mirror gave a file of a data set.
+    /// No mirror has a file of a data set.
     #[error(
         "cannot download {file}: check the network and run this again, or put {} into {} by hand\n{}",
         missing.join(" and "), folder.display(), reasons.join("\n")
@@ -34,11 +34,11 @@ pub enum Error {
     Download {
         /// The file's name.
         file: String,
-        /// Where it belongs.
+        /// The folder it belongs to.
         folder: PathBuf,
-        /// The names of all files that are still missing there.
+        /// The names of all files that are still missing in the folder.
         missing: Vec<String>,
-        /// Each mirror with what was wrong with it.
+        /// Each mirror with the reason why it failed.
         reasons: Vec<String>,
     },
 
@@ -53,7 +53,7 @@ pub enum Error {
         requirement: String,
     },
 
-    /// A layer of a network cannot work with what the layers before it leave.
+    /// A layer of a network cannot process the output of the layers before it.
     #[error("layer {layer} cannot work: {reason}")]
     Layer {
         /// The layer's name.
@@ -66,23 +66,23 @@ pub enum Error {
     #[error("{0}")]
     Data(String),
 
-    /// An index beyond the end.
+    /// An index that is out of range.
     #[error("there is no {what} {index}: there are {count}, counted from 0")]
     Index {
-        /// "image", "class" …
+        /// What is indexed: "image", "class" …
         what: &'static str,
-        /// The index asked for.
+        /// The index.
         index: usize,
         /// How many there are.
         count: usize,
     },
 
-    /// A name that does not exist, with those that do.
-    #[error("there is no {what} `{name}`; {}", what_there_is(what, known))]
+    /// A name that does not exist, with the names that exist.
+    #[error("there is no {what} `{name}`; {}", available_names(what, known))]
     Name {
-        /// "class", "convolution" …
+        /// What is named: "class", "convolution" …
         what: &'static str,
-        /// The name asked for.
+        /// The name.
         name: String,
         /// The names that exist.
         known: Vec<String>,
@@ -108,10 +108,10 @@ pub enum Error {
         reason: String,
     },
 
-    /// A training left the range of numbers.
+    /// A training diverged: its loss or its weights are not finite.
     #[error("{what} in epoch {epoch}: the training diverged; {advice}")]
     Diverged {
-        /// "the loss became NaN", or the tensor of the network that holds such numbers.
+        /// "the loss became NaN", or which tensor of the network is not finite.
         what: String,
         /// The epoch, counted from 1.
         epoch: usize,
@@ -119,15 +119,15 @@ pub enum Error {
         advice: String,
     },
 
-    /// ■ was pressed while some work went on.
-    #[error("{work} was stopped after {done}; {left}")]
+    /// ■ was pressed during some work.
+    #[error("{work} was stopped after {done}; {outcome}")]
     Interrupted {
         /// "the evaluation", "the download" …
         work: &'static str,
-        /// How much was done, of how much.
+        /// How much was done: "3 of 10 images".
         done: String,
-        /// What is left of it.
-        left: &'static str,
+        /// What happens to the partial result.
+        outcome: &'static str,
     },
 
     /// A network's forward pass failed.
@@ -139,7 +139,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// What a layer says cannot be laid over the image.
+    /// The output of a layer cannot be mapped onto the image.
     #[error("layer {layer} cannot be explained: {reason}")]
     Explain {
         /// The layer's name.
@@ -148,7 +148,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// A picture cannot be drawn from what its function was given.
+    /// A picture cannot be drawn from the arguments of its function.
     #[error("{function}: {problem}")]
     Picture {
         /// The function of `visualize`.
@@ -157,17 +157,17 @@ pub enum Error {
         problem: String,
     },
 
-    /// A picture is to be saved under a name that does not say in which format.
+    /// The name under which a picture should be saved has no known extension.
     #[error("cannot save the picture as {}: the name must end in .png or .svg", path.display())]
     PictureFormat {
         /// The name that was given.
         path: PathBuf,
     },
 
-    /// The drawing library failed; the input is not to blame.
+    /// The drawing library failed. The arguments are not the cause.
     #[error("the picture could not be drawn: {reason}")]
     Drawing {
-        /// What the library said.
+        /// The message of the library.
         reason: String,
     },
 
@@ -221,7 +221,7 @@ impl From<tch::TchError> for Error {
     }
 }
 
-fn what_there_is(what: &str, known: &[String]) -> String {
+fn available_names(what: &str, known: &[String]) -> String {
     match (known, what) {
         ([], "activation" | "layer") => {
             "the network records none: let its `forward` hand what is to be \
@@ -235,8 +235,8 @@ fn what_there_is(what: &str, known: &[String]) -> String {
 
 /// libtorch's message without the C++ frames that follow it.
 ///
-/// libtorch appends `Exception raised from …` and some twenty lines `frame #0: …`: nothing in
-/// them helps somebody who writes Rust in a notebook.
+/// libtorch appends `Exception raised from …` and some twenty lines `frame #0: …`. They do not help the
+/// user of a notebook.
 pub(crate) fn without_frames(message: &str) -> String {
     let message = message
         .strip_prefix("Internal torch error: ")

@@ -7,13 +7,14 @@ use tch::{Device, Kind, Tensor};
 
 use crate::define::{Model, logits};
 use crate::error::{Error, Result};
+use crate::language::LocalizedText;
 use crate::load::Dataset;
-use crate::notebook::progress::{IMAGES, Progress, Word};
+use crate::notebook::progress::{IMAGES, Progress};
 
 /// Images at a time: without gradients there is room for larger batches than in training.
 const BATCH: usize = 1000;
 
-pub(crate) const EVALUATION: Word = Word {
+pub(crate) const EVALUATION: LocalizedText = LocalizedText {
     english: "the evaluation",
     japanese: "評価",
 };
@@ -87,7 +88,11 @@ pub fn score(model: &dyn Model, dataset: &Dataset) -> Result<Score> {
 ///
 /// # Errors
 /// Those of [`evaluate`].
-pub(crate) fn all_logits(model: &dyn Model, dataset: &Dataset, work: Word) -> Result<Tensor> {
+pub(crate) fn all_logits(
+    model: &dyn Model,
+    dataset: &Dataset,
+    work: LocalizedText,
+) -> Result<Tensor> {
     check_fit(model, dataset)?;
     let dataset = dataset.to_device(model.variables().device())?;
     let mut batches = dataset.batches(BATCH)?;

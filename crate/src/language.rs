@@ -1,20 +1,21 @@
 //! The language of pictures, tables, logs and checks: that of the notebook.
 //!
-//! Jupyter starts a notebook's kernel in the notebook's folder. In a folder called `ja` everything
-//! speaks Japanese, elsewhere English; the environment variable `GASSHUKU_LANGUAGE` (`en` or `ja`)
-//! goes before that. It is decided once, when the crate is loaded: a cell that changes the working folder
-//! (`set_current_dir`) does not change the language. The names of classes and layers are the same in both, since cells ask for them
-//! by name, and so are the messages of [`Error`](crate::Error), as those of the compiler are.
+//! Jupyter starts a notebook's kernel in the notebook's folder. If the folder is called `ja`, output is
+//! Japanese, else English. The environment variable `GASSHUKU_LANGUAGE` (`en` or `ja`) overrides the
+//! folder. The language is read once, when the crate is loaded: a cell that changes the working folder
+//! (`set_current_dir`) does not change the language. The names of classes and layers are the same in both
+//! languages, since cells refer to them by name. The messages of [`Error`](crate::Error) are always
+//! English, as those of the compiler are.
 
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// Goes before the folder's name: `en` or `ja`.
+/// Overrides the folder's name: `en` or `ja`.
 const VARIABLE: &str = "GASSHUKU_LANGUAGE";
 
-/// A language the workshop is held in.
+/// A language of the workshop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// English.
@@ -23,8 +24,8 @@ pub enum Language {
     Japanese,
 }
 
-/// The language of the folder in which the process was started.
-static STARTED_IN: LazyLock<Language> = LazyLock::new(|| {
+/// The language of the environment variable or of the folder in which the process was started.
+static AT_START: LazyLock<Language> = LazyLock::new(|| {
     let folder = std::env::current_dir().unwrap_or_default();
     Language::of(std::env::var_os(VARIABLE).as_deref(), &folder)
 });
@@ -32,18 +33,18 @@ static STARTED_IN: LazyLock<Language> = LazyLock::new(|| {
 // SAFETY: this runs while the crate is loaded, when the standard library is ready, and only reads the
 // process's environment.
 #[ctor::ctor(unsafe)]
-fn decide() {
-    LazyLock::force(&STARTED_IN);
+fn read_at_start() {
+    LazyLock::force(&AT_START);
 }
 
 thread_local! {
-    static CHOSEN: Cell<Option<Language>> = const { Cell::new(None) };
+    static OVERRIDE: Cell<Option<Language>> = const { Cell::new(None) };
 }
 
 impl Language {
     /// The language of the notebook that runs this, English where there is none.
     pub fn current() -> Language {
-        CHOSEN.get().unwrap_or_else(|| *STARTED_IN)
+        OVERRIDE.get().unwrap_or_else(|| *AT_START)
     }
 
     fn of(variable: Option<&OsStr>, folder: &Path) -> Language {
@@ -55,7 +56,7 @@ impl Language {
     }
 }
 
-/// Does some work in a language, on this thread, whatever the notebook's is.
+/// Runs `work` in another language than the notebook's, on this thread.
 ///
 /// ```
 /// use gasshuku::language::{Language, with_language};
@@ -65,10 +66,10 @@ pub fn with_language<T>(language: Language, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Language>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            CHOSEN.set(self.0);
+            OVERRIDE.set(self.0);
         }
     }
-    let _before = Restore(CHOSEN.replace(Some(language)));
+    let _restore = Restore(OVERRIDE.replace(Some(language)));
     work()
 }
 
@@ -80,9 +81,23 @@ pub(crate) fn translated(english: &'static str, japanese: &'static str) -> &'sta
     }
 }
 
+/// A text in both languages: errors are English in every notebook, displays have the notebook's language.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalizedText {
+    pub(crate) english: &'static str,
+    pub(crate) japanese: &'static str,
+}
+
+impl LocalizedText {
+    /// The text in the current language.
+    pub(crate) fn current(self) -> &'static str {
+        translated(self.english, self.japanese)
+    }
+}
+
 /// `format!` in the current language: `translate!("{n} images", "画像 {n} 枚")`.
 ///
-/// Both texts stand side by side, and the compiler checks what either inserts.
+/// The compiler checks the arguments of both texts.
 macro_rules! translate {
     ($english:literal, $japanese:literal $(, $($argument:tt)*)?) => {
         match $crate::language::Language::current() {

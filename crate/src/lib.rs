@@ -19,6 +19,7 @@
 //! 11. [`show`]: how the values of all steps are shown in a notebook
 //! 12. [`check`]: checks of the notebooks' exercises
 
+mod atomic_file;
 pub mod check;
 pub mod define;
 pub mod device;

@@ -11,10 +11,10 @@ use crate::define::{Classifier, probabilities};
 use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, all_logits, evaluate, mistakes, not_finite};
+use crate::language::LocalizedText;
 use crate::load::{Dataset, read_image};
-use crate::notebook::progress::Word;
 
-const SEARCH: Word = Word {
+const SEARCH: LocalizedText = LocalizedText {
     english: "the search for mistakes",
     japanese: "間違いの検索",
 };
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::define::{ForwardPass, Model};
     use crate::load::DatasetInfo;
-    use crate::notebook::front::tests::Stage;
+    use crate::notebook::front::tests::FakeFront;
     use tch::{Device, Kind, nn};
 
     /// Its logits are the first two pixels, times 255: what it says can be worked out by hand.
@@ -180,7 +180,7 @@ mod tests {
             classes: vec!["left".into(), "right".into()],
             normalization: crate::load::Normalization {
                 mean: 0.0,
-                deviation: 1.0,
+                std: 1.0,
             },
         };
         Classifier::new(Box::new(FirstPixels(nn::VarStore::new(Device::Cpu))), &info)
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_number_is_an_error() {
         let mut broken = classifier();
-        broken.info.normalization.deviation = 1e-300;
+        broken.info.normalization.std = 1e-300;
         let message = broken.predict(&image(1, 3)).unwrap_err().to_string();
         assert!(
             message.starts_with("the network's answer is not a finite number"),
@@ -335,7 +335,7 @@ mod tests {
         let dataset = dataset(Tensor::cat(&images, 0), labels);
         assert_eq!(classifier().mistakes(&dataset).unwrap(), [BATCH]);
 
-        let stage = Stage::deserted();
+        let stage = FakeFront::without_socket();
         stage.interrupt();
         let message = |stopped: Error| stopped.to_string();
         let found = stage.cell(|| classifier().mistakes(&dataset));

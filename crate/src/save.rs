@@ -1,7 +1,7 @@
-//! Step 5, save: a trained model in a file, and back.
+//! Step 5, save: saves a trained model in a file, and loads it.
 //!
-//! The file is safetensors. The names are those of PyTorch's state dict, so that PyTorch reads it
-//! too; what a model must know about its images, and LeNet's own settings, stand in its metadata.
+//! The file is in the safetensors format, with the names of PyTorch's state dict, so that PyTorch can read
+//! it, too. Its metadata hold LeNet's settings and what a model must know about its images.
 
 use std::path::Path;
 
@@ -17,19 +17,19 @@ use crate::state_dict::StateDict;
 const ARCHITECTURE: &str = "gasshuku.architecture";
 const DATASET: &str = "gasshuku.dataset";
 
-/// Saves a model's weights with what is needed to use them: its settings, classes, normalisation.
+/// Saves a model's weights with its settings, classes and normalisation, which are needed to use it.
 ///
-/// The file appears under its name all at once; an old one stays until then.
+/// An existing file is replaced only when the new one is complete.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be written.
+/// [`Error::Io`] if the file cannot be written, [`Error::Weights`] for weights that are not finite.
 pub fn save_model(model: &dyn Model, info: &DatasetInfo, path: impl AsRef<Path>) -> Result<()> {
     save_to(model, info, path.as_ref())
 }
 
 fn save_to(model: &dyn Model, info: &DatasetInfo, path: &Path) -> Result<()> {
     let mut file = StateDict::of(model.variables());
-    // What Hugging Face's tools look for in files that PyTorch reads.
+    // Hugging Face's tools expect it in files for PyTorch.
     file.metadata.insert("format".into(), "pt".into());
     file.metadata
         .insert(ARCHITECTURE.into(), to_json(path, &model.architecture())?);
@@ -37,12 +37,12 @@ fn save_to(model: &dyn Model, info: &DatasetInfo, path: &Path) -> Result<()> {
     file.write(path)
 }
 
-/// Builds the model a file describes, with its weights, on a device. Needs no code but the file.
+/// Builds the model that a file describes, with its weights, on a device.
 ///
 /// # Errors
-/// [`Error::Io`] if there is no file; [`Error::File`] if it is no saved model, cut short, or of a
-/// network that this crate does not know (see [`load_weights`]); [`Error::Weights`] if its tensors
-/// are not those its description promises.
+/// [`Error::Io`] if there is no file; [`Error::File`] if it is not a saved model, incomplete, or of a
+/// network that this crate does not know (see [`load_weights`]); [`Error::Weights`] if its tensors do not
+/// match its description.
 pub fn load_model(path: impl AsRef<Path>, device: Device) -> Result<Classifier> {
     load_from(path.as_ref(), device)
 }
@@ -52,17 +52,17 @@ fn load_from(path: &Path, device: Device) -> Result<Classifier> {
     let settings = lenet_settings(path, &file)?;
     let info: DatasetInfo = from_json(path, &file, DATASET)?;
     check_description(path, &settings, &info)?;
-    // Before the network is built: a description may ask for more memory than there is.
-    file.fitting(&settings.shapes()?, path)?;
+    // Before the network is built, since the description may be of a network that is too large for the memory.
+    let tensors = file.matching(&settings.shapes()?, path)?;
     let model = LeNet::new(&settings, device)?;
-    file.copy_into(model.variables(), path)?;
+    tensors.copy_into(model.variables())?;
     Ok(Classifier {
         model: Box::new(model),
         info,
     })
 }
 
-/// The settings of the one architecture that is built from a file alone.
+/// The settings of LeNet, the only architecture that can be built from a file.
 fn lenet_settings(path: &Path, file: &StateDict) -> Result<LeNetSettings> {
     let Architecture { name, settings } = from_json(path, file, ARCHITECTURE)?;
     if name != LeNetSettings::ARCHITECTURE {
@@ -74,7 +74,7 @@ fn lenet_settings(path: &Path, file: &StateDict) -> Result<LeNetSettings> {
     serde_json::from_value(settings.into()).map_err(|error| damaged(path, ARCHITECTURE, &error))
 }
 
-/// An error unless network and data set are described as ones that belong together.
+/// Checks that the descriptions of network and data set belong together.
 fn check_description(path: &Path, settings: &LeNetSettings, info: &DatasetInfo) -> Result<()> {
     info.normalization.check()?;
     if info.image == settings.image && Ok(settings.classes) == i64::try_from(info.classes.len()) {
@@ -92,11 +92,11 @@ fn check_description(path: &Path, settings: &LeNetSettings, info: &DatasetInfo) 
 }
 
 /// Copies the weights of a file into a model that has the same tensors, as PyTorch's
-/// `load_state_dict` does. A file that does not fit leaves the model as it was.
+/// `load_state_dict` does. A file that does not match leaves the model unchanged.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::File`] for a missing or damaged file; [`Error::Weights`] with file,
-/// tensor and both shapes for a missing tensor, one too many or one of another shape.
+/// tensor and both shapes for a missing tensor, one too many, or one of another shape.
 pub fn load_weights(model: &dyn Model, path: impl AsRef<Path>) -> Result<()> {
     load_weights_from(model, path.as_ref())
 }
@@ -135,7 +135,7 @@ mod tests {
     fn info() -> DatasetInfo {
         let normalization = Normalization {
             mean: 0.25,
-            deviation: 0.125,
+            std: 0.125,
         };
         DatasetInfo {
             image: [3, 32, 32],
@@ -156,7 +156,7 @@ mod tests {
         (folder, path, model)
     }
 
-    /// Saves again with something changed.
+    /// Changes a saved file.
     fn changed(path: &Path, change: impl FnOnce(&mut StateDict)) {
         let mut file = StateDict::read(path).unwrap();
         change(&mut file);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_alone_gives_the_same_model_back() {
+    fn a_model_can_be_loaded_from_its_file_alone() {
         let (_folder, path, model) = saved();
         tch::manual_seed(99);
         let loaded = load_model(&path, Device::Cpu).unwrap();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_activation_is_saved_and_was_a_sigmoid_before_there_was_a_choice() {
+    fn the_activation_is_saved_and_is_a_sigmoid_in_older_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lenet.safetensors");
         let settings = LeNetSettings {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_go_into_a_model_of_the_same_shape_only() {
+    fn weights_are_loaded_only_into_a_model_of_the_same_shape() {
         let (_folder, path, model) = saved();
         let fresh = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
         load_weights(&fresh, &path).unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_saved_model_says_so() {
+    fn a_file_that_is_not_a_saved_model_is_an_error() {
         let (_folder, path, _) = saved();
         changed(&path, |file| drop(file.metadata.remove(ARCHITECTURE)));
         assert!(load_error(&path).contains("does not describe its model"));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_that_its_weights_do_not_keep_is_an_error() {
+    fn a_description_that_does_not_match_its_weights_is_an_error() {
         let (_folder, path, _) = saved();
         let other = r#"{"name":"lenet","image":[3,32,32],"classes":3,"seed":0}"#;
         changed(&path, |file| {
@@ -291,7 +291,7 @@ mod tests {
         let still = DatasetInfo {
             normalization: Normalization {
                 mean: 0.5,
-                deviation: 0.0,
+                std: 0.0,
             },
             ..info()
         };
@@ -299,6 +299,8 @@ mod tests {
             let still = serde_json::to_string(&still).unwrap();
             drop(file.metadata.insert(DATASET.into(), still))
         });
-        assert!(load_error(&path).starts_with("normalization is mean 0.5 and deviation 0"));
+        assert!(
+            load_error(&path).starts_with("normalization is mean 0.5 and standard deviation 0")
+        );
     }
 }

@@ -1,32 +1,32 @@
-//! Named tensors in a file: what saved models and checkpoints are made of.
+//! Named tensors in a file, for saved models and checkpoints.
 //!
 //! The format is safetensors (<https://github.com/huggingface/safetensors>): a length, a JSON
-//! header with names, kinds and shapes, then the numbers. PyTorch reads it as it is.
+//! header with names, kinds and shapes, then the numbers. PyTorch can read the files.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
+use crate::atomic_file::replace_file;
 use crate::error::{Error, Result};
-use crate::path::expanded;
+use crate::path::{check_regular_file, expanded};
 
-/// Tensors by name, and text about them.
+/// Tensors by name, and metadata.
 #[derive(Debug, Default)]
 pub struct StateDict {
     /// The tensors, named as in PyTorch's state dict: `conv1.weight`.
     pub tensors: BTreeMap<String, Tensor>,
-    /// Text by key.
+    /// Metadata: texts by key.
     pub metadata: BTreeMap<String, String>,
 }
 
 impl StateDict {
-    /// The weights (and buffers) of a model, without copying them.
+    /// The weights and buffers of a model, without copying them.
     pub fn of(variables: &VarStore) -> StateDict {
         StateDict {
             tensors: variables.variables().into_iter().collect(),
@@ -34,14 +34,14 @@ impl StateDict {
         }
     }
 
-    /// Writes the file so that there is never a half-written one under its name.
+    /// Writes the file. There is never an incomplete file under its name.
     ///
-    /// The content goes to `NAME.partial` beside it, to the disk, and only then to its name. A
-    /// process that is killed in between leaves the old file as it was.
+    /// The content is written to `NAME.partial` in the same folder, synced to the disk and then renamed. If
+    /// the process is killed before, the old file is unchanged.
     ///
     /// # Errors
     /// [`Error::Io`] with the path; [`Error::Weights`] for a tensor with numbers that are not finite;
-    /// [`Error::File`] for one that has no kind in the format.
+    /// [`Error::File`] for a tensor of a kind that the format does not have.
     pub fn write(&self, path: &Path) -> Result<()> {
         let path = &*expanded(path)?;
         let views = self
@@ -49,7 +49,7 @@ impl StateDict {
             .iter()
             .map(|(name, tensor)| {
                 check_finite(path, name, tensor)?;
-                Ok((name, Bytes::of(path, name, tensor)?))
+                Ok((name, TensorBytes::of(path, name, tensor)?))
             })
             .collect::<Result<Vec<_>>>()?;
         let metadata = self.metadata.clone().into_iter().collect();
@@ -58,22 +58,22 @@ impl StateDict {
         replace_file(path, &content)
     }
 
-    /// Reads a file to the CPU.
+    /// Reads a file. The tensors are on the CPU.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is none; [`Error::File`] if it is no safetensors file, or cut short;
+    /// [`Error::Io`] if there is no file; [`Error::File`] if it is not a safetensors file, or incomplete;
     /// [`Error::Weights`] for a tensor with numbers that are not finite.
     pub fn read(path: &Path) -> Result<StateDict> {
         let path = &*expanded(path)?;
         StateDict::parse(&read_file(path)?, path)
     }
 
-    /// The content of a file; `path` is for messages.
+    /// Parses the content of a file; `path` is for error messages.
     fn parse(content: &[u8], path: &Path) -> Result<StateDict> {
-        if let Some(way_out) = other_format(content) {
-            return Err(Error::file(path, way_out));
+        if let Some(advice) = other_format(content) {
+            return Err(Error::file(path, advice));
         }
-        let damaged = |error| Error::file(path, damage(error));
+        let damaged = |error| Error::file(path, parse_error(error));
         let (_, header) = SafeTensors::read_metadata(content).map_err(damaged)?;
         let file = SafeTensors::deserialize(content).map_err(damaged)?;
         let metadata = header.metadata().clone().unwrap_or_default();
@@ -96,38 +96,33 @@ impl StateDict {
 
     /// Copies every tensor into the variable of the same name.
     ///
-    /// All names and shapes are compared before the first number is copied, so a file that does
-    /// not fit leaves the model as it was. `path` is for the message. What PyTorch puts in front of
-    /// every name (`module.` of `DataParallel`, `_orig_mod.` of `torch.compile`) is left out, and so
-    /// are its counts of batches (`num_batches_tracked`), which nothing is computed from here.
+    /// All names and shapes are compared before the first tensor is copied, so a file that does not match
+    /// leaves the model unchanged. `path` is for error messages. Prefixes that PyTorch puts in front of
+    /// every name (`module.` of `DataParallel`, `_orig_mod.` of `torch.compile`) are removed.
+    /// `num_batches_tracked` of batch normalisation is ignored: it is not used here.
     ///
     /// # Errors
     /// [`Error::Weights`] for a missing tensor, one too many, or another shape.
     pub fn copy_into(&self, variables: &VarStore, path: &Path) -> Result<()> {
-        let variables: BTreeMap<_, _> = variables.variables().into_iter().collect();
         let shapes = variables
-            .iter()
-            .map(|(name, variable)| (name.clone(), variable.size()))
+            .variables()
+            .into_iter()
+            .map(|(name, variable)| (name, variable.size()))
             .collect();
-        let tensors = self.fitting(&shapes, path)?;
-        let _no_gradients = tch::no_grad_guard();
-        for (name, mut variable) in variables {
-            variable.f_copy_(tensors[&name])?;
-        }
-        Ok(())
+        self.matching(&shapes, path)?.copy_into(variables)
     }
 
-    /// The tensors by the names of a model that has these shapes.
+    /// The tensors for a model whose variables have these names and shapes.
     ///
     /// # Errors
     /// [`Error::Weights`] for a missing tensor, one too many, or another shape.
-    pub(crate) fn fitting(
+    pub(crate) fn matching(
         &self,
         shapes: &BTreeMap<String, Vec<i64>>,
         path: &Path,
-    ) -> Result<BTreeMap<String, &Tensor>> {
-        let wrong = |tensor: &str, reason: String| wrong_tensor(path, tensor, reason);
-        let tensors = self.named_as(shapes);
+    ) -> Result<MatchingTensors<'_>> {
+        let wrong = |tensor: &str, reason: String| weights_error(path, tensor, reason);
+        let tensors = self.without_pytorch_prefixes(shapes);
         for (name, shape) in shapes {
             let Some(tensor) = tensors.get(name) else {
                 let reason = format!("it is missing; the model wants it in shape {shape:?}");
@@ -146,11 +141,14 @@ impl StateDict {
                 format!("the model has no such tensor; in the file its shape is {shape:?}");
             return Err(wrong(name, reason));
         }
-        Ok(tensors)
+        Ok(MatchingTensors(tensors))
     }
 
-    /// The tensors without what PyTorch adds to a model's own names.
-    fn named_as(&self, model: &BTreeMap<String, Vec<i64>>) -> BTreeMap<String, &Tensor> {
+    /// The tensors without the prefixes and counts that PyTorch adds to a model's own names.
+    fn without_pytorch_prefixes(
+        &self,
+        model: &BTreeMap<String, Vec<i64>>,
+    ) -> BTreeMap<String, &Tensor> {
         const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
         const COUNT: &str = "num_batches_tracked";
         let all = self.tensors.iter();
@@ -158,30 +156,47 @@ impl StateDict {
             .map(|(name, tensor)| (name.clone(), tensor))
             .filter(|(name, _)| model.contains_key(name) || !name.ends_with(COUNT))
             .collect();
-        let is_foreign = |prefix: &str, tensors: &BTreeMap<String, &Tensor>| {
+        let is_added = |prefix: &str, tensors: &BTreeMap<String, &Tensor>| {
             !tensors.is_empty()
                 && tensors.keys().all(|name| name.starts_with(prefix))
                 && !model.keys().any(|name| name.starts_with(prefix))
         };
-        while let Some(prefix) = PREFIXES.iter().find(|it| is_foreign(it, &tensors)) {
-            let own = |name: String| name[prefix.len()..].to_string();
+        while let Some(prefix) = PREFIXES.iter().find(|it| is_added(it, &tensors)) {
+            let shorter = |name: String| name[prefix.len()..].to_string();
             tensors = tensors
                 .into_iter()
-                .map(|(name, tensor)| (own(name), tensor))
+                .map(|(name, tensor)| (shorter(name), tensor))
                 .collect();
         }
         tensors
     }
 }
 
-/// The first tensor of a model with numbers that are not finite, by its name.
+/// Tensors that have the names and shapes of a model's variables: see [`StateDict::matching`].
+pub(crate) struct MatchingTensors<'a>(BTreeMap<String, &'a Tensor>);
+
+impl MatchingTensors<'_> {
+    /// Copies every tensor into the variable of the same name.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if libtorch cannot copy a tensor.
+    pub(crate) fn copy_into(self, variables: &VarStore) -> Result<()> {
+        let _no_gradients = tch::no_grad_guard();
+        for (name, mut variable) in variables.variables() {
+            variable.f_copy_(self.0[&name])?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of the first tensor of a model with numbers that are not finite.
 pub(crate) fn not_finite(variables: &VarStore) -> Result<Option<String>> {
     let tensors = StateDict::of(variables).tensors;
     let floats = tensors.iter().filter(|(_, it)| it.is_floating_point());
     let flags = floats
         .map(|(_, tensor)| Ok(tensor.f_isfinite()?.f_all()?))
         .collect::<Result<Vec<_>>>()?;
-    // One number is read for all of them: a GPU waits for each.
+    // One number is read for all tensors, since reading a number waits for the GPU.
     if flags.is_empty() || Tensor::f_stack(&flags, 0)?.f_all()?.int64_value(&[]) != 0 {
         return Ok(None);
     }
@@ -203,10 +218,10 @@ fn check_finite(path: &Path, name: &str, tensor: &Tensor) -> Result<()> {
     }
     let reason = "it holds numbers that are not finite, so the network can say nothing: its training \
                   diverged; train again, with a smaller learning rate";
-    Err(wrong_tensor(path, name, reason.into()))
+    Err(weights_error(path, name, reason.into()))
 }
 
-fn wrong_tensor(path: &Path, tensor: &str, reason: String) -> Error {
+fn weights_error(path: &Path, tensor: &str, reason: String) -> Error {
     Error::Weights {
         path: path.to_path_buf(),
         tensor: tensor.to_string(),
@@ -214,15 +229,15 @@ fn wrong_tensor(path: &Path, tensor: &str, reason: String) -> Error {
     }
 }
 
-/// A tensor's numbers as safetensors wants them.
-struct Bytes {
+/// The numbers of a tensor for safetensors.
+struct TensorBytes {
     kind: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-impl Bytes {
-    fn of(path: &Path, name: &str, tensor: &Tensor) -> Result<Bytes> {
+impl TensorBytes {
+    fn of(path: &Path, name: &str, tensor: &Tensor) -> Result<TensorBytes> {
         let known = KINDS.iter().find(|(kind, _)| *kind == tensor.kind());
         let (_, kind) = known.ok_or_else(|| {
             Error::file(
@@ -237,7 +252,7 @@ impl Bytes {
         let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
         let shape = tensor.size().iter().map(|&size| size as usize).collect();
-        Ok(Bytes {
+        Ok(TensorBytes {
             kind: *kind,
             shape,
             bytes,
@@ -245,7 +260,7 @@ impl Bytes {
     }
 }
 
-impl View for Bytes {
+impl View for TensorBytes {
     fn dtype(&self) -> Dtype {
         self.kind
     }
@@ -260,7 +275,7 @@ impl View for Bytes {
     }
 }
 
-/// The kinds that libtorch and the format both know.
+/// The kinds that both libtorch and safetensors have.
 const KINDS: [(Kind, Dtype); 10] = [
     (Kind::Bool, Dtype::BOOL),
     (Kind::Uint8, Dtype::U8),
@@ -288,18 +303,18 @@ fn shape_of(path: &Path, name: &str, shape: &[usize]) -> Result<Vec<i64>> {
     let sizes = shape.iter().map(|&size| i64::try_from(size).ok());
     sizes.collect::<Option<_>>().ok_or_else(|| {
         let reason = format!("its shape {shape:?} is larger than any memory");
-        wrong_tensor(path, name, reason)
+        weights_error(path, name, reason)
     })
 }
 
-/// What to do with a file of weights in another format; `None` for what may be safetensors.
+/// What to do with a file of weights in another format; `None` for a file that may be safetensors.
 fn other_format(content: &[u8]) -> Option<&'static str> {
     const ZIP: &[u8] = b"PK\x03\x04";
-    /// The number with which PyTorch's files began before version 1.6.
+    /// The beginning of PyTorch's files before version 1.6.
     const PICKLE: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46";
     const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
     let begins = |format: &[u8]| content.starts_with(format);
-    // In a safetensors file the same bytes would announce a header larger than any file.
+    // In a safetensors file, these bytes would be the length of a header that is larger than any file.
     match () {
         () if begins(ZIP) || begins(PICKLE) => Some(
             "this is a file of PyTorch's `torch.save`, which only Python reads; there: \
@@ -312,359 +327,19 @@ fn other_format(content: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The bytes of a file; an error, not a wait without end, for a pipe or a device.
 fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let what = fs::metadata(path).map_err(Error::io("read", path))?;
-    if !what.is_file() {
-        return Err(Error::file(path, "this is not a file of weights"));
-    }
+    check_regular_file(path, "a file of weights")?;
     fs::read(path).map_err(Error::io("read", path))
 }
 
-/// An error if nothing can be written under this name. Creates the folder.
-pub(crate) fn check_writable(path: &Path) -> Result<()> {
-    let partial = partial_name(&expanded(path)?)?;
-    File::create(create_folder(&partial)?).map_err(Error::io("write", &partial))?;
-    fs::remove_file(&partial).map_err(Error::io("write", &partial))
-}
-
-/// Puts the content under the name all at once.
-fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
-    let partial = partial_name(path)?;
-    let mut file = File::create(create_folder(&partial)?).map_err(Error::io("write", &partial))?;
-    let written = file
-        .write_all(content)
-        .and_then(|()| file.sync_all())
-        .map_err(Error::io("write", &partial))
-        .and_then(|()| fs::rename(&partial, path).map_err(Error::io("write", path)));
-    if written.is_err() {
-        // What is left of a write that failed is of no use; the reason is told already.
-        let _ = fs::remove_file(&partial);
-    }
-    written
-}
-
-/// The same path, below a folder that is there.
-fn create_folder(path: &Path) -> Result<&Path> {
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
-    }
-    Ok(path)
-}
-
-/// Where a file is written before it gets its name; an error for what is no file's name.
-fn partial_name(path: &Path) -> Result<PathBuf> {
-    let name = path.file_name().filter(|_| !path.is_dir());
-    let mut name = name
-        .ok_or_else(|| {
-            let shown = path.display();
-            Error::Data(format!(
-                "`{shown}` names no file; give a name such as models/lenet.safetensors"
-            ))
-        })?
-        .to_os_string();
-    name.push(".partial");
-    Ok(path.with_file_name(name))
-}
-
-fn damage(error: SafeTensorError) -> String {
+fn parse_error(error: SafeTensorError) -> String {
     match error {
         SafeTensorError::MetadataIncompleteBuffer | SafeTensorError::InvalidHeaderLength => {
             "the file is cut short; copy or save it again".into()
         }
-        error => format!("this is no safetensors file ({error:?})"),
+        error => format!("this is not a safetensors file ({error:?})"),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tch::nn;
-
-    fn two_layers() -> VarStore {
-        let variables = VarStore::new(Device::Cpu);
-        nn::linear(variables.root() / "first", 3, 2, Default::default());
-        nn::linear(variables.root() / "second", 2, 1, Default::default());
-        variables
-    }
-
-    fn copy_error(change: impl FnOnce(&mut StateDict)) -> String {
-        let variables = two_layers();
-        let mut state = StateDict::of(&two_layers());
-        change(&mut state);
-        let before = StateDict::of(&variables).tensors["first.bias"].copy();
-        let error = state
-            .copy_into(&variables, Path::new("w.safetensors"))
-            .expect_err("does not fit");
-        assert_eq!(
-            StateDict::of(&variables).tensors["first.bias"],
-            before,
-            "nothing was copied"
-        );
-        error.to_string()
-    }
-
-    #[test]
-    fn a_file_holds_what_was_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new/folder/w.safetensors");
-        let mut state = StateDict::of(&two_layers());
-        state
-            .tensors
-            .insert("steps".into(), Tensor::from_slice(&[7i64, -9]));
-        state
-            .metadata
-            .insert("note".into(), "ünïcode \"quoted\"".into());
-        state.write(&path).unwrap();
-        let read = StateDict::read(&path).unwrap();
-        assert_eq!(read.metadata, state.metadata);
-        assert_eq!(
-            read.tensors.keys().collect::<Vec<_>>(),
-            state.tensors.keys().collect::<Vec<_>>()
-        );
-        for (name, tensor) in &read.tensors {
-            assert_eq!(tensor, &state.tensors[name], "{name}");
-        }
-        assert!(!partial_name(&path).unwrap().exists());
-    }
-
-    #[test]
-    fn a_transposed_tensor_is_written_in_its_own_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.safetensors");
-        let tensor = Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0, 5.0, 6.0])
-            .reshape([2, 3])
-            .tr();
-        let tensors = BTreeMap::from([("t".to_string(), tensor)]);
-        StateDict {
-            tensors,
-            ..Default::default()
-        }
-        .write(&path)
-        .unwrap();
-        let read = StateDict::read(&path).unwrap();
-        let numbers = Vec::<f32>::try_from(read.tensors["t"].flatten(0, -1)).unwrap();
-        assert_eq!(numbers, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
-    }
-
-    #[test]
-    fn what_does_not_fit_names_tensor_and_shapes() {
-        let missing = copy_error(|state| drop(state.tensors.remove("second.bias")));
-        assert_eq!(
-            missing,
-            "w.safetensors: tensor second.bias: it is missing; the model wants it in shape [1]"
-        );
-        let shape = copy_error(|state| {
-            drop(
-                state
-                    .tensors
-                    .insert("first.weight".into(), Tensor::from_slice(&[1f32])),
-            )
-        });
-        assert_eq!(
-            shape,
-            "w.safetensors: tensor first.weight: its shape is [1] in the file, [2, 3] in the model"
-        );
-        let surplus = copy_error(|state| {
-            drop(
-                state
-                    .tensors
-                    .insert("third.bias".into(), Tensor::from_slice(&[1f32])),
-            )
-        });
-        assert_eq!(
-            surplus,
-            "w.safetensors: tensor third.bias: the model has no such tensor; in the file its shape is [1]"
-        );
-    }
-
-    #[test]
-    fn a_file_cut_short_anywhere_is_an_error_with_its_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("w.safetensors");
-        StateDict::of(&two_layers()).write(&path).unwrap();
-        let whole = fs::read(&path).unwrap();
-        for length in 0..whole.len() {
-            fs::write(&path, &whole[..length]).unwrap();
-            let message = StateDict::read(&path).expect_err("cut short").to_string();
-            assert!(message.contains("w.safetensors: "), "{length}: {message}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_file_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("picture.png");
-        let missing = StateDict::read(&path).expect_err("missing").to_string();
-        assert!(
-            missing.starts_with("cannot read ") && missing.contains("picture.png"),
-            "{missing}"
-        );
-        fs::write(&path, b"\x89PNG\r\n\x1a\n and so on and so on").unwrap();
-        let wrong = StateDict::read(&path).expect_err("a picture").to_string();
-        assert!(
-            wrong.contains("picture.png: this is no safetensors file"),
-            "{wrong}"
-        );
-        let enormous = [u64::MAX.to_le_bytes().as_slice(), b"{}"].concat();
-        fs::write(&path, enormous).unwrap();
-        assert!(StateDict::read(&path).is_err());
-    }
-
-    /// A file with this header, and these bytes behind it.
-    fn file_of(header: &str, bytes: &[u8]) -> Vec<u8> {
-        let length = (header.len() as u64).to_le_bytes();
-        [length.as_slice(), header.as_bytes(), bytes].concat()
-    }
-
-    fn parse_error(content: &[u8]) -> String {
-        let parsed = StateDict::parse(content, Path::new("w.safetensors"));
-        parsed.expect_err("cannot be used").to_string()
-    }
-
-    #[test]
-    fn sizes_beyond_all_numbers_are_an_error() {
-        // Its end added to where the tensors begin overflows.
-        let end = u64::MAX - 7;
-        let header =
-            format!(r#"{{"t":{{"dtype":"U8","shape":[{end}],"data_offsets":[0,{end}]}}}}"#);
-        assert!(parse_error(&file_of(&header, &[])).starts_with("w.safetensors: "));
-        let nothing =
-            r#"{"t":{"dtype":"F32","shape":[0,9223372036854775808],"data_offsets":[0,0]}}"#;
-        let message = parse_error(&file_of(nothing, &[]));
-        assert!(message.contains("is larger than any memory"), "{message}");
-    }
-
-    #[test]
-    fn files_of_other_programs_are_named_with_the_way_out() {
-        let zip = b"PK\x03\x04\x00\x00\x08\x08 archive/data.pkl";
-        let pickle = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-        for content in [zip.as_slice(), pickle] {
-            assert!(parse_error(content).contains("safetensors.torch.save_file("));
-        }
-        assert!(parse_error(b"\x89HDF\r\n\x1a\n").contains("HDF5"));
-        // A header of 640 bytes begins as a pickle does.
-        let header = format!("{:<640}", r#"{"__metadata__":{"format":"pt"}}"#);
-        let content = file_of(&header, &[]);
-        assert_eq!(content[..2], [0x80, 0x02]);
-        assert!(StateDict::parse(&content, Path::new("w")).is_ok());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_device_is_not_read_without_end() {
-        let error = StateDict::read(Path::new("/dev/zero")).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "/dev/zero: this is not a file of weights"
-        );
-    }
-
-    #[test]
-    fn numbers_that_are_not_finite_are_neither_written_nor_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("w.safetensors");
-        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let mut state = StateDict::of(&two_layers());
-            let broken = Tensor::from_slice(&[0.0, value]);
-            state.tensors.insert("first.bias".into(), broken);
-            let message = state.write(&path).unwrap_err().to_string();
-            assert!(
-                message.contains(
-                    "w.safetensors: tensor first.bias: it holds numbers that are not finite"
-                ),
-                "{message}"
-            );
-            assert!(!path.exists());
-            let header = r#"{"first.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
-            let bytes = [0.0f32, value].map(f32::to_le_bytes).concat();
-            let message = parse_error(&file_of(header, &bytes));
-            assert!(
-                message.contains("tensor first.bias: it holds numbers"),
-                "{message}"
-            );
-        }
-        let variables = two_layers();
-        assert_eq!(not_finite(&variables).unwrap(), None);
-        let _no_gradients = tch::no_grad_guard();
-        let mut weight = variables.variables()["second.weight"].shallow_clone();
-        let _ = weight.fill_(f64::NAN);
-        assert_eq!(
-            not_finite(&variables).unwrap().as_deref(),
-            Some("second.weight")
-        );
-    }
-
-    #[test]
-    fn what_pytorch_adds_to_names_is_left_out() {
-        for prefix in ["module.", "_orig_mod.", "_orig_mod.module."] {
-            let saved = StateDict::of(&two_layers());
-            let mut renamed = StateDict::default();
-            for (name, tensor) in &saved.tensors {
-                let name = format!("{prefix}{name}");
-                renamed.tensors.insert(name, tensor.shallow_clone());
-            }
-            let count = format!("{prefix}norm.num_batches_tracked");
-            renamed.tensors.insert(count, Tensor::from(3i64));
-            let variables = two_layers();
-            renamed.copy_into(&variables, Path::new("w")).unwrap();
-            let copied = StateDict::of(&variables).tensors;
-            assert_eq!(copied["first.weight"], saved.tensors["first.weight"]);
-        }
-        // In front of one name alone it belongs to the name.
-        let message = copy_error(|state| {
-            let bias = state.tensors.remove("second.bias").unwrap();
-            drop(state.tensors.insert("module.second.bias".into(), bias))
-        });
-        assert!(
-            message.contains("tensor second.bias: it is missing"),
-            "{message}"
-        );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn paths_are_understood_as_people_write_them() {
-        let state = StateDict::of(&two_layers());
-        let windows = Path::new(r"C:\Users\me\w.safetensors");
-        for refused in [
-            state.write(windows),
-            StateDict::read(windows).map(|_| ()),
-            check_writable(windows),
-        ] {
-            let message = refused.unwrap_err().to_string();
-            assert!(
-                message.contains("/mnt/c/Users/me/w.safetensors"),
-                "{message}"
-            );
-        }
-        let missing = StateDict::read(Path::new("~/no such file"))
-            .unwrap_err()
-            .to_string();
-        let home = std::env::home_dir().unwrap();
-        assert!(
-            missing.contains(&format!("{}/no such file", home.display())),
-            "{missing}"
-        );
-    }
-
-    #[test]
-    fn what_names_no_file_is_an_error_and_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateDict::of(&two_layers());
-        for path in [Path::new(""), folder.path()] {
-            let message = state.write(path).unwrap_err().to_string();
-            assert!(message.contains("names no file"), "{message}");
-            assert!(check_writable(path).is_err());
-        }
-        assert!(!Path::new(".partial").exists());
-        let path = folder.path().join("new/w.safetensors");
-        check_writable(&path).unwrap();
-        let left: Vec<_> = fs::read_dir(folder.path().join("new")).unwrap().collect();
-        assert!(left.is_empty(), "{left:?}");
-        let below_a_file = path.join("w.safetensors");
-        state.write(&path).unwrap();
-        assert!(check_writable(&below_a_file).is_err());
-    }
-}
+mod tests;

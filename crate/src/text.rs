@@ -1,4 +1,4 @@
-//! Text as tables, logs and pictures write it.
+//! Formats text, numbers and durations for tables, logs and pictures.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::language::translate;
 
-/// The columns that a text takes where letters have one width: kana and kanji take two.
+/// The width of a text in columns of a monospaced font: kana and kanji take two columns.
 pub(crate) fn display_width(text: &str) -> usize {
     text.width()
 }
 
-/// The text with spaces behind it up to this many columns.
+/// The text, padded with spaces at its end to this many columns.
 pub(crate) fn pad_end(text: &str, width: usize) -> String {
     text.to_owned() + &" ".repeat(width.saturating_sub(display_width(text)))
 }
 
-/// The text with spaces before it up to this many columns.
+/// The text, padded with spaces at its start to this many columns.
 pub(crate) fn pad_start(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(display_width(text))) + text
 }
 
-/// A name on one line: line breaks and other control characters, which a file's name may have, as
-/// they are written in Rust.
+/// A name on one line. Line breaks and other control characters, which a file name may have, are escaped as
+/// in Rust.
 pub(crate) fn on_one_line(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for character in name.chars() {
@@ -34,8 +34,8 @@ pub(crate) fn on_one_line(name: &str) -> String {
     text
 }
 
-/// Text as it may stand in HTML and XML, between tags and inside quotes. XML 1.0 has no way to write
-/// most control characters; a sign stands for each.
+/// The text escaped for HTML and XML, between tags and in quotes. XML 1.0 cannot contain most control
+/// characters: they are replaced by U+FFFD.
 pub(crate) fn escape(text: &str) -> String {
     let is_forbidden =
         |character: char| character.is_control() && !matches!(character, '\t' | '\n' | '\r');
@@ -60,7 +60,7 @@ pub(crate) fn with_commas(number: usize) -> String {
     text
 }
 
-/// A duration as one says it: `8 s`, `2 min 05 s`, `1 h 07 min`.
+/// A duration in words: `8 s`, `2 min 05 s`, `1 h 07 min`.
 pub(crate) fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64().round() as u64;
     match seconds {
@@ -120,21 +120,21 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_spoken() {
-        let said = |seconds| format_duration(Duration::from_secs_f64(seconds));
+    fn durations_are_rounded_to_seconds() {
+        let text = |seconds| format_duration(Duration::from_secs_f64(seconds));
         assert_eq!(
-            [said(0.4), said(59.4), said(125.0), said(4020.0)],
+            [text(0.4), text(59.4), text(125.0), text(4020.0)],
             ["0 s", "59 s", "2 min 05 s", "1 h 07 min"]
         );
     }
 
     #[test]
-    fn durations_are_spoken_in_japanese() {
-        let said = |seconds| {
+    fn durations_are_in_japanese() {
+        let text = |seconds| {
             with_language(Language::Japanese, || {
                 format_duration(Duration::from_secs(seconds))
             })
         };
-        assert_eq!([said(125), said(4020)], ["2 分 05 秒", "1 時間 07 分"]);
+        assert_eq!([text(125), text(4020)], ["2 分 05 秒", "1 時間 07 分"]);
     }
 }

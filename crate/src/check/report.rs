@@ -34,7 +34,7 @@ impl Report {
             Ok(Err(Problem(problem))) => Some(problem),
             Err(reason) => Some(stopped(&reason)),
         };
-        board::tell(exercise, problem.is_none());
+        board::send_result(exercise, problem.is_none());
         Report {
             title: title.to_string(),
             right: findings.right,

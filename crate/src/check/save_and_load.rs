@@ -149,7 +149,7 @@ fn example() -> Checked<(LeNet, DatasetInfo)> {
         classes: (0..10).map(|class| format!("class {class}")).collect(),
         normalization: Normalization {
             mean: 0.25,
-            deviation: 0.5,
+            std: 0.5,
         },
     };
     Ok((model, info))

@@ -6,9 +6,10 @@ use super::{Explanation, check_normalised};
 use crate::define::{Model, probabilities};
 use crate::device::on_cpu_as_double;
 use crate::error::{Error, Result};
-use crate::notebook::progress::{IMAGES, Progress, Word};
+use crate::language::LocalizedText;
+use crate::notebook::progress::{IMAGES, Progress};
 
-const WORK: Word = Word {
+const WORK: LocalizedText = LocalizedText {
     english: "the deletion of pixels",
     japanese: "画素の削除",
 };
@@ -229,7 +230,7 @@ mod tests {
     use super::super::tests::{ByHand, image, numbers};
     use super::super::{Saliency, Target, explain};
     use super::*;
-    use crate::notebook::front::tests::Stage;
+    use crate::notebook::front::tests::FakeFront;
 
     /// 1 / (1 + e⁻ˣ): the softmax of two logits x apart.
     fn sigmoid(x: f64) -> f64 {
@@ -312,7 +313,7 @@ mod tests {
         let model = ByHand::new(&[&[1.0; 4], &[0.0; 4]]);
         let images = image(0.5, 1.5);
         let explanation = explain(&model, &Saliency, &images, &Target::Class(0)).unwrap();
-        let stage = Stage::deserted();
+        let stage = FakeFront::without_socket();
         stage.interrupt();
         let settings = DeletionSettings::default();
         let error = stage.cell(|| faithfulness(&model, &images, &explanation, &settings));

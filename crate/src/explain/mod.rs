@@ -44,9 +44,10 @@ pub use sanity_check::{SanityCheck, Stage, sanity_check};
 
 use crate::define::{Classifier, Model};
 use crate::error::{Error, Result};
-use crate::notebook::progress::{IMAGES, Progress, Word};
+use crate::language::LocalizedText;
+use crate::notebook::progress::{IMAGES, Progress};
 
-const WORK: Word = Word {
+const WORK: LocalizedText = LocalizedText {
     english: "the explanation",
     japanese: "説明",
 };
@@ -326,7 +327,7 @@ fn check_attributions(method: &dyn Method, attributions: &Tensor, count: i64) ->
 mod tests {
     use super::*;
     use crate::define::{ForwardPass, LeNet, LeNetSettings};
-    use crate::notebook::front::tests::Stage;
+    use crate::notebook::front::tests::FakeFront;
     use tch::nn;
 
     /// A network whose answers can be worked out by hand: one channel, two filters that hand the
@@ -676,7 +677,7 @@ mod tests {
     #[test]
     fn an_interrupt_ends_the_explaining_of_many_images() {
         /// Presses ■ while it explains the first of two batches.
-        struct Impatient<'a>(&'a Stage);
+        struct Impatient<'a>(&'a FakeFront);
         impl Method for Impatient<'_> {
             fn name(&self) -> String {
                 "impatient".into()
@@ -686,7 +687,7 @@ mod tests {
                 Ok(context.images.shallow_clone())
             }
         }
-        let (model, stage) = (lenet(), Stage::deserted());
+        let (model, stage) = (lenet(), FakeFront::without_socket());
         let images = noise(251);
         let method = Impatient(&stage);
         let error = stage.cell(|| explain(&model, &method, &images, &Target::Class(0)));

@@ -9,9 +9,10 @@ use tch::{Tensor, nn};
 use super::{Method, Target, explain, rank_correlation};
 use crate::define::{Model, summary};
 use crate::error::Result;
-use crate::notebook::progress::{LAYERS, Progress, Word};
+use crate::language::LocalizedText;
+use crate::notebook::progress::{LAYERS, Progress};
 
-const WORK: Word = Word {
+const WORK: LocalizedText = LocalizedText {
     english: "the sanity check",
     japanese: "健全性の検査",
 };
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
     use crate::define::{LeNet, LeNetSettings};
     use crate::error::Error;
-    use crate::notebook::front::tests::Stage;
+    use crate::notebook::front::tests::FakeFront;
     use crate::state_dict::StateDict;
 
     fn lenet() -> LeNet {
@@ -295,7 +296,7 @@ mod tests {
     #[test]
     fn the_weights_are_what_they_were_after_an_interrupt() {
         /// Presses ■ while the network with one randomised layer is explained.
-        struct Impatient<'a>(&'a Stage, Cell<usize>);
+        struct Impatient<'a>(&'a FakeFront, Cell<usize>);
         impl Method for Impatient<'_> {
             fn name(&self) -> String {
                 "impatient".into()
@@ -308,7 +309,7 @@ mod tests {
                 Ok(context.images.shallow_clone())
             }
         }
-        let (model, stage) = (lenet(), Stage::deserted());
+        let (model, stage) = (lenet(), FakeFront::without_socket());
         let before = weights(&model);
         let method = Impatient(&stage, Cell::new(0));
         let error = stage.cell(|| sanity_check(&model, &method, &images(), 0));

@@ -1,4 +1,4 @@
-//! An image file as a model wants it.
+//! Reads and writes image files.
 
 use std::path::Path;
 
@@ -6,82 +6,79 @@ use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, RgbImage};
 use tch::{Device, Kind, Tensor};
 
-use super::decode::{LARGEST_SIDE, decode_file, luma};
+use super::decode::{MAX_SIDE, decode_file, luma};
 use super::resize::Pixels;
 use crate::error::{Error, Result};
 use crate::path::expanded;
 
 /// Reads an image file as bytes `[1, C, H, W]`: PNG, JPEG, WebP, BMP, or the first image of a GIF.
 ///
-/// The content decides what it is, not the file's ending. What comes out is what torchvision with
-/// Pillow makes of the same pixels, to the last bit:
+/// The content of the file decides its format, not its extension. The result is bit for bit that of
+/// torchvision with Pillow for the same pixels:
 ///
 /// - One channel means grey, three mean red, green and blue. Grey is
 ///   0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), as in `image.convert("L")`.
 /// - The whole image is scaled to H×W as torchvision's `Resize((H, W))` does: both sides at once,
 ///   whatever their ratio, bilinear with antialiasing, after the change to grey.
-/// - Transparent parts become white if what is to be seen is dark on average, else black: ink
-///   stays legible.
+/// - Transparent parts become white if the visible pixels are dark on average, else black, so that
+///   dark and light drawings stay visible.
 /// - A photograph is turned upright as its EXIF orientation says (Pillow: `exif_transpose`).
 ///
-/// JPEG leaves the decoders some freedom: pixels are within 4 levels of Pillow's, 0.1 on average, and
-/// grey ones within 1. A JPEG image of 16 or 32 times H and W on both sides is decoded at a half or a
-/// quarter of its size, which is up to twice as fast, and 0.2 levels from what it is without, on
-/// average. Pillow 13 lowers some images before it narrows them, which is 1 level in some pixels.
-/// 16 bits are rounded to 8.
+/// JPEG decoders may differ: pixels are within 4 levels of Pillow's, 0.1 on average, and grey pixels
+/// within 1. A JPEG image of at least 16 or 32 times H and W is decoded at a half or a quarter of its
+/// size, which is up to twice as fast and changes pixels by 0.2 levels on average. Pillow 13 resizes
+/// some images vertically first, which changes some pixels by 1 level. 16 bits are rounded to 8.
 ///
 /// A leading `~` is the home folder.
 ///
 /// # Errors
-/// [`Error::Io`] if there is no such file, [`Error::File`] if it is no image, of another format
-/// (HEIC, TIFF …), damaged or cut off, of more than 30,000 pixels on a side or 512 MB decoded, and
-/// for a folder, a pipe or a device; [`Error::Setting`] for a shape that is neither grey nor colour.
+/// [`Error::Io`] if there is no such file, [`Error::File`] if it is not an image, of another
+/// format (HEIC, TIFF …), damaged or incomplete, of more than 30,000 pixels on a side or 512 MB decoded,
+/// and for a folder, a pipe or a device; [`Error::Setting`] for a shape that is neither grey nor colour.
 pub fn read_image(path: impl AsRef<Path>, shape: [i64; 3]) -> Result<Tensor> {
     read_from(path.as_ref(), shape)
 }
 
 fn read_from(path: &Path, shape: [i64; 3]) -> Result<Tensor> {
-    let shape = Shape::of(shape)?;
+    let shape = ImageShape::of(shape)?;
     shape.tensor(vec![shape.read(&expanded(path)?)?])
 }
 
-/// The shape of an image that a file can have.
+/// The shape of an image to read from a file: 1 or 3 channels.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
+pub(super) struct ImageShape {
     channels: usize,
     height: u32,
     width: u32,
 }
 
-impl Shape {
+impl ImageShape {
     /// # Errors
-    /// [`Error::Setting`] for one that is neither grey nor colour.
-    pub(super) fn of(shape: [i64; 3]) -> Result<Shape> {
+    /// [`Error::Setting`] for a shape that is neither grey nor colour, or with a side out of range.
+    pub(super) fn of(shape: [i64; 3]) -> Result<ImageShape> {
         let wrong = |requirement| Err(Error::setting("shape", format!("{shape:?}"), requirement));
         let [channels, height, width] = shape;
         let side = |pixels: i64| {
             u32::try_from(pixels)
                 .ok()
-                .filter(|side| (1..=LARGEST_SIDE).contains(side))
+                .filter(|side| (1..=MAX_SIDE).contains(side))
         };
         let (Some(height), Some(width)) = (side(height), side(width)) else {
-            return wrong(format!(
-                "height and width must be 1 to {LARGEST_SIDE} pixels"
-            ));
+            return wrong(format!("height and width must be 1 to {MAX_SIDE} pixels"));
         };
         let channels = match channels {
             1 => 1,
             3 => 3,
             _ => return wrong("an image file has 1 channel (grey) or 3 (colour)".into()),
         };
-        Ok(Shape {
+        Ok(ImageShape {
             channels,
             height,
             width,
         })
     }
 
-    /// The bytes of a file's image, row by row, each pixel's channels side by side.
+    /// The bytes of the image of a file, `[H, W, C]`.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::File`], as [`read_image`].
@@ -114,7 +111,7 @@ impl Shape {
             [self.channels as i64, self.height.into(), self.width.into()];
         let shape = [images.len() as i64, channels, height, width];
         let all = Tensor::f_empty(shape, (Kind::Uint8, Device::Cpu))?;
-        // Each is given back when it is copied: all of them stand in memory once.
+        // Each image is freed after it is copied, so that memory holds the pixels only once.
         for (index, image) in images.into_iter().enumerate() {
             let pixels = Tensor::f_from_data_size(&image, &[height, width, channels], Kind::Uint8)?;
             all.f_get(index as i64)?
@@ -128,8 +125,9 @@ impl Shape {
 /// `enlargement` × `enlargement` pixels. Missing folders are created.
 ///
 /// # Errors
-/// [`Error::Data`] for a tensor that is no image, [`Error::Setting`] for an enlargement of 0,
-/// [`Error::File`] if the file cannot be written or its ending is neither `.png` nor `.jpg`.
+/// [`Error::Data`] for a tensor that is not an image, [`Error::Setting`] for an enlargement of 0,
+/// [`Error::Io`] if the folder cannot be created, [`Error::File`] if the file cannot be written or its
+/// extension is neither `.png` nor `.jpg`.
 pub fn write_image(image: &Tensor, enlargement: u32, path: impl AsRef<Path>) -> Result<()> {
     write_to(image, enlargement, path.as_ref())
 }
@@ -162,10 +160,10 @@ fn write_to(image: &Tensor, enlargement: u32, path: &Path) -> Result<()> {
     let side = |pixels: u32| {
         pixels
             .checked_mul(enlargement)
-            .filter(|&side| (1..=LARGEST_SIDE).contains(&side))
+            .filter(|&side| (1..=MAX_SIDE).contains(&side))
     };
     let (Some(width), Some(height)) = (side(width), side(height)) else {
-        let requirement = format!("sides of 1 to {LARGEST_SIDE} pixels must come out of it");
+        let requirement = format!("sides of 1 to {MAX_SIDE} pixels must come out of it");
         return Err(Error::setting("enlargement", enlargement, requirement));
     };
     if let Some(folder) = path.parent() {
@@ -178,216 +176,4 @@ fn write_to(image: &Tensor, enlargement: u32, path: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use image::{Luma, Rgb, Rgba, RgbaImage};
-    use tch::IndexOp;
-
-    fn read(image: impl Into<DynamicImage>, name: &str, shape: [i64; 3]) -> Vec<u8> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
-        image.into().save(&path).unwrap();
-        let tensor = read_image(&path, shape).unwrap();
-        assert_eq!(tensor.size(), [1, shape[0], shape[1], shape[2]]);
-        Vec::try_from(tensor.flatten(0, -1)).unwrap()
-    }
-
-    fn error(name: &str, content: &[u8], shape: [i64; 3]) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        read_image(&path, shape)
-            .expect_err("cannot be read")
-            .to_string()
-    }
-
-    #[test]
-    fn an_image_of_the_right_size_keeps_its_pixels() {
-        let image = GrayImage::from_fn(3, 2, |x, y| Luma([(10 * x + 100 * y) as u8]));
-        assert_eq!(read(image, "g.png", [1, 2, 3]), [0, 10, 20, 100, 110, 120]);
-    }
-
-    /// A JPEG file of 2×1 blocks of so many pixels a side, black at the left and white at the right,
-    /// that says how it is to be turned.
-    fn turned(orientation: u8, block: u32) -> Vec<u8> {
-        use image::ImageEncoder;
-        use image::codecs::jpeg::JpegEncoder;
-        // TIFF 6.0: little-endian, one entry: tag 0x0112 (orientation), one SHORT.
-        let exif = [
-            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(),
-            &[orientation, 0, 0, 0, 0, 0, 0, 0],
-        ];
-        let image = GrayImage::from_fn(2 * block, block, |x, _| {
-            Luma([if x < block { 0 } else { 255 }])
-        });
-        let mut file = Vec::new();
-        let mut encoder = JpegEncoder::new_with_quality(&mut file, 95);
-        encoder.set_exif_metadata(exif.concat()).unwrap();
-        encoder.encode_image(&image).unwrap();
-        file
-    }
-
-    #[test]
-    fn a_photograph_is_turned_upright() {
-        let folder = tempfile::tempdir().unwrap();
-        // The second file is decoded at half its size.
-        let read = |orientation: u8, shape: [i64; 3]| {
-            let [small, large] = [16, 512].map(|block| {
-                let path = folder.path().join("photograph.jpg");
-                std::fs::write(&path, turned(orientation, block)).unwrap();
-                let image = read_image(&path, shape).unwrap();
-                let at = |row, column| image.i((0, 0, row, column)).int64_value(&[]) > 127;
-                [at(0, 0), at(shape[1] - 1, shape[2] - 1)]
-            });
-            assert_eq!(small, large, "{orientation}");
-            small
-        };
-        // Exif 2.3, section 4.6.4: 1 as it is, 3 upside down, 6 to be turned a quarter clockwise,
-        // 8 anticlockwise. An orientation that does not exist changes nothing.
-        for (orientation, expected) in [(1, [false, true]), (3, [true, false]), (99, [false, true])]
-        {
-            assert_eq!(read(orientation, [1, 16, 32]), expected, "{orientation}");
-        }
-        for (orientation, expected) in [(6, [false, true]), (8, [true, false])] {
-            assert_eq!(read(orientation, [1, 32, 16]), expected, "{orientation}");
-        }
-    }
-
-    #[test]
-    fn colours_become_three_planes() {
-        let mut image = RgbImage::new(2, 1);
-        image.put_pixel(0, 0, Rgb([1, 2, 3]));
-        image.put_pixel(1, 0, Rgb([4, 5, 6]));
-        assert_eq!(read(image, "c.png", [3, 1, 2]), [1, 4, 2, 5, 3, 6]);
-    }
-
-    #[test]
-    fn grey_is_spread_and_colour_becomes_luma() {
-        let grey = GrayImage::from_pixel(1, 1, Luma([77]));
-        assert_eq!(read(grey, "g.png", [3, 1, 1]), [77, 77, 77]);
-        let white = RgbImage::from_pixel(1, 1, Rgb([255, 255, 255]));
-        assert_eq!(read(white, "w.png", [1, 1, 1]), [255]);
-        // 0.299 · 255 = 76.2, 0.587 · 255 = 149.7, 0.114 · 255 = 29.1
-        for (colour, luma) in [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29)] {
-            let image = RgbImage::from_pixel(1, 1, Rgb(colour));
-            assert_eq!(read(image, "n.png", [1, 1, 1]), [luma]);
-        }
-    }
-
-    #[test]
-    fn ink_on_transparency_is_legible() {
-        let ink = |colour: [u8; 3]| {
-            let [red, green, blue] = colour;
-            let alpha = |x| [255, 0, 51, 254][x as usize];
-            let image = RgbaImage::from_fn(4, 1, |x, _| Rgba([red, green, blue, alpha(x)]));
-            read(image, "t.png", [3, 1, 4])
-        };
-        // Black on white: 255 · 204 / 255 = 204, 255 / 255 = 1.
-        assert_eq!(ink([0, 0, 0]), [0, 255, 204, 1].repeat(3));
-        // White on black.
-        assert_eq!(ink([255, 255, 255]), [255, 0, 51, 254].repeat(3));
-        let blue = [[50, 255, 214, 51], [90, 255, 222, 91], [200, 255, 244, 200]].concat();
-        assert_eq!(ink([50, 90, 200]), blue);
-        let orange = [[220, 0, 44, 219], [160, 0, 32, 159], [70, 0, 14, 70]].concat();
-        assert_eq!(ink([220, 160, 70]), orange);
-        // Nothing is to be seen.
-        let nothing = RgbaImage::from_pixel(1, 1, Rgba([200, 100, 50, 0]));
-        assert_eq!(read(nothing, "n.png", [3, 1, 1]), [0, 0, 0]);
-    }
-
-    #[test]
-    fn large_and_wide_images_are_scaled_down() {
-        let half = GrayImage::from_fn(400, 100, |x, _| Luma([if x < 200 { 0 } else { 200 }]));
-        assert_eq!(read(half, "h.png", [1, 1, 4])[0], 0);
-        let even = GrayImage::from_pixel(280, 560, Luma([90]));
-        assert!(
-            read(even, "e.jpg", [1, 28, 28])
-                .iter()
-                .all(|&pixel| pixel == 90)
-        );
-    }
-
-    #[test]
-    fn a_written_image_is_read_back_pixel_by_pixel() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new/folder/c.png");
-        let bytes: Vec<u8> = (0..24).map(|value| value * 10).collect();
-        let colour = Tensor::from_slice(&bytes).reshape([1, 3, 2, 4]);
-        write_image(&colour, 1, &path).unwrap();
-        assert_eq!(read_image(&path, [3, 2, 4]).unwrap(), colour);
-        write_image(&colour, 5, &path).unwrap();
-        assert_eq!(image::image_dimensions(&path).unwrap(), (20, 10));
-        // Every pixel is a square of its own value, so averaging squares gives it back.
-        assert_eq!(
-            read_image(&path, [3, 10, 20]).unwrap().i((0, .., 7, 12)),
-            colour.i((0, .., 1, 2))
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("i.png");
-        let bytes = |shape: &[i64]| Tensor::zeros(shape, (Kind::Uint8, Device::Cpu));
-        assert!(
-            write_image(&bytes(&[2, 1, 2, 2]), 1, &path).is_err(),
-            "a batch"
-        );
-        assert!(
-            write_image(&bytes(&[1, 2, 2, 2]), 1, &path).is_err(),
-            "two channels"
-        );
-        assert!(
-            write_image(&bytes(&[1, 1, 2, 2]), 0, &path).is_err(),
-            "no pixels"
-        );
-        assert!(
-            write_image(&bytes(&[1, 1, 2, 2]), u32::MAX, &path).is_err(),
-            "too many pixels"
-        );
-        assert!(
-            write_image(&bytes(&[1, 1, 0, 2]), 1, &path).is_err(),
-            "no rows"
-        );
-        let message = write_image(&bytes(&[1, 1, 2, 2]), 1, folder.path().join("i.xyz"))
-            .expect_err("no format");
-        assert!(
-            message
-                .to_string()
-                .contains("i.xyz: the image cannot be written"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn what_is_no_image_is_an_error_with_its_name() {
-        assert!(
-            error("notes.png", b"these are notes", [1, 28, 28])
-                .contains("notes.png: this is no image; PNG, JPEG")
-        );
-        assert!(error("empty.jpg", b"", [1, 28, 28]).contains("empty.jpg: the file is empty"));
-        let missing = read_image("/nowhere/bag.png", [1, 28, 28])
-            .expect_err("missing")
-            .to_string();
-        assert!(
-            missing.starts_with("cannot read /nowhere/bag.png"),
-            "{missing}"
-        );
-    }
-
-    #[test]
-    fn a_shape_that_no_file_can_have_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("g.png");
-        GrayImage::new(2, 2).save(&path).unwrap();
-        for shape in [
-            [2, 4, 4],
-            [0, 4, 4],
-            [1, -4, 4],
-            [1, 0, 4],
-            [1, 4, i64::MAX],
-        ] {
-            assert!(read_image(&path, shape).is_err(), "{shape:?}");
-        }
-    }
-}
+mod tests;

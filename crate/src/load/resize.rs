@@ -1,14 +1,14 @@
-//! Pixels scaled as Pillow scales them, and torchvision with it.
+//! Resizes pixels as Pillow does, and torchvision with Pillow.
 //!
-//! `image`'s own filter `Triangle` weighs the same, but adds up in another order and in `f32`: one
-//! level apart in 2 % of the pixels of a photograph, and it takes 430 ms for 12 megapixels, this 40 ms.
-//! Bit for bit Pillow up to 12; Pillow 13 lowers some images before it narrows them.
+//! `image`'s own filter `Triangle` has the same weights, but sums in another order and in `f32`: 2 % of the
+//! pixels of a photograph differ by one level, and 12 megapixels take 430 ms instead of 40 ms. The result is
+//! bit for bit that of Pillow up to version 12; Pillow 13 resizes some images vertically first.
 
-/// Bits behind the point of a weight, as in Pillow: 8 bits of a pixel and 2 to spare fit beside them.
+/// The fractional bits of a weight, as in Pillow: 8 bits for a pixel and 2 spare bits fit beside them.
 const PRECISION: u32 = 32 - 8 - 2;
 const HALF: i32 = 1 << (PRECISION - 1);
 
-/// Bytes in rows, each pixel's channels side by side: `[height, width, channels]`.
+/// The bytes of an image, `[height, width, channels]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pixels {
     pub(super) width: usize,
@@ -18,23 +18,23 @@ pub(super) struct Pixels {
 }
 
 impl Pixels {
-    /// The whole image at another size: both sides at once, whatever their ratio, bilinear, with
-    /// antialiasing where it becomes smaller. Pillow: `image.resize((width, height), BILINEAR)`.
+    /// The image at another size: both sides at once, at any ratio, bilinear, with antialiasing where it
+    /// becomes smaller. Pillow: `image.resize((width, height), BILINEAR)`.
     pub(super) fn resized(self, width: usize, height: usize) -> Pixels {
         match self.channels {
-            1 => self.resized_in::<1>(width, height),
-            _ => self.resized_in::<3>(width, height),
+            1 => self.resize_channels::<1>(width, height),
+            _ => self.resize_channels::<3>(width, height),
         }
     }
 
-    fn resized_in<const CHANNELS: usize>(self, width: usize, height: usize) -> Pixels {
-        let narrowed = match width == self.width {
+    fn resize_channels<const CHANNELS: usize>(self, width: usize, height: usize) -> Pixels {
+        let horizontal = match width == self.width {
             true => self,
             false => self.to_width::<CHANNELS>(width),
         };
-        match height == narrowed.height {
-            true => narrowed,
-            false => narrowed.to_height(height),
+        match height == horizontal.height {
+            true => horizontal,
+            false => horizontal.to_height(height),
         }
     }
 
@@ -85,14 +85,14 @@ fn byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// How much each of the old pixels from `first` on counts for one of the new ones.
+/// The weights of the old pixels from `first` on for one new pixel.
 struct Weights {
     first: usize,
     weights: Vec<i32>,
 }
 
-/// Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc` (src/libImaging/Resample.c) for a
-/// triangle that spans two new pixels, or two old ones where these are the larger.
+/// Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc` (src/libImaging/Resample.c) for a triangle
+/// filter as wide as two new pixels, or two old pixels where those are larger.
 fn weights(old: usize, new: usize) -> Vec<Weights> {
     let scale = old as f64 / new as f64;
     let support = scale.max(1.0);
@@ -100,16 +100,16 @@ fn weights(old: usize, new: usize) -> Vec<Weights> {
         let centre = (index as f64 + 0.5) * scale;
         let first = (centre - support + 0.5).max(0.0) as usize;
         let end = ((centre + support + 0.5) as usize).min(old);
-        let shares: Vec<f64> = (first..end)
+        let values: Vec<f64> = (first..end)
             .map(|at| {
                 let distance = (at as f64 - centre + 0.5) * (1.0 / support);
                 (1.0 - distance.abs()).max(0.0)
             })
             .collect();
-        let total: f64 = shares.iter().sum();
-        let weights = shares
+        let total: f64 = values.iter().sum();
+        let weights = values
             .iter()
-            .map(|share| (share / total * f64::from(1 << PRECISION) + 0.5) as i32)
+            .map(|value| (value / total * f64::from(1 << PRECISION) + 0.5) as i32)
             .collect();
         Weights { first, weights }
     };
@@ -144,15 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn a_half_weighs_four_pixels_as_a_triangle_does() {
-        // Weights 1, 3, 3, 1 of 8; at the ends, where one is missing, 3, 3, 1 of 7.
+    fn half_the_size_weighs_four_pixels_with_a_triangle() {
+        // Weights 1, 3, 3, 1 of 8; at the ends one is missing: 3, 3, 1 of 7.
         // (3·10 + 3·20 + 40) / 7 = 18.6 and (20 + 3·40 + 3·80) / 7 = 54.3
         assert_eq!(row(&[10, 20, 40, 80]).resized(2, 1).bytes, [19, 54]);
         assert_eq!(column(&[10, 20, 40, 80]).resized(1, 2).bytes, [19, 54]);
     }
 
     #[test]
-    fn a_double_lies_between_its_neighbours() {
+    fn twice_the_size_interpolates_between_neighbours() {
         // At a quarter and three quarters of the way: 0, 25, 75, 100.
         assert_eq!(row(&[0, 100]).resized(4, 1).bytes, [0, 25, 75, 100]);
     }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_scaled_each_by_itself() {
+    fn each_channel_is_resized_separately() {
         let colours = Pixels {
             width: 2,
             height: 1,

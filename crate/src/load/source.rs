@@ -1,4 +1,4 @@
-//! Where the data sets come from: mirrors, file names, checksums and class names.
+//! The data sets in the format of MNIST: mirrors, file names, checksums and class names.
 
 use std::fmt;
 
@@ -20,10 +20,10 @@ impl fmt::Display for Split {
     }
 }
 
-/// One file as the mirrors serve it.
+/// One file on the mirrors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataFile {
-    /// Its name on the mirrors and in the data folder, ending in `.gz`.
+    /// Its name on the mirrors and in the data folder, with the extension `.gz`.
     pub name: String,
     /// Its size in bytes, compressed.
     pub bytes: u64,
@@ -40,19 +40,19 @@ pub struct SplitFiles {
     pub labels: DataFile,
 }
 
-/// A data set in the format of MNIST, and where to get it.
+/// A data set in the format of MNIST, and where to download it.
 ///
-/// The three of the workshop have a function each: [`fashion_mnist`], [`mnist`], [`kmnist`]. For
-/// one of your own, fill in the fields.
+/// [`fashion_mnist`], [`mnist`] and [`kmnist`] give those of the workshop. For your own data set, fill in
+/// the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The name to show.
+    /// The name that is shown.
     pub name: String,
     /// The folder below the root folder that holds the files.
     pub folder: String,
     /// The class names in the order of the labels.
     pub classes: Vec<String>,
-    /// Addresses of folders that hold the files, tried in this order.
+    /// URLs of folders with the files, tried in this order.
     pub mirrors: Vec<String>,
     /// The files to train on.
     pub train: SplitFiles,
@@ -179,7 +179,7 @@ pub fn kmnist() -> Source {
         name: "KMNIST".into(),
         folder: "kmnist".into(),
         classes: strings(&["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]),
-        // One server, by both protocols: torchvision and upstream's README give http.
+        // The same server with both protocols: torchvision and upstream's README use http.
         mirrors: strings(&[
             "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
             "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_source_has_the_four_names_of_mnist_and_ten_classes() {
+    fn every_source_has_the_file_names_of_mnist_and_ten_classes() {
         for source in all() {
             let names: Vec<&str> = files(&source).iter().map(|f| f.name.as_str()).collect();
             assert_eq!(
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_sources_have_folders_and_mirrors_of_their_own() {
+    fn each_source_has_its_own_folder_and_mirrors() {
         let sources = all();
         let folders: Vec<&str> = sources.iter().map(|s| s.folder.as_str()).collect();
         assert_eq!(folders, ["fashion-mnist", "mnist", "kmnist"]);
@@ -300,8 +300,8 @@ mod tests {
         assert_eq!(format!("{} {}", Split::Train, Split::Test), "train test");
     }
 
-    /// Debian removed name and time from the gzip headers and left the rest as it was, so
-    /// with both put back the committed files must be the ones upstream serves.
+    /// Debian removed name and time from the gzip headers and changed nothing else. With both restored, the
+    /// committed files must be those of upstream.
     #[test]
     fn committed_files_with_upstreams_gzip_header_have_upstreams_checksums() {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data/fashion-mnist");

@@ -5,12 +5,13 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use tch::Device;
 
-use super::{Dataset, shuffled};
+use super::batches::random_permutation;
+use super::dataset::Dataset;
 use crate::error::{Error, Result};
 
 impl Dataset {
-    /// Two parts without an image in common: the first gets that share of every class, the second
-    /// the rest. The seed alone decides which images, and in what order.
+    /// Splits the images in two parts: the first gets this share of every class, the second the rest. The
+    /// images and their order depend on the seed alone.
     ///
     /// ```
     /// use gasshuku::prelude::*;
@@ -24,8 +25,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`] for a share that is not between 0 and 1, [`Error::Data`] if one part would
-    /// have no image of a class, and for labels that were changed into those of no class.
+    /// [`Error::Setting`] for a share that is not between 0 and 1, [`Error::Data`] if one part would have
+    /// no image of a class, and for labels that no class has.
     pub fn split(&self, share: f64, seed: u64) -> Result<(Dataset, Dataset)> {
         if !(share > 0.0 && share < 1.0) {
             let requirement = "it must be greater than 0 and below 1";
@@ -37,7 +38,7 @@ impl Dataset {
             indices.shuffle(random);
             let count = (indices.len() as f64 * share).round() as usize;
             if count == 0 || count == indices.len() {
-                return Err(one_sided(class, indices.len(), share));
+                return Err(cannot_split(class, indices.len(), share));
             }
             second.extend(indices.split_off(count));
             first.extend(indices);
@@ -47,8 +48,8 @@ impl Dataset {
         Ok((self.select(&first)?, self.select(&second)?))
     }
 
-    /// The images to train on and those to validate with: a random split, whatever their classes, as PyTorch's
-    /// `random_split` makes one. No validation set if the share rounds to no image.
+    /// Splits the images in a training and a validation set at random, regardless of their classes, as PyTorch's
+    /// `random_split` does. There is no validation set if the share rounds to no image.
     ///
     /// # Errors
     /// [`Error::Setting`] if no image would be left for training.
@@ -70,18 +71,18 @@ impl Dataset {
                 requirement,
             ));
         }
-        let order = shuffled(self.len(), seed)?;
+        let order = random_permutation(self.len(), seed)?;
         let rest = count - held_out;
-        let training_set = self.select_rows(&order.f_narrow(0, 0, rest)?)?;
-        let validation_set = self.select_rows(&order.f_narrow(0, rest, held_out)?)?;
+        let training_set = self.index_select(&order.f_narrow(0, 0, rest)?)?;
+        let validation_set = self.index_select(&order.f_narrow(0, rest, held_out)?)?;
         Ok((training_set, Some(validation_set)))
     }
 
-    /// As many images of every class as the rarest class has. The seed alone decides which, and in
-    /// what order.
+    /// As many images of every class as the rarest class has. The images and their order depend on the seed
+    /// alone.
     ///
     /// # Errors
-    /// [`Error::Data`] if a class has no image, and for labels that were changed into those of no class.
+    /// [`Error::Data`] if a class has no image, and for labels that no class has.
     pub fn balanced(&self, seed: u64) -> Result<Dataset> {
         let random = &mut StdRng::seed_from_u64(seed);
         let classes = self.indices_by_class()?;
@@ -100,7 +101,7 @@ impl Dataset {
         self.select(&chosen)
     }
 
-    /// Each class with its images.
+    /// Each class with the indices of its images.
     fn indices_by_class(&self) -> Result<Vec<(&str, Vec<usize>)>> {
         let names = self.info.classes.iter().map(String::as_str);
         let mut classes: Vec<(&str, Vec<usize>)> = names.map(|name| (name, Vec::new())).collect();
@@ -112,7 +113,7 @@ impl Dataset {
     }
 }
 
-fn one_sided(class: &str, count: usize, share: f64) -> Error {
+fn cannot_split(class: &str, count: usize, share: f64) -> Error {
     Error::Data(format!(
         "class {class} cannot be split: a share of {share} of its {count} images would leave one part without any; add images of it, or choose another share"
     ))
@@ -123,7 +124,7 @@ mod tests {
     use super::*;
     use tch::{Kind, Tensor};
 
-    /// Image number i has the one pixel i.
+    /// Image i has a single pixel of value i.
     fn dataset(labels: &[i64]) -> Dataset {
         let count = labels.len() as i64;
         let images = Tensor::arange(count, (Kind::Uint8, Device::Cpu)).reshape([count, 1, 1, 1]);
@@ -131,7 +132,7 @@ mod tests {
         Dataset::new(&images, &Tensor::from_slice(labels), &classes).unwrap()
     }
 
-    /// 10 bears, 20 cats and 5 dogs in turns, as far as they go.
+    /// 10 bears, 20 cats and 5 dogs, in turns as long as there are any.
     fn animals() -> Dataset {
         let labels: Vec<i64> = (0..20)
             .flat_map(|turn| {
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn each_class_is_divided_in_the_share_and_no_image_is_lost() {
+    fn each_class_is_split_by_the_share_and_no_image_is_lost() {
         let whole = animals();
         let (first, second) = whole.split(0.7, 3).unwrap();
         // 3.5 dogs are 4.
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_and_classes_are_mixed() {
+    fn the_order_depends_on_the_seed_and_mixes_the_classes() {
         let first = |seed| pixels(&animals().split(0.5, seed).unwrap().0);
         assert_eq!(first(1), first(1));
         assert_ne!(first(1), first(2));
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn balanced_means_as_many_as_the_rarest_has() {
+    fn a_balanced_set_has_as_many_images_of_each_class_as_the_rarest() {
         let whole = animals();
         let balanced = whole.balanced(0).unwrap();
         assert_eq!(balanced.class_counts(), [5, 5, 5]);

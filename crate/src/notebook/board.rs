@@ -1,6 +1,7 @@
-//! The board of a hub: who holds a workshop sees which exercises are solved, of those who have said yes.
+//! The board of a hub: it shows the host of a workshop which exercises are solved, for participants who
+//! have agreed.
 //!
-//! `hub/board.py` receives it. Without a hub, nothing is sent and nothing is kept.
+//! `hub/board.py` receives the messages. Without a hub, nothing is sent and nothing is stored.
 
 use std::env;
 use std::fs;
@@ -15,56 +16,57 @@ use ureq::Agent;
 use crate::error::{Error, Result};
 use crate::notebook::front;
 
-/// Set by a hub to the address of its board, on the same machine.
+/// The environment variable with the address of the board, on the same machine. A hub sets it.
 const BOARD: &str = "GASSHUKU_BOARD";
 
-/// By which JupyterHub knows whose server a kernel belongs to.
+/// The environment variable with the token by which JupyterHub knows the user of a kernel.
 const TOKEN: &str = "JUPYTERHUB_API_TOKEN";
 
-/// Nobody waits for the board, but its threads should not gather.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Requests run in threads. Without a limit they could pile up.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether the board of the hub may show which exercises you have tried and solved.
 ///
-/// The answer holds for all your notebooks, until you give another one; `false` also removes what is on the board.
-/// Sent are the exercise's name and whether it is solved, never what you have written. Without a hub this does nothing.
+/// Your answer holds for all your notebooks until you change it. `false` also removes your results from the
+/// board. Only the name of an exercise and whether it is solved are sent, never your code. Without a hub this
+/// does nothing.
 ///
 /// # Errors
-/// If your answer cannot be kept: there is no home folder, or it cannot be written.
-pub fn share_progress(wanted: bool) -> Result<()> {
+/// [`Error::Io`] if your answer cannot be written into your home folder.
+pub fn share_progress(is_allowed: bool) -> Result<()> {
     let Some(board) = Board::current() else {
         return Ok(());
     };
-    let answer = board.answer();
-    let keep = || -> io::Result<()> {
+    let answer = board.answer_file();
+    let store = || -> io::Result<()> {
         fs::create_dir_all(answer.parent().unwrap_or(Path::new(".")))?;
-        fs::write(&answer, if wanted { YES } else { "no" })
+        fs::write(&answer, if is_allowed { YES } else { "no" })
     };
-    keep().map_err(|source| Error::Io {
+    store().map_err(|source| Error::Io {
         action: "write",
         path: answer.clone(),
         source,
     })?;
-    if !wanted {
+    if !is_allowed {
         board.send(None);
     }
     Ok(())
 }
 
-/// What a check has found, for the board. Returns at once.
-pub(crate) fn tell(exercise: &str, is_solved: bool) {
-    // Not what runs in somebody's tests or programs.
+/// Sends the result of a check to the board. Returns at once.
+pub(crate) fn send_result(exercise: &str, is_solved: bool) {
+    // Tests and programs that use this crate send nothing.
     if !front::in_a_cell() {
         return;
     }
-    if let Some(board) = Board::current().filter(Board::is_wanted) {
+    if let Some(board) = Board::current().filter(Board::is_allowed) {
         board.send(Some((exercise, is_solved)));
     }
 }
 
 const YES: &str = "yes";
 
-/// The board, as one participant reaches it.
+/// The board, with the address and the token of one participant.
 struct Board {
     address: String,
     token: String,
@@ -80,25 +82,25 @@ impl Board {
         })
     }
 
-    /// The file of the participant's answer.
-    fn answer(&self) -> PathBuf {
+    /// The file with the participant's answer.
+    fn answer_file(&self) -> PathBuf {
         self.home.join(".local/state/gasshuku/share-progress")
     }
 
-    /// Who has not been asked has not said yes.
-    fn is_wanted(&self) -> bool {
-        fs::read_to_string(self.answer()).is_ok_and(|answer| answer == YES)
+    /// Nothing is sent before the participant has agreed.
+    fn is_allowed(&self) -> bool {
+        fs::read_to_string(self.answer_file()).is_ok_and(|answer| answer == YES)
     }
 
-    /// A check, or that there are to be none. A board that does not answer is nobody's concern in a notebook.
-    fn send(&self, check: Option<(&str, bool)>) -> thread::JoinHandle<()> {
+    /// Sends a result, or with `None` removes all results. Errors are ignored: they do not concern the notebook.
+    fn send(&self, result: Option<(&str, bool)>) -> thread::JoinHandle<()> {
         let agent: Agent = Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(REQUEST_TIMEOUT))
             .proxy(None)
             .build()
             .into();
         let (address, token) = (self.address.clone(), format!("token {}", self.token));
-        let body = check.map(|(exercise, is_solved)| {
+        let body = result.map(|(exercise, is_solved)| {
             json!({ "exercise": exercise, "solved": is_solved }).to_string()
         });
         thread::spawn(move || {
@@ -120,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// The first line, the token and the body of the one request that it gets.
+    /// Receives one request. Returns its first line, token and body.
     fn listen() -> (String, thread::JoinHandle<(String, String, String)>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/checks", listener.local_addr().unwrap());
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_is_told_with_its_name_and_nothing_else() {
+    fn only_the_name_and_the_result_of_a_check_are_sent() {
         let (address, request) = listen();
         let home = tempfile::tempdir().unwrap();
         board(address, home.path()).send(Some(("lenet", true)));
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_forgotten() {
+    fn results_are_deleted_when_a_participant_stops_sharing() {
         let (address, request) = listen();
         let home = tempfile::tempdir().unwrap();
         board(address, home.path()).send(None);
@@ -181,27 +183,27 @@ mod tests {
     }
 
     #[test]
-    fn only_yes_is_yes() {
+    fn only_yes_allows_sending() {
         let home = tempfile::tempdir().unwrap();
         let board = board("http://127.0.0.1:1/".into(), home.path());
-        assert!(!board.is_wanted());
-        fs::create_dir_all(board.answer().parent().unwrap()).unwrap();
+        assert!(!board.is_allowed());
+        fs::create_dir_all(board.answer_file().parent().unwrap()).unwrap();
         for (answer, wanted) in [("no", false), ("", false), ("yes", true)] {
-            fs::write(board.answer(), answer).unwrap();
-            assert_eq!(board.is_wanted(), wanted, "{answer}");
+            fs::write(board.answer_file(), answer).unwrap();
+            assert_eq!(board.is_allowed(), wanted, "{answer}");
         }
     }
 
     #[test]
-    fn a_board_that_is_gone_harms_nobody() {
+    fn a_board_that_does_not_answer_is_ignored() {
         let home = tempfile::tempdir().unwrap();
         let sent = board("http://127.0.0.1:1/".into(), home.path()).send(Some(("lenet", false)));
         sent.join().unwrap();
     }
 
     #[test]
-    fn nothing_is_kept_where_there_is_no_hub() {
-        // The tests' environment has none.
+    fn nothing_is_stored_without_a_hub() {
+        // The environment of the tests has no board.
         assert!(Board::current().is_none());
         share_progress(true).unwrap();
     }

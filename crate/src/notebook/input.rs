@@ -1,12 +1,12 @@
-//! A question to whoever sits before the notebook.
+//! Asks the user of a notebook for a line of text.
 
 use std::io::{self, BufRead, Write};
 
 use super::front::{Front, in_a_cell, marker};
 use crate::error::{Error, Result};
 
-/// With it a line asks evcxr for an answer, which comes on the standard input: see evcxr's crate
-/// `evcxr_input`.
+/// An output line that starts with it makes evcxr ask the user. The answer comes on the standard input:
+/// see evcxr's crate `evcxr_input`.
 const REQUEST: &str = "EVCXR_INPUT_REQUEST:";
 
 /// Asks for a line of text, below the cell or in the terminal, as Python's `input` does.
@@ -18,10 +18,10 @@ const REQUEST: &str = "EVCXR_INPUT_REQUEST:";
 /// # Ok::<(), gasshuku::Error>(())
 /// ```
 ///
-/// A notebook that nobody looks at answers with an empty line.
+/// If the notebook is run without a user, the answer is an empty line.
 ///
 /// # Errors
-/// [`Error::Io`] if there is no line to be read.
+/// [`Error::Io`] if no line can be read.
 pub fn input(prompt: &str) -> Result<String> {
     let request = match in_a_cell() {
         true => request(prompt, Front::current().is_some()),
@@ -30,9 +30,9 @@ pub fn input(prompt: &str) -> Result<String> {
     ask(&request, &mut io::stdout().lock(), &mut io::stdin().lock())
 }
 
-/// The lines that ask evcxr. It takes a prompt of one line, which ends at a colon.
+/// The output that makes evcxr ask. A prompt must be one line; evcxr cuts it at a colon.
 fn request(prompt: &str, has_front: bool) -> String {
-    // Or a line without an end would stand before the request.
+    // Without it, text before it on the same line would become part of the request.
     let flush = if has_front {
         marker("flush")
     } else {
@@ -40,7 +40,7 @@ fn request(prompt: &str, has_front: bool) -> String {
     };
     let line: Vec<&str> = prompt.split_whitespace().collect();
     let line = line.join(" ");
-    // U+2236 looks like it.
+    // U+2236 looks like a colon.
     let prompt = line.trim_end_matches(':').replace(':', "∶");
     format!("{flush}{REQUEST}{prompt}\n")
 }
@@ -62,7 +62,7 @@ fn ask(request: &str, output: &mut impl Write, input: &mut impl BufRead) -> Resu
 mod tests {
     use super::*;
 
-    /// What evcxr takes for the prompt.
+    /// The prompt that evcxr reads.
     fn as_evcxr_reads(request: &str) -> &str {
         let line = request.strip_suffix('\n').unwrap();
         assert!(!line.contains('\n') && line.starts_with("EVCXR_INPUT_REQUEST"));
@@ -83,13 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_ended_before_the_request() {
+    fn an_unfinished_line_is_ended_before_the_request() {
         let expected = "\u{1}front flush\nEVCXR_INPUT_REQUEST:Yes?\n";
         assert_eq!(request("Yes?", true), expected);
     }
 
     #[test]
-    fn the_answer_is_the_line_without_its_end() {
+    fn the_answer_is_the_line_without_its_line_break() {
         let mut output = Vec::new();
         let mut answers = &b" two words \r\n\nlast"[..];
         let mut next = || ask("Yes? ", &mut output, &mut answers);

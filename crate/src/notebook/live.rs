@@ -1,4 +1,4 @@
-//! A display that follows some work: drawn beside it, a few times a second.
+//! A display that is updated a few times a second while some work goes on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,81 +7,81 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::front::Front;
-use super::show::{Identity, Representations, place, replace};
+use super::show::{DisplayId, Representations, display_output, update_display};
 use crate::error::Result;
 use crate::language::{Language, with_language};
 
-/// Updates come no closer than this: five a second.
-const EVERY: Duration = Duration::from_millis(200);
+/// The shortest time between two updates.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A drawing that takes long comes less often: it has a hundredth of one processor's time.
-const REST: u32 = 100;
+/// How many times as long as a drawing the pause after it is: slow drawings take a hundredth of one
+/// processor's time.
+const PAUSE_FACTOR: u32 = 100;
 
-/// What there is to see at some moment, still to be drawn.
+/// Draws the values of one update.
 type Drawing = Box<dyn FnOnce() -> Result<Representations> + Send>;
 
-/// A place in the running cell's output whose value a thread of its own draws and replaces.
+/// A place in the running cell's output. A thread draws its values and replaces them.
 pub(crate) struct LiveDisplay {
     front: Front,
-    identity: Identity,
-    begun: Instant,
-    /// Milliseconds after the beginning from which another drawing is wanted; never, while one is
-    /// being made.
-    wanted_from: Arc<AtomicU64>,
+    id: DisplayId,
+    start: Instant,
+    /// When the next drawing is due, in milliseconds after the start; `u64::MAX` during a drawing.
+    next_due: Arc<AtomicU64>,
     /// `None` once the display has ended.
     drawings: Option<Sender<Drawing>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl LiveDisplay {
-    /// Shows a first value here. `None` where nothing can be replaced: without the front, and in
-    /// threads that belong to no cell.
+    /// Shows the first value. `None` where output cannot be replaced: without the front, and in other
+    /// threads than the cell's.
     pub(crate) fn start(first: &Representations) -> Option<LiveDisplay> {
-        let front = Front::current().filter(Front::is_cells_thread)?;
-        let identity = Identity::new();
-        print!("{}", place(Some(front.clone()), first, &identity));
+        let front = Front::current().filter(Front::is_cell_thread)?;
+        let id = DisplayId::new();
+        print!("{}", display_output(Some(front.clone()), first, &id));
         let (drawings, to_draw) = channel::<Drawing>();
-        let begun = Instant::now();
-        let wanted_from = Arc::new(AtomicU64::new(millis(EVERY)));
-        let (screen, place, next) = (front.clone(), identity.clone(), wanted_from.clone());
+        let start = Instant::now();
+        let next_due = Arc::new(AtomicU64::new(millis(UPDATE_INTERVAL)));
+        let (thread_front, thread_id, due) = (front.clone(), id.clone(), next_due.clone());
         let language = Language::current();
         let work = move || {
             for drawing in to_draw {
-                let start = Instant::now();
-                replace(&screen, &place, with_language(language, drawing));
-                let rest = EVERY.max(start.elapsed() * REST);
-                next.store(millis(begun.elapsed() + rest), Ordering::Relaxed);
+                let drawing_start = Instant::now();
+                update_display(&thread_front, &thread_id, with_language(language, drawing));
+                let pause = UPDATE_INTERVAL.max(drawing_start.elapsed() * PAUSE_FACTOR);
+                due.store(millis(start.elapsed() + pause), Ordering::Relaxed);
             }
         };
         let thread = thread::Builder::new().name("display".into()).spawn(work);
         Some(LiveDisplay {
             front,
-            identity,
-            begun,
-            wanted_from,
+            id,
+            start,
+            next_due,
             drawings: Some(drawings),
             thread: thread.ok(),
         })
     }
 
     /// Whether it is time for another drawing.
-    pub(crate) fn wants(&self) -> bool {
-        millis(self.begun.elapsed()) >= self.wanted_from.load(Ordering::Relaxed)
+    pub(crate) fn is_due(&self) -> bool {
+        millis(self.start.elapsed()) >= self.next_due.load(Ordering::Relaxed)
     }
 
-    /// Has this drawn next.
+    /// Draws this on the thread of the display.
     pub(crate) fn draw(&self, drawing: impl FnOnce() -> Result<Representations> + Send + 'static) {
-        self.wanted_from.store(u64::MAX, Ordering::Relaxed);
+        self.next_due.store(u64::MAX, Ordering::Relaxed);
         if let Some(drawings) = &self.drawings {
-            // The thread ends with this display, not before.
+            // Sending cannot fail: the thread ends with this display.
             let _ = drawings.send(Box::new(drawing));
         }
     }
 
-    /// Shows the last value, and returns when it is on its way.
+    /// Shows the last value, and returns when it was sent.
     pub(crate) fn end(mut self, last: Result<Representations>) {
         self.wait();
-        replace(&self.front, &self.identity, last);
+        update_display(&self.front, &self.id, last);
     }
 
     fn wait(&mut self) {
@@ -104,15 +104,15 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::front::tests::Stage;
+    use super::super::front::tests::FakeFront;
     use super::*;
 
     fn text(text: &str) -> Representations {
         vec![("text/plain", text.into())]
     }
 
-    fn texts(stage: &Stage) -> Vec<String> {
-        let messages = stage.messages();
+    fn texts(front: &FakeFront) -> Vec<String> {
+        let messages = front.messages();
         let id = messages[0]["id"].clone();
         assert!(messages.iter().all(|message| message["id"] == id));
         let shown =
@@ -122,45 +122,45 @@ mod tests {
 
     #[test]
     fn drawings_replace_each_other_in_order() {
-        let stage = Stage::attentive();
-        let display = stage.cell(|| LiveDisplay::start(&text("first"))).unwrap();
-        assert!(!display.wants(), "it has just begun");
+        let front = FakeFront::accepting();
+        let display = front.cell(|| LiveDisplay::start(&text("first"))).unwrap();
+        assert!(!display.is_due(), "it has just started");
         display.draw(|| Ok(text("second")));
-        assert!(!display.wants(), "one is being made");
+        assert!(!display.is_due(), "one is being made");
         display.end(Ok(text("last")));
-        assert_eq!(texts(&stage), ["first", "second", "last"]);
+        assert_eq!(texts(&front), ["first", "second", "last"]);
     }
 
     #[test]
     fn a_display_that_is_dropped_keeps_what_was_drawn_last() {
-        let stage = Stage::attentive();
-        let display = stage.cell(|| LiveDisplay::start(&text("first"))).unwrap();
+        let front = FakeFront::accepting();
+        let display = front.cell(|| LiveDisplay::start(&text("first"))).unwrap();
         display.draw(|| Ok(text("second")));
         drop(display);
-        assert_eq!(texts(&stage), ["first", "second"]);
+        assert_eq!(texts(&front), ["first", "second"]);
     }
 
     #[test]
-    fn drawings_speak_the_language_of_the_cell() {
-        let stage = Stage::attentive();
+    fn drawings_have_the_language_of_the_cell() {
+        let front = FakeFront::accepting();
         let start = || LiveDisplay::start(&text(""));
-        let display = stage
+        let display = front
             .cell(|| with_language(Language::Japanese, start))
             .unwrap();
         display.draw(|| Ok(text(crate::language::translated("epoch", "エポック"))));
         drop(display);
-        assert_eq!(texts(&stage), ["", "エポック"]);
+        assert_eq!(texts(&front), ["", "エポック"]);
     }
 
     #[test]
-    fn there_is_none_without_a_front_and_in_other_threads() {
+    fn there_is_no_display_without_a_front_or_in_other_threads() {
         assert!(LiveDisplay::start(&text("")).is_none());
-        let stage = Stage::attentive();
+        let front = FakeFront::accepting();
         assert!(
-            stage
+            front
                 .other_thread(|| LiveDisplay::start(&text("")))
                 .is_none()
         );
-        assert!(stage.messages().is_empty());
+        assert!(front.messages().is_empty());
     }
 }

@@ -1,25 +1,29 @@
-//! What a cell and its notebook say to each other.
+//! Output, input and ■ of a cell.
 //!
-//! - [`show`]: values show themselves, anywhere in a cell, and are replaced in place
-//! - [`mod@input`]: a question to whoever sits before the notebook
+//! - [`show`]: shows values anywhere in a cell's output, and replaces them
+//! - [`mod@input`]: asks the user for a line of text
 //! - [`interrupt`]: whether ■ was pressed, and how loops end then
-//! - [`progress`]: how far some work is
+//! - [`mod@progress_bar`]: a progress bar for a `for` loop
+//! - `progress`: shows how far long work of this crate is
+//! - `bar`: a progress bar as HTML and as text
 //! - [`table`]: small tables
-//! - `live`: a display that follows some work, drawn beside it
-//! - `tensor`: how a tensor shows itself
-//! - [`board`]: what a hub may show of one's exercises
-//! - `front`: the way to the process between Jupyter and the kernel
+//! - `live`: a display that is updated while some work goes on
+//! - `tensor`: how a tensor is shown
+//! - [`board`]: shares solved exercises with the host of a workshop
+//! - `front`: messages to the process between Jupyter and the kernel
 //!
-//! The kernel by itself shows a value once, at the end of a cell, and ends the whole process at ■.
-//! The workshop's kernel has a process before it, the front, which can do more; without it,
-//! everything here does what the kernel by itself can do.
+//! evcxr shows one value, at the end of a cell, and ends the whole process at ■. The workshop's kernel has
+//! a process between Jupyter and evcxr, the front, which can do more. Without the front, everything here
+//! does what evcxr can do.
 
+pub(crate) mod bar;
 pub mod board;
 pub(crate) mod front;
 pub mod input;
 pub mod interrupt;
 pub(crate) mod live;
-pub mod progress;
+pub(crate) mod progress;
+pub mod progress_bar;
 pub mod show;
 pub mod table;
 mod tensor;
@@ -27,6 +31,6 @@ mod tensor;
 pub use board::share_progress;
 pub use input::input;
 pub use interrupt::interrupted;
-pub use progress::{ProgressBar, progress_bar};
+pub use progress_bar::{ProgressBar, progress_bar};
 pub use show::{DisplayHandle, Show, display};
 pub use table::Table;

@@ -1,4 +1,4 @@
-//! Small tables that show themselves in a notebook.
+//! Small tables for a notebook.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::notebook::show::{Representations, Show};
 use crate::text::{display_width, escape, on_one_line, pad_end, pad_start};
 
-/// Rows of text below a heading; in a notebook an HTML table, elsewhere aligned text.
+/// Rows of text below a title: an HTML table in a notebook, aligned text elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     title: String,
@@ -26,12 +26,12 @@ impl Table {
 
     /// Adds a row; cells beyond the last column are not shown.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.line(cells.into());
+        self.push_row(cells.into());
     }
 
-    /// The same for as many cells as there are.
-    pub(crate) fn line(&mut self, cells: Vec<String>) {
-        // A name with a line break would be rows of its own.
+    /// The same for any number of cells.
+    pub(crate) fn push_row(&mut self, cells: Vec<String>) {
+        // A line break in a name would break the text table.
         self.rows
             .push(cells.iter().map(|cell| on_one_line(cell)).collect());
     }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_one_line() {
+    fn line_breaks_in_a_cell_are_escaped() {
         let mut table = Table::new("Sizes", &["layer"]);
         table.row(["a\nb".into()]);
         assert_eq!(table.to_string(), "Sizes\nlayer\na\\nb\n");

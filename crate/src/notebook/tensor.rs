@@ -1,4 +1,4 @@
-//! How a tensor shows itself: its numbers, or those in the corners of a large one, shape and kind.
+//! How a notebook shows a tensor: its numbers, or those in the corners of a large one, shape and kind.
 
 use tch::{Device, Kind, Tensor};
 
@@ -6,8 +6,8 @@ use super::show::{Representations, Show};
 use crate::error::Result;
 use crate::panics::catch;
 
-/// As `println!("{tensor}")` writes it, in PyTorch's manner: four decimals, and of more than 1,000
-/// numbers only the first and last three along each axis. Elsewhere than on the CPU, with its device.
+/// As `println!("{tensor}")` writes it, like PyTorch: four decimals, and of more than 1,000 numbers only
+/// the first and last three along each axis. The device is added unless it is the CPU.
 impl Show for Tensor {
     fn representations(&self) -> Result<Representations> {
         Ok(vec![("text/plain", text(self))])
@@ -18,7 +18,7 @@ fn text(tensor: &Tensor) -> String {
     if !tensor.defined() {
         return format!("{tensor}");
     }
-    let written = plain(tensor).map(|plain| catch(|| format!("{plain}")));
+    let written = printable(tensor).map(|tensor| catch(|| format!("{tensor}")));
     let text = match written {
         Ok(Ok(text)) => text,
         _ => format!("Tensor[{:?}, {:?}]", tensor.size(), tensor.f_kind()),
@@ -29,18 +29,19 @@ fn text(tensor: &Tensor) -> String {
     }
 }
 
-/// The same numbers in a form that tch can write: it panics at others, and from then on at all.
-fn plain(tensor: &Tensor) -> Result<Tensor> {
-    let mut plain = tensor.f_detach()?.f_to(Device::Cpu)?;
-    if plain.is_sparse() || plain.is_mkldnn() {
-        plain = plain.f_to_dense(None, false)?;
+/// The same numbers in a kind and layout that tch can write. tch panics at others, and after that at every
+/// tensor.
+fn printable(tensor: &Tensor) -> Result<Tensor> {
+    let mut dense = tensor.f_detach()?.f_to(Device::Cpu)?;
+    if dense.is_sparse() || dense.is_mkldnn() {
+        dense = dense.f_to_dense(None, false)?;
     }
-    Ok(match plain.f_kind()? {
-        Kind::QInt8 | Kind::QUInt8 | Kind::QInt32 => plain.f_dequantize()?,
+    Ok(match dense.f_kind()? {
+        Kind::QInt8 | Kind::QUInt8 | Kind::QInt32 => dense.f_dequantize()?,
         Kind::Float8e5m2 | Kind::Float8e4m3fn | Kind::Float8e5m2fnuz | Kind::Float8e4m3fnuz => {
-            plain.f_to_kind(Kind::Float)?
+            dense.f_to_kind(Kind::Float)?
         }
-        _ => plain,
+        _ => dense,
     })
 }
 
@@ -86,7 +87,7 @@ Tensor[[1000, 1000], Int64]";
     }
 
     #[test]
-    fn whatever_the_tensor_something_is_shown() {
+    fn every_tensor_can_be_shown() {
         let numbers = Tensor::from_slice(&[0f32, 2.0]);
         let shown = "[0., 2.]\nTensor[[2], Float]";
         assert_eq!(text(&numbers.set_requires_grad(true)), shown);
@@ -103,6 +104,6 @@ Tensor[[1000, 1000], Int64]";
             "[]\nTensor[[0, 3], Float]"
         );
         assert_eq!(text(&Tensor::new()), "Tensor[Undefined]");
-        assert_eq!(text(&numbers), shown, "nothing has broken the writing");
+        assert_eq!(text(&numbers), shown, "tch can still write tensors");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::error::Result;
 use crate::notebook::live::LiveDisplay;
-use crate::notebook::progress::LINE_EVERY;
+use crate::notebook::progress::LINE_INTERVAL;
 use crate::notebook::show::{Representations, Show};
 use crate::visualize;
 
@@ -56,10 +56,10 @@ impl LiveCurve {
             *display = first.ok().and_then(|first| LiveDisplay::start(&first));
         }
         match display {
-            Some(display) if display.wants() => {
+            Some(display) if display.is_due() => {
                 display.draw(drawing(&self.quantity, &self.values));
             }
-            None if self.last_line.elapsed() >= LINE_EVERY => {
+            None if self.last_line.elapsed() >= LINE_INTERVAL => {
                 self.last_line = Instant::now();
                 println!("{count}: {} {value:.4}", self.quantity);
             }
@@ -126,11 +126,11 @@ impl Drop for LiveCurve {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notebook::front::tests::Stage;
+    use crate::notebook::front::tests::FakeFront;
 
     #[test]
     fn a_curve_appears_with_its_first_value_and_ends_with_its_last() {
-        let stage = Stage::attentive();
+        let stage = FakeFront::accepting();
         stage.cell(|| {
             let mut curve = LiveCurve::new("loss");
             assert!(stage.messages().is_empty());
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_curve_that_cannot_be_drawn_yet_is_silent() {
-        let stage = Stage::attentive();
+        let stage = FakeFront::accepting();
         stage.cell(|| {
             let mut curve = LiveCurve::new("loss");
             curve.push(f64::NAN);

@@ -237,7 +237,10 @@ mod tests {
         assert_eq!(read.dataset.info.classes[0], "cat\nEVCXR_END_CONTENT");
         let text = read.to_string();
         assert!(text.contains(r"cat\nEVCXR_END_CONTENT"), "{text}");
-        assert!(text.contains(r"dog/a\nb.txt: this is no image"), "{text}");
+        assert!(
+            text.contains(r"dog/a\nb.txt: this is not an image"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -248,7 +251,7 @@ mod tests {
             read.to_string(),
             "Images per class\nclass  images\nbear        1\ncat         2\n\
              Left out\nfile: reason\n\
-             cat/a.txt: this is no image; PNG, JPEG, GIF, WebP and BMP files are read\n"
+             cat/a.txt: this is not an image; PNG, JPEG, GIF, WebP and BMP files are read\n"
         );
         let html = read.html();
         assert!(html.contains(">Images per class<") && html.contains(">Left out<"));

@@ -58,7 +58,7 @@ impl Runs {
             let mut cells = vec![(run + 1).to_string()];
             cells.extend(differences.iter().map(|(_, values)| values[run].clone()));
             cells.extend(results(&self.all()[run]));
-            table.line(cells);
+            table.push_row(cells);
         }
         table
     }

@@ -4,7 +4,7 @@ use super::answered;
 use crate::error::{Error, Result};
 use crate::language::{translate, translated};
 use crate::load::batches_per_epoch;
-use crate::notebook::progress::Bar;
+use crate::notebook::bar::Bar;
 use crate::notebook::show::{Representations, Show};
 use crate::notebook::table::Table;
 use crate::text::with_commas;

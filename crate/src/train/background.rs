@@ -285,7 +285,7 @@ impl BackgroundTraining {
             return Err(Error::Interrupted {
                 work: "waiting for the training",
                 done: format!("{} of {epochs} epochs", epoch - 1),
-                left: "the training goes on",
+                outcome: "the training goes on",
             });
         }
         self.end()
@@ -482,7 +482,7 @@ impl Callback for SharedProgress {
 mod tests {
     use super::*;
     use crate::define::{Activation, ForwardPass, LeNet, LeNetSettings};
-    use crate::notebook::front::tests::Stage;
+    use crate::notebook::front::tests::FakeFront;
     use crate::state_dict::StateDict;
     use crate::train::train;
     use tch::Kind;
@@ -807,7 +807,7 @@ mod tests {
     #[test]
     fn an_interrupt_ends_the_waiting_and_not_the_training() {
         let (training, permit, _ended) = gated(2);
-        let stage = Stage::deserted();
+        let stage = FakeFront::without_socket();
         stage.interrupt();
         // Without a permit the training cannot go on: both would wait forever.
         stage.cell(|| training.follow(1));

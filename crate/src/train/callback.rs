@@ -12,7 +12,7 @@ use super::settings::TrainingSettings;
 use crate::error::Result;
 use crate::language::{translate, translated};
 use crate::notebook::interrupt::stop_requested;
-use crate::notebook::progress::LINE_EVERY;
+use crate::notebook::progress::LINE_INTERVAL;
 use crate::text::{format_duration, with_commas};
 
 /// What a training calls at the end of each batch and each epoch.
@@ -114,8 +114,8 @@ impl Callback for TrainingLog {
     fn on_batch_end(&mut self, progress: &EpochProgress) -> Result<ControlFlow<()>> {
         let elapsed = progress.start.elapsed();
         let next_line = match self.last_line {
-            Some((epoch, at)) if epoch == progress.epoch => at + LINE_EVERY,
-            _ => LINE_EVERY,
+            Some((epoch, at)) if epoch == progress.epoch => at + LINE_INTERVAL,
+            _ => LINE_INTERVAL,
         };
         if elapsed >= next_line {
             println!("{}", within_epoch(progress, elapsed)?);

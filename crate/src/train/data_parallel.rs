@@ -237,7 +237,7 @@ fn share_weights(model: &dyn Model, replica: &dyn Model) -> Result<()> {
 mod tests {
     use super::*;
     use crate::define::{LeNet, LeNetSettings};
-    use crate::load::shuffled;
+    use crate::load::batches::random_permutation;
 
     fn dataset(count: i64) -> Dataset {
         tch::manual_seed(3);
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_batch_say_what_the_whole_says() {
         let (model, dataset) = (model(), dataset(110));
-        let rows = shuffled(110, 5).unwrap();
+        let rows = random_permutation(110, 5).unwrap();
         let whole = data_parallel(&model, &dataset, 0)
             .compute_gradients(&rows, 0)
             .unwrap();

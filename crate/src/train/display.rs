@@ -14,9 +14,10 @@ use super::history::{EpochRecord, History};
 use super::settings::TrainingSettings;
 use crate::error::Result;
 use crate::language::{translate, translated};
+use crate::notebook::bar::Bar;
 use crate::notebook::interrupt::stop_requested;
 use crate::notebook::live::LiveDisplay;
-use crate::notebook::progress::{Bar, left};
+use crate::notebook::progress::remaining_time;
 use crate::notebook::show::Representations;
 use crate::text::{escape, with_commas};
 use crate::visualize::{self, EpochMetrics, Figure, StepLosses};
@@ -80,7 +81,7 @@ impl TrainingDisplay {
         let all = (epochs - self.steps.epochs_before) as f64;
         let pace = progress.meter.images() as f64 / progress.start.elapsed().as_secs_f64();
         let (pace, percent) = (with_commas(pace as usize), 100.0 * fraction);
-        let left = left(self.start.elapsed(), done / all);
+        let left = remaining_time(self.start.elapsed(), done / all);
         let text = translate!(
             "epoch {epoch} of {epochs}, {percent:.0} % of it done{left}, {pace} images/s",
             "エポック {epoch}/{epochs}、その {percent:.0} % が終了{left}、{pace} 枚/秒"
@@ -139,7 +140,7 @@ impl TrainingDisplay {
 impl Callback for TrainingDisplay {
     fn on_batch_end(&mut self, progress: &EpochProgress) -> Result<ControlFlow<()>> {
         let is_last = progress.fraction() >= 1.0;
-        let is_due = self.display.as_ref().is_some_and(LiveDisplay::wants);
+        let is_due = self.display.as_ref().is_some_and(LiveDisplay::is_due);
         let stop = stop_requested();
         if is_due || is_last || stop {
             self.read_losses(progress)?;

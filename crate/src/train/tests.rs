@@ -12,20 +12,20 @@ use super::*;
 use crate::define::{ForwardPass, LeNet, LeNetSettings};
 use crate::evaluate::score;
 use crate::load::batches_per_epoch;
-use crate::notebook::front::tests::Stage;
+use crate::notebook::front::tests::FakeFront;
 use crate::save::save_model;
 use crate::state_dict::{StateDict, not_finite};
 
 /// A network that presses ■ while it learns from its nth batch.
 struct Impatient<'a> {
     network: LeNet,
-    stage: &'a Stage,
+    stage: &'a FakeFront,
     presses_at: usize,
     batches: Cell<usize>,
 }
 
 impl<'a> Impatient<'a> {
-    fn new(stage: &'a Stage, presses_at: usize) -> Impatient<'a> {
+    fn new(stage: &'a FakeFront, presses_at: usize) -> Impatient<'a> {
         let settings = LeNetSettings {
             image: [1, 16, 16],
             classes: 2,
@@ -223,7 +223,7 @@ fn a_checkpoint_that_cannot_be_written_is_told_before_the_first_step() {
 #[test]
 fn a_training_goes_on_with_its_own_classes_only() {
     let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::deserted();
+    let stage = FakeFront::without_socket();
     let model = Impatient::new(&stage, usize::MAX);
     let path = folder.path().join("training.safetensors");
     let settings = TrainingSettings {
@@ -269,7 +269,7 @@ impl Model for Wrapped {
 
 #[test]
 fn every_part_of_a_batch_goes_through_the_model_itself() {
-    let stage = Stage::deserted();
+    let stage = FakeFront::without_socket();
     let model = Wrapped(Impatient::new(&stage, 0).network, Cell::new(0));
     let many = images().select(&[0; 200]).unwrap();
     let settings = TrainingSettings {
@@ -284,7 +284,7 @@ fn every_part_of_a_batch_goes_through_the_model_itself() {
 
 #[test]
 fn a_single_step_learns() {
-    let stage = Stage::deserted();
+    let stage = FakeFront::without_socket();
     let model = Impatient::new(&stage, usize::MAX);
     let before = model.weights();
     let settings = TrainingSettings {
@@ -303,7 +303,7 @@ fn a_single_step_learns() {
 
 #[test]
 fn an_interrupt_ends_a_training_after_its_batch() {
-    let stage = Stage::deserted();
+    let stage = FakeFront::without_socket();
     let model = Impatient::new(&stage, 6);
     let (epochs, stopped) = watched(&model, true);
     assert_eq!((epochs, model.batches.get()), (1, 6));
@@ -316,7 +316,7 @@ fn an_interrupt_ends_a_training_after_its_batch() {
 
 #[test]
 fn an_interrupt_ends_the_look_at_the_validation_images() {
-    let stage = Stage::deserted();
+    let stage = FakeFront::without_socket();
     let (epochs, stopped) = watched(&Impatient::new(&stage, 4), false);
     let (epoch, seen) = stopped.map(|at| (at.epoch, at.seen)).unwrap();
     assert_eq!((epochs, epoch, seen), (0, 1, 28));
@@ -324,7 +324,7 @@ fn an_interrupt_ends_the_look_at_the_validation_images() {
 
 #[test]
 fn an_interrupted_training_keeps_its_model_and_resumes_to_the_same_weights() {
-    let (stage, folder) = (Stage::deserted(), tempfile::tempdir().unwrap());
+    let (stage, folder) = (FakeFront::without_socket(), tempfile::tempdir().unwrap());
     let settings = TrainingSettings {
         checkpoint: Some(folder.path().join("training.safetensors")),
         ..settings()
@@ -344,7 +344,7 @@ fn an_interrupted_training_keeps_its_model_and_resumes_to_the_same_weights() {
 
 #[test]
 fn an_interrupt_ends_a_look_at_many_images() {
-    let stage = Stage::deserted();
+    let stage = FakeFront::without_socket();
     let model = Impatient::new(&stage, 0);
     stage.interrupt();
     let error = stage.cell(|| score(&model, &images())).unwrap_err();
@@ -357,7 +357,7 @@ fn an_interrupt_ends_a_look_at_many_images() {
 
 #[test]
 fn a_training_is_the_same_whether_anybody_watches_it() {
-    let (stage, nobody) = (Stage::attentive(), Stage::deserted());
+    let (stage, nobody) = (FakeFront::accepting(), FakeFront::without_socket());
     let watched = Impatient::new(&stage, usize::MAX);
     let history = stage
         .cell(|| train(&watched, &images(), &settings()))
@@ -374,7 +374,7 @@ fn a_training_is_the_same_whether_anybody_watches_it() {
 
 #[test]
 fn a_notebook_keeps_the_picture_and_the_table() {
-    let stage = Stage::attentive();
+    let stage = FakeFront::accepting();
     let model = Impatient::new(&stage, usize::MAX);
     stage
         .cell(|| train(&model, &images(), &settings()))
@@ -405,7 +405,7 @@ fn a_notebook_keeps_the_picture_and_the_table() {
 
 #[test]
 fn a_training_that_explodes_keeps_its_picture_with_a_mark() {
-    let stage = Stage::attentive();
+    let stage = FakeFront::accepting();
     let model = Impatient::new(&stage, usize::MAX);
     let settings = TrainingSettings {
         learning_rate: 1e30,

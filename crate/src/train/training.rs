@@ -17,13 +17,14 @@ use super::meter::Meter;
 use super::optimizer::{OptimizerState, trainable_parameters};
 use super::schedule::StepRates;
 use super::settings::TrainingSettings;
+use crate::atomic_file::check_writable;
 use crate::define::Model;
 use crate::error::{Error, Result};
 use crate::evaluate::{EVALUATION, Evaluation, Score, all_logits, check_fit};
 use crate::language::translate;
 use crate::load::{Dataset, batches_per_epoch};
-use crate::notebook::progress::Shown;
-use crate::state_dict::{StateDict, check_writable, not_finite};
+use crate::notebook::progress::HideNestedProgress;
+use crate::state_dict::{StateDict, not_finite};
 use crate::text::with_commas;
 use crate::threads::use_default_threads;
 
@@ -84,7 +85,7 @@ impl<'a> Training<'a> {
         let (epochs, steps) = (self.settings.epochs, self.steps_per_epoch());
         let guessing_loss = (self.training_set.info.classes.len() as f64).ln();
         let announcement = self.announcement();
-        let _no_progress_of_validation = Shown::begin();
+        let _no_progress_of_validation = HideNestedProgress::begin();
         match TrainingDisplay::begin(&announcement, &self.history, epochs, steps, guessing_loss) {
             Some(mut display) => self.run(&mut display),
             None => self.run(&mut TrainingLog::begin(&announcement, guessing_loss)),
@@ -222,7 +223,7 @@ impl<'a> Training<'a> {
             .training_set
             .shuffled_batches(self.settings.batch_size, seed)?;
         for step in first_step.. {
-            let Some(rows) = batches.next_rows() else {
+            let Some(rows) = batches.next_indices() else {
                 break;
             };
             let results = self
