@@ -95,7 +95,7 @@ fn findings(workshop: &Workshop) -> Vec<Finding> {
         needed("launcher", launcher(workshop)),
         needed("kernelspec", kernelspec(workshop)),
         needed("kernel's template", template(workshop)),
-        note("quick cells", quick(workshop)),
+        note("quick cells", quick_cells(workshop)),
         note("kernels", Ok(kernels(workshop))),
         needed("data", data(workshop)),
     ]
@@ -277,7 +277,7 @@ fn try_cell(workshop: &Workshop) -> Result<String> {
 }
 
 /// Which of the tricks that make kernels fast are on.
-fn quick(workshop: &Workshop) -> Result<String> {
+fn quick_cells(workshop: &Workshop) -> Result<String> {
     let home = workshop.kernel_home();
     let settings = template::settings(workshop)?;
     if let Some(why) = template::why_plain(&home) {

@@ -105,7 +105,7 @@ fn install(workshop: &Workshop, runner: &Runner, source: &libtorch::Source) -> R
 pub(crate) fn lock(workshop: &Workshop) -> Result<File> {
     let cannot = || {
         format!(
-            "cannot write to {}: where the clone is somebody else's, make one of your own",
+            "cannot write to {}: if the clone is somebody else's, make one of your own",
             workshop.root().display()
         )
     };

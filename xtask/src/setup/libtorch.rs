@@ -33,25 +33,7 @@ pub(crate) enum Source {
 /// Chooses by LIBTORCH, else by GASSHUKU_TORCH, else by whether there is a GPU.
 pub(crate) fn choose(workshop: &Workshop) -> Result<Source> {
     if let Some(named) = named_by_user(workshop) {
-        let found = version(&named);
-        if found.as_deref() != Some(VERSION) {
-            bail!(
-                "LIBTORCH names {}, which {}, and {VERSION} is needed: unset LIBTORCH, and set-up \
-                 installs it",
-                named.display(),
-                found.map_or("is no libtorch".into(), |found| format!(
-                    "is libtorch {found}"
-                ))
-            );
-        }
-        let library = named.join(format!("lib/libtorch_cpu{}", env::consts::DLL_SUFFIX));
-        if !library.exists() {
-            bail!(
-                "LIBTORCH names {}, and {} is missing: unset LIBTORCH, and set-up installs it",
-                named.display(),
-                library.display()
-            );
-        }
+        check_named(&named)?;
         return Ok(Source::Named(named));
     }
     let variant = match env::var("GASSHUKU_TORCH").unwrap_or_default().as_str() {
@@ -66,6 +48,30 @@ pub(crate) fn choose(workshop: &Workshop) -> Result<Source> {
     Ok(Source::Wheel(variant))
 }
 
+/// Whether the folder that LIBTORCH names contains the right version.
+fn check_named(folder: &Path) -> Result<()> {
+    let found = version(folder);
+    if found.as_deref() != Some(VERSION) {
+        bail!(
+            "LIBTORCH names {}, which {}, and {VERSION} is needed: unset LIBTORCH, and set-up \
+             installs it",
+            folder.display(),
+            found.map_or("is not a libtorch".into(), |found| format!(
+                "is libtorch {found}"
+            ))
+        );
+    }
+    let library = folder.join(format!("lib/libtorch_cpu{}", env::consts::DLL_SUFFIX));
+    if !library.exists() {
+        bail!(
+            "LIBTORCH names {}, and {} is missing: unset LIBTORCH, and set-up installs it",
+            folder.display(),
+            library.display()
+        );
+    }
+    Ok(())
+}
+
 /// The folder that LIBTORCH names, unless it is `target/libtorch`: cargo sets that, see
 /// `.cargo/config.toml`.
 fn named_by_user(workshop: &Workshop) -> Option<PathBuf> {
@@ -77,34 +83,33 @@ fn named_by_user(workshop: &Workshop) -> Option<PathBuf> {
     (!is_ours).then_some(named)
 }
 
-/// The version of the libtorch in a folder, from `version.py` of a wheel, `build-version` of a downloaded
-/// libtorch, or the header.
+/// The version of the libtorch in a folder.
 pub(crate) fn version(folder: &Path) -> Option<String> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).ok();
     let found = text("build-version")
-        .or_else(|| {
-            let source = text("version.py")?;
-            let line = source
-                .lines()
-                .find(|line| line.starts_with("__version__"))?;
-            line.split(['\'', '"']).nth(1).map(str::to_owned)
-        })
-        .or_else(|| {
-            let header = text("include/torch/headeronly/version.h")?;
-            let number = |name: &str| {
-                let line = header
-                    .lines()
-                    .find(|line| line.contains(&format!("define TORCH_VERSION_{name} ")));
-                line?.split_whitespace().last().map(str::to_owned)
-            };
-            Some(format!(
-                "{}.{}.{}",
-                number("MAJOR")?,
-                number("MINOR")?,
-                number("PATCH")?
-            ))
-        })?;
+        .or_else(|| version_of_wheel(&text("version.py")?))
+        .or_else(|| version_of_header(&text("include/torch/headeronly/version.h")?))?;
     found.trim().split('+').next().map(str::to_owned)
+}
+
+fn version_of_wheel(source: &str) -> Option<String> {
+    let mut lines = source.lines();
+    let line = lines.find(|line| line.starts_with("__version__"))?;
+    line.split(['\'', '"']).nth(1).map(str::to_owned)
+}
+
+fn version_of_header(header: &str) -> Option<String> {
+    let number = |name: &str| {
+        let definition = format!("define TORCH_VERSION_{name} ");
+        let line = header.lines().find(|line| line.contains(&definition));
+        line?.split_whitespace().last()
+    };
+    Some(format!(
+        "{}.{}.{}",
+        number("MAJOR")?,
+        number("MINOR")?,
+        number("PATCH")?
+    ))
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(crate) fn environment(
     let installed = process::run(pip.arg("--quiet").args(options))?;
     ensure!(
         installed.success(),
-        "pip cannot install {}; what it says stands above",
+        "pip cannot install {}; its messages are above",
         workshop.relative(&lock)
     );
     downloads.remove()?;

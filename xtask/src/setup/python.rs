@@ -4,7 +4,7 @@ use std::env;
 use std::ops::RangeInclusive;
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::libtorch;
 use super::requirements::major_minor;
@@ -26,7 +26,7 @@ pub(crate) fn find() -> Result<Python> {
         .filter(|named| !named.is_empty())
     {
         return try_program(&named)?
-            .with_context(|| format!("GASSHUKU_PYTHON names {named}, which is not there"))?;
+            .with_context(|| format!("GASSHUKU_PYTHON names {named}, which does not exist"))?;
     }
     let minors = (SUPPORTED.start()[1]..=SUPPORTED.end()[1]).rev();
     let names =
@@ -55,32 +55,33 @@ fn try_program(program: &str) -> Result<Option<Result<Python>>> {
         return Ok(None);
     };
     let version = output.stdout.trim().to_owned();
-    let Some(found) = major_minor(&version) else {
+    if major_minor(&version).is_none() {
         // A version manager's shim for a Python that is not installed.
         return Ok(None);
-    };
-    if found < *SUPPORTED.start() {
-        return Ok(Some(Err(anyhow!(
-            "{program} is Python {version}, and 3.10 or newer is needed: install one, and name it \
-             in GASSHUKU_PYTHON where it is not the python3 on PATH"
-        ))));
     }
-    if found > *SUPPORTED.end() {
-        return Ok(Some(Err(anyhow!(
-            "{program} is Python {version}, and libtorch {} is there for 3.10 to 3.14: install \
-             one of these, and name it in GASSHUKU_PYTHON",
-            libtorch::VERSION
-        ))));
-    }
-    if !output.success {
-        let [major, minor] = found;
-        return Ok(Some(Err(anyhow!(
-            "{program} is Python {version} without venv: install it (Debian, Ubuntu: sudo apt \
-             install python{major}.{minor}-venv)"
-        ))));
-    }
-    Ok(Some(Ok(Python {
+    Ok(Some(check(program, version, output.success)))
+}
+
+fn check(program: &str, version: String, has_venv: bool) -> Result<Python> {
+    let [major, minor] = major_minor(&version).unwrap_or_default();
+    ensure!(
+        [major, minor] >= *SUPPORTED.start(),
+        "{program} is Python {version}, and 3.10 or newer is needed: install one, and name it in \
+         GASSHUKU_PYTHON if it is not the python3 on PATH"
+    );
+    ensure!(
+        [major, minor] <= *SUPPORTED.end(),
+        "{program} is Python {version}, and libtorch {} supports 3.10 to 3.14: install one of \
+         these, and name it in GASSHUKU_PYTHON",
+        libtorch::VERSION
+    );
+    ensure!(
+        has_venv,
+        "{program} is Python {version} without venv: install it (Debian, Ubuntu: sudo apt install \
+         python{major}.{minor}-venv)"
+    );
+    Ok(Python {
         program: program.to_owned(),
         version,
-    })))
+    })
 }

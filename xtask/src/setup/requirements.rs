@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use evcxr_prewarm::program::Output;
 use evcxr_prewarm::toolchain;
 
 use crate::process;
@@ -80,42 +81,44 @@ fn check_shared_library() -> Result<()> {
 /// The name of the C++ compiler, after it has built a C++17 program. It is needed even if all C++ is
 /// compiled already: Rust links with it.
 pub(crate) fn compiler(workshop: &Workshop) -> Result<String> {
-    const SOURCE: &str = "#include <optional>\n#include <string_view>\n\
-                          int main() { std::optional<std::string_view> none; return none ? 1 : 0; }\n";
     let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-    let missing = if cfg!(target_os = "macos") {
+    let advice = if cfg!(target_os = "macos") {
         "install Apple's with `xcode-select --install`"
     } else {
         "install one (Debian, Ubuntu: sudo apt install g++; Fedora: sudo dnf install gcc-c++)"
     };
+    let output = compile_example(workshop, &compiler)?
+        .with_context(|| format!("no C++ compiler is on PATH ({compiler}): {advice}"))?;
+    if output.success {
+        return Ok(compiler);
+    }
+    if output.stderr.contains("gomp") {
+        bail!("{compiler} does not find libgomp, which libtorch is linked with: {advice}");
+    }
+    let reason = output.stderr.lines().next().unwrap_or("no reason given");
+    bail!("{compiler} cannot build a C++17 program ({reason}): {advice}")
+}
+
+/// Compiles and links a small C++17 program. No output if there is no such compiler.
+fn compile_example(workshop: &Workshop, compiler: &str) -> Result<Option<Output>> {
+    const SOURCE: &str = "#include <optional>\n#include <string_view>\n\
+                          int main() { std::optional<std::string_view> none; return none ? 1 : 0; }\n";
     let folder = workshop.scratch().join("compiler");
     fs::create_dir_all(&folder)?;
     let source = folder.join("try.cpp");
     fs::write(&source, SOURCE)?;
+    // CXX may contain arguments.
     let mut words = compiler.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or("c++"));
     command.args(words).arg("-std=c++17").arg(&source);
     command.arg("-o").arg(folder.join("try"));
     if cfg!(target_os = "linux") {
-        // tch links to it, and clang does not bring it.
+        // tch links with it, and clang comes without it.
         command.arg("-lgomp");
     }
-    let output = process::output(&mut command)?
-        .with_context(|| format!("no C++ compiler is on PATH ({compiler}): {missing}"))?;
+    let output = process::output(&mut command)?;
     process::remove_if_exists(&folder)?;
-    if output.success {
-        return Ok(compiler);
-    }
-    if output.stderr.contains("gomp") {
-        bail!("{compiler} does not find libgomp, which libtorch is linked with: {missing}");
-    }
-    let reason = output
-        .stderr
-        .lines()
-        .next()
-        .unwrap_or("no reason given")
-        .to_owned();
-    bail!("{compiler} cannot build a C++17 program ({reason}): {missing}")
+    Ok(output)
 }
 
 /// The version of git.

@@ -95,7 +95,10 @@ fn the_libtorch_that_the_user_names_is_used_or_refused() {
             .output()
             .unwrap()
     };
-    assert_refused(&setup(), &["LIBTORCH", "is no libtorch", "unset LIBTORCH"]);
+    assert_refused(
+        &setup(),
+        &["LIBTORCH", "is not a libtorch", "unset LIBTORCH"],
+    );
     machine.write("own/build-version", "2.12.0+cpu");
     assert_refused(&setup(), &["libtorch 2.12.0", "2.13.0"]);
     machine.write("own/build-version", "2.13.0+cpu");
