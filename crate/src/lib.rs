@@ -31,7 +31,6 @@ pub mod load;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
 pub mod notebook;
-mod panics;
 mod path;
 pub mod predict;
 pub mod prelude;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::language::translate;
-use crate::panics::catch;
+use crate::notebook::panics::catch;
 
 /// A part of an exercise that an attempt gets right or not. `T` is what the attempt gave, beside what
 /// is needed to judge it.

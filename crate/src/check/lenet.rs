@@ -10,7 +10,7 @@ use super::report::Report;
 use super::tensors::{close, images, shape, sizes};
 use crate::define::{ForwardPass, Model};
 use crate::language::{translate, translated};
-use crate::panics::catch;
+use crate::notebook::panics::catch;
 
 /// What each step of the table leaves of an image of 28×28 pixels.
 const SHAPES: [(&str, &[i64]); 9] = [

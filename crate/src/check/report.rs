@@ -6,8 +6,8 @@ use super::cases::{Checked, Findings, Problem, stopped};
 use crate::error::Result;
 use crate::language::translate;
 use crate::notebook::board;
+use crate::notebook::panics::catch;
 use crate::notebook::show::{Representations, Show};
-use crate::panics::catch;
 use crate::text::escape;
 
 /// How an attempt at an exercise did: what is right, and the first thing that is not.

@@ -217,7 +217,7 @@ mod tests {
     use super::*;
     use crate::define::Model;
     use crate::explain::{GradCam, GuidedBackpropagation, Method, Target, explain};
-    use crate::panics::catch;
+    use crate::notebook::panics::catch;
     use tch::nn;
 
     /// A convolution whose activation is recorded and then rectified, in place or not.

@@ -11,7 +11,7 @@ use super::forward_pass::ForwardPass;
 use super::model::{Architecture, Model};
 use super::pooling::{WINDOW, max_pool};
 use crate::error::{Error, Result};
-use crate::panics::catch;
+use crate::notebook::panics::catch;
 
 const KERNEL: i64 = 5;
 const FILTERS: [i64; 2] = [6, 16];

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, nn};
 
 use super::forward_pass::ForwardPass;
 use crate::error::{Error, Result};
-use crate::panics::catch;
+use crate::notebook::panics::catch;
 
 /// A network that can be trained, evaluated, saved and explained.
 ///

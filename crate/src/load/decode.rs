@@ -12,7 +12,7 @@ use jpeg_decoder::PixelFormat;
 
 use super::image_format::{Reason, format_name, image_format, is_complete};
 use crate::error::{Error, Result};
-use crate::panics::catch;
+use crate::notebook::panics::catch;
 use crate::path::check_regular_file;
 
 /// The largest width or height, in pixels. A larger image is a mistake or an attack.

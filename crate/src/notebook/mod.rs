@@ -10,6 +10,7 @@
 //! - `live`: a display that is updated while some work goes on
 //! - `tensor`: how a tensor is shown
 //! - [`board`]: shares solved exercises with the host of a workshop
+//! - `panics`: shortens the messages of panics, and turns panics of tch into errors
 //! - `front`: messages to the process between Jupyter and the kernel
 //!
 //! evcxr shows one value, at the end of a cell, and ends the whole process at ■. The workshop's kernel has
@@ -22,6 +23,7 @@ pub(crate) mod front;
 pub mod input;
 pub mod interrupt;
 pub(crate) mod live;
+pub(crate) mod panics;
 pub(crate) mod progress;
 pub mod progress_bar;
 pub mod show;

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::show::{Representations, Show};
 use crate::error::Result;
-use crate::panics::catch;
+use crate::notebook::panics::catch;
 
 /// As `println!("{tensor}")` writes it, like PyTorch: four decimals, and of more than 1,000 numbers only
 /// the first and last three along each axis. The device is added unless it is the CPU.

@@ -22,7 +22,7 @@ use crate::evaluate::{self, Mistake};
 use crate::language::translate;
 use crate::load::Dataset;
 use crate::notebook::interrupt::stop_requested;
-use crate::panics::catch;
+use crate::notebook::panics::catch;
 use crate::text::format_duration;
 
 /// How often a waiting cell looks whether ■ was pressed.

@@ -19,7 +19,7 @@ use crate::define::model::forward;
 use crate::define::{ForwardPass, Model};
 use crate::error::{Error, Result};
 use crate::load::Dataset;
-use crate::panics::catch;
+use crate::notebook::panics::catch;
 use crate::threads::{SingleThreaded, default_threads, use_one_thread};
 
 /// The fewest images for which another thread is worth its cost.

@@ -12,8 +12,8 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use serde_json::{Value, json};
 
+use super::front::{Front, in_a_cell};
 use crate::error::without_frames;
-use crate::notebook::front::{Front, in_a_cell};
 
 thread_local! {
     /// Whether `catch` turns a panic of this thread into an error.
@@ -79,8 +79,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::front::tests::FakeFront;
     use super::*;
-    use crate::notebook::front::tests::FakeFront;
     use tch::Tensor;
 
     #[test]
