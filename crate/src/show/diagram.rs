@@ -6,12 +6,12 @@ use crate::language::{translate, translated};
 use crate::visualize::{DiagramLayer, Figure, network_diagram};
 
 impl Summary {
-    /// The layers from left to right: feature maps as stacks of rectangles, vectors as columns, each with its shape
-    /// and its parameters ([`network_diagram`]).
+    /// A diagram of the layers from left to right ([`network_diagram`]): feature maps as stacks of rectangles, vectors as
+    /// columns, each with its shape and parameters.
     ///
-    /// A layer that leaves the shape as it is, such as an activation function, shares the drawing of the layer
-    /// before it. What a layer does is concluded from its shape and its number of parameters, and not written where
-    /// these do not tell. Layers that the network does not record are named in the title.
+    /// A layer that keeps the shape, such as an activation function, is drawn together with the layer before it. The
+    /// operation of a layer is inferred from shapes and numbers of parameters; it is left out if they do not determine it.
+    /// The title names the layers that the network does not record.
     ///
     /// # Errors
     /// [`Error::Picture`] if the network records no layer.
@@ -46,13 +46,13 @@ impl Summary {
         }
         let names = names.join(translated(", ", "、"));
         translate!(
-            "The network without what it does not record: {names}",
-            "ネットワーク (記録されていない層を除く: {names})"
+            "The network (layers not recorded: {names})",
+            "ネットワーク (記録されていない層: {names})"
         )
     }
 }
 
-/// Adds a layer, to the drawing of the layer before it if it leaves the shape as it is.
+/// Adds a layer, or adds it to the layer before if it keeps the shape.
 fn add(layers: &mut Vec<DiagramLayer>, row: &LayerRow, shape: Vec<usize>) {
     let is_first = layers.len() == 1;
     let Some(before) = layers.last_mut() else {
@@ -73,12 +73,12 @@ fn add(layers: &mut Vec<DiagramLayer>, row: &LayerRow, shape: Vec<usize>) {
     });
 }
 
-/// What a layer does.
+/// The operation of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Operation {
     /// With square kernels of this side.
     Convolution(usize),
-    /// With windows of so many rows and columns, side by side.
+    /// With windows of so many rows and columns, which do not overlap.
     Pooling([usize; 2]),
     GlobalPooling,
     FullyConnected,
@@ -87,7 +87,7 @@ enum Operation {
 }
 
 impl Operation {
-    /// What leads from one shape to another one with so many parameters.
+    /// The operation from one shape to another with so many parameters.
     fn of(from: &[usize], to: &[usize], parameters: usize) -> Operation {
         match (from, to, parameters) {
             (&[channels, height, width], &[maps, rows, columns], 0) => {
@@ -133,8 +133,8 @@ fn kernel_side(channels: usize, maps: usize, parameters: usize) -> Option<usize>
 
 /// Whether so many parameters are a weight for each pair of inputs and outputs, with or without biases.
 ///
-/// Between `from` and the layer there may be others that the network does not record: then any number of inputs will
-/// do.
+/// There may be layers in between that the network does not record, so any number of inputs is possible, unless the
+/// shape stays the same.
 fn is_fully_connected(from: &[usize], units: usize, parameters: usize) -> bool {
     let inputs = match from {
         &[inputs] if inputs == units => inputs,
@@ -274,7 +274,7 @@ mod tests {
         let image = [1, 2, 2];
         let layers = vec![row("out", &[2], 8), unrecorded.clone()];
         let figure = Summary { image, layers }.diagram().unwrap();
-        let expected = "The network without what it does not record: hidden.";
+        let expected = "The network (layers not recorded: hidden).";
         assert!(
             figure.alt_text().starts_with(expected),
             "{}",

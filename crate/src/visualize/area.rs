@@ -13,6 +13,12 @@ pub(super) fn area(corner: Point, size: (f64, f64)) -> Area {
     Area::from_origin_size(corner, size)
 }
 
+/// The corners, clockwise from the upper left.
+pub(super) fn corners(area: Area) -> [Point; 4] {
+    let (left, top, right, bottom) = (area.x0, area.y0, area.x1, area.y1);
+    [(left, top), (right, top), (right, bottom), (left, bottom)]
+}
+
 /// A length or coordinate in device pixels.
 pub(super) fn device(css: f64) -> i32 {
     (css * DEVICE_SCALE).round() as i32

@@ -1,6 +1,6 @@
 //! The drawing area of a picture, in CSS pixels from the upper left corner.
 
-use super::area::{Area, Point, device, device_point, device_size};
+use super::area::{Area, Point, corners, device, device_point, device_size};
 use super::colour::Colour;
 use super::text::Text;
 use crate::error::{Error, Result};
@@ -198,8 +198,7 @@ impl<'a> Canvas<'a> {
     pub(super) fn image(&mut self, image: PlacedImage, stroke: Stroke) {
         let frame = image.area.inflate(stroke.width / 2.0, stroke.width / 2.0);
         self.images.push(image);
-        let (left, top, right, bottom) = (frame.x0, frame.y0, frame.x1, frame.y1);
-        let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
+        let corners = corners(frame);
         for side in 0..4 {
             self.line([corners[side], corners[(side + 1) % 4]], stroke);
         }

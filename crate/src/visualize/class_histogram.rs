@@ -1,7 +1,7 @@
 //! How many images each class has.
 
 use super::axis::Axis;
-use super::chart::{BaseAxis, draw_chart};
+use super::chart::{BaseAxis, PlotArea, draw_chart};
 use super::check::class_names;
 use super::legend::Legend;
 use super::prelude::*;
@@ -48,14 +48,14 @@ pub fn class_histogram(
 
 fn draw(title: &str, names: Vec<String>, sets: &[CountSeries]) -> Result<Figure> {
     check(&names, sets)?;
-    let words = alt_text(title, &names, sets);
+    let alt_text = alt_text(title, &names, sets);
     let histogram = Histogram::new(names, sets);
     let width = CHART_WIDTH - 2.0 * MARGIN;
     // One set needs no legend.
     let named = if sets.len() > 1 { sets } else { &[] };
     let legend = Legend::new(named.iter().map(|set| set.name.as_str()), SAMPLE, width);
     let size = (CHART_WIDTH, legend.height + histogram.height);
-    Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
+    Figure::draw(FUNCTION, (title, ""), size, &alt_text, |canvas, top| {
         legend.draw(canvas, (MARGIN, top), |canvas, index, (x, y)| {
             let sample = area((x, y - SAMPLE / 2.0), (SAMPLE, SAMPLE));
             canvas.rectangle(sample, series_colour(index));
@@ -133,36 +133,46 @@ impl Histogram<'_> {
             false => (BaseAxis::X, class, number),
         };
         let plot = draw_chart(canvas, area, self.margins, base, x, y, |_| Ok(()));
-        // The y axis starts at the bottom, but the first of horizontal bars is at the top.
-        let position = |class: f64, count: f64| match self.is_horizontal {
+        self.draw_bars(canvas, &plot);
+        self.draw_names(canvas, &plot);
+    }
+
+    fn position(&self, plot: &PlotArea, class: f64, count: f64) -> Point {
+        match self.is_horizontal {
+            // The y axis starts at the bottom, but the first of horizontal bars is at the top.
             true => plot.position(count, self.names.len() as f64 - class),
             false => plot.position(class, count),
-        };
+        }
+    }
+
+    fn draw_bars(&self, canvas: &mut Canvas, plot: &PlotArea) {
         let bar = FILLED / self.series.len() as f64;
         for (index, set) in self.series.iter().enumerate() {
             for (class, &number) in set.counts.iter().enumerate() {
                 let from = class as f64 + (1.0 - FILLED) / 2.0 + index as f64 * bar;
-                let (start, end) = (position(from, 0.0), position(from + bar, number as f64));
+                let start = self.position(plot, from, 0.0);
+                let end = self.position(plot, from + bar, number as f64);
                 let mut rectangle = Area::from_points(start, end);
                 let (label, centre) = (with_commas(number), rectangle.center());
-                match self.is_horizontal {
+                canvas.text(match self.is_horizontal {
                     true => {
                         rectangle.y1 -= BAR_GAP;
-                        let at = (end.0 + 5.0, centre.y);
-                        canvas.text(Text::new(&label, at, SMALL).vertically_centred());
+                        Text::new(&label, (end.0 + 5.0, centre.y), SMALL).vertically_centred()
                     }
                     false => {
                         rectangle.x1 -= BAR_GAP;
-                        canvas
-                            .text(Text::new(&label, (centre.x, end.1 - 4.0), COUNT_SIZE).centred());
+                        Text::new(&label, (centre.x, end.1 - 4.0), COUNT_SIZE).centred()
                     }
-                }
+                });
                 canvas.rectangle(rectangle, series_colour(index));
             }
         }
+    }
+
+    fn draw_names(&self, canvas: &mut Canvas, plot: &PlotArea) {
         for (class, name) in self.names.iter().enumerate() {
             let name = text::truncated(name, SMALL, false, MAX_NAME_WIDTH);
-            let (x, y) = position(class as f64 + 0.5, 0.0);
+            let (x, y) = self.position(plot, class as f64 + 0.5, 0.0);
             let text = |at| Text::new(&name, at, SMALL).muted();
             canvas.text(match self.is_horizontal {
                 true => text((x - 7.0, y)).right_aligned().vertically_centred(),

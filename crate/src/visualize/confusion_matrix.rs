@@ -44,21 +44,27 @@ fn draw(title: &str, names: Vec<String>, counts: &[Vec<usize>]) -> Result<Figure
     let above = 22.0 + names_above_height(name_width, side / classes);
     let left = MARGIN + 26.0 + name_width;
     let size = (left + side + BAR_WIDTH + MARGIN, above + side + 4.0);
-    let words = alt_text(title, &accuracy, &names, counts);
-    Figure::draw(FUNCTION, (title, &accuracy), size, &words, |canvas, top| {
-        let matrix = area((left, top + above), (side, side));
-        draw_cells(canvas, matrix, counts);
-        draw_names(canvas, matrix, &names, top);
-        let ticks = [0.0, 0.05, 0.25, 0.5, 1.0]
-            .map(|fraction| (colour_position(fraction), percent(fraction, 0)));
-        let title = translated(
-            "share of true class (√ scale)",
-            "正解クラス内の割合 (√ 目盛)",
-        );
-        let colours = ColourScale::Sequential;
-        let bar = ColourBar::new(colours, ticks.to_vec(), title, side.min(320.0));
-        bar.draw(canvas, (matrix.x1 + ColourBar::GAP, matrix.y0));
-    })
+    let alt_text = alt_text(title, &accuracy, &names, counts);
+    Figure::draw(
+        FUNCTION,
+        (title, &accuracy),
+        size,
+        &alt_text,
+        |canvas, top| {
+            let matrix = area((left, top + above), (side, side));
+            draw_cells(canvas, matrix, counts);
+            draw_names(canvas, matrix, &names, top);
+            let ticks = [0.0, 0.05, 0.25, 0.5, 1.0]
+                .map(|fraction| (colour_position(fraction), percent(fraction, 0)));
+            let title = translated(
+                "share of true class (√ scale)",
+                "正解クラス内の割合 (√ 目盛)",
+            );
+            let colours = ColourScale::Sequential;
+            let bar = ColourBar::new(colours, ticks.to_vec(), title, side.min(320.0));
+            bar.draw(canvas, (matrix.x1 + ColourBar::GAP, matrix.y0));
+        },
+    )
 }
 
 fn check(names: &[String], counts: &[Vec<usize>]) -> Result<()> {

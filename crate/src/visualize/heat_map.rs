@@ -49,8 +49,8 @@ pub fn heat_map(title: &str, matrices: &[Matrix], settings: &HeatMapSettings) ->
     let whole_width = (right + bar_width + MARGIN).max(300.0);
     let whole_height = grid.height().max(bar.height + 10.0).max(input_height);
     let size = (whole_width, whole_height);
-    let words = alt_text(title, matrices, &scale, settings);
-    Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, top| {
+    let alt_text = alt_text(title, matrices, &scale, settings);
+    Figure::draw(FUNCTION, (title, ""), size, &alt_text, |canvas, top| {
         if let Some(input) = &layout.input {
             input.draw(canvas, (MARGIN + input.width() / 2.0, top + input.size.1));
         }
@@ -107,12 +107,12 @@ impl Layout<'_> {
         let input = input.map(|picture| Tile::fitted(picture, f64::clamp(side, 112.0, 224.0)));
         let with_gap = |input: &Tile| input.width() + INPUT_GAP;
         let input_width = input.as_ref().map_or(0.0, with_gap);
-        let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::DEFAULT_WIDTH - input_width + GAP;
+        let available = GRID_WIDTH - 2.0 * MARGIN - ColourBar::DEFAULT_WIDTH - input_width + GAP;
         let wanted = (side / most_columns.max(most_rows)).clamp(0.5, 64.0);
-        let fitting = (room / (wanted * most_columns + GAP)).floor().max(1.0);
+        let fitting = (available / (wanted * most_columns + GAP)).floor().max(1.0);
         let usual = balanced_columns(fitting as usize, number);
         let columns = settings.columns.unwrap_or(usual).min(number);
-        let widest = (room / columns as f64 - GAP) / most_columns;
+        let widest = (available / columns as f64 - GAP) / most_columns;
         let cell = whole_device_pixels(wanted.min(widest));
         let largest = (most_columns * cell, most_rows * cell);
         let has_captions = matrices.iter().any(|matrix| !matrix.caption.is_empty());

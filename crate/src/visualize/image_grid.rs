@@ -53,17 +53,23 @@ pub fn image_grid(title: &str, pictures: &[Picture], settings: &GridSettings) ->
     let (bar_width, bar_height) = bar.as_ref().map_or((0.0, 0.0), bar_size);
     let width = (right + bar_width + MARGIN).max(240.0);
     let height = grid.height().max(bar_height);
-    let words = alt_text(title, pictures, grid, settings);
+    let alt_text = alt_text(title, pictures, grid, settings);
     let titles = (title, settings.subtitle.as_str());
-    Figure::draw(FUNCTION, titles, (width, height), &words, |canvas, top| {
-        for (index, tile) in layout.tiles.iter().enumerate() {
-            let (left, top) = grid.position(index, (MARGIN, top));
-            tile.draw(canvas, (left + layout.cell_width / 2.0, top + image_height));
-        }
-        if let Some(bar) = &bar {
-            bar.draw(canvas, (right + ColourBar::GAP, top));
-        }
-    })
+    Figure::draw(
+        FUNCTION,
+        titles,
+        (width, height),
+        &alt_text,
+        |canvas, top| {
+            for (index, tile) in layout.tiles.iter().enumerate() {
+                let (left, top) = grid.position(index, (MARGIN, top));
+                tile.draw(canvas, (left + layout.cell_width / 2.0, top + image_height));
+            }
+            if let Some(bar) = &bar {
+                bar.draw(canvas, (right + ColourBar::GAP, top));
+            }
+        },
+    )
 }
 
 fn check(pictures: &[Picture], settings: &GridSettings) -> Result<()> {
@@ -105,7 +111,7 @@ impl Layout<'_> {
     fn new<'a>(pictures: &'a [Picture], settings: &GridSettings, with_bar: bool) -> Layout<'a> {
         let number = pictures.len();
         let bar = f64::from(with_bar) * ColourBar::DEFAULT_WIDTH;
-        let room = GRID_WIDTH - 2.0 * MARGIN - bar + GAP;
+        let available = GRID_WIDTH - 2.0 * MARGIN - bar + GAP;
         let largest = |side: fn(&Picture) -> usize| pictures.iter().map(side).max().unwrap_or(1);
         let (widest, tallest) = (largest(|one| one.width), largest(|one| one.height));
         let scale = match settings.enlargement {
@@ -116,12 +122,12 @@ impl Layout<'_> {
         let captions = pictures.iter().map(Tile::unbroken_caption_width);
         let wanted = captions.fold(0.0, f64::max).min(MAX_CAPTION_WIDTH);
         let mut cell_width = image_width.max(wanted).ceil();
-        let fitting = (room / (cell_width + GAP)).floor() as usize;
+        let fitting = (available / (cell_width + GAP)).floor() as usize;
         let most = if number <= 100 { 10 } else { usize::MAX };
         let usual = balanced_columns(fitting.clamp(1, most), number);
         let columns = settings.columns.unwrap_or(usual).min(number);
         if fitting < columns {
-            cell_width = (room / columns as f64 - GAP).max(image_width).floor();
+            cell_width = (available / columns as f64 - GAP).max(image_width).floor();
         }
         let tile = |picture| Tile::new(picture, scale, cell_width);
         let tiles: Vec<Tile> = pictures.iter().map(tile).collect();

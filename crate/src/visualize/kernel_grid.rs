@@ -64,15 +64,21 @@ pub fn kernel_grid(
     let width = (bar_left + bar.width + MARGIN).max(300.0);
     let height = layout.top + layout.grid.height().max(bar.height);
     let titles = (title, settings.subtitle.as_str());
-    let words = alt_text(title, groups, &scale, settings);
-    Figure::draw(FUNCTION, titles, (width, height), &words, |canvas, top| {
-        for (index, group) in groups.iter().enumerate() {
-            let corner = (MARGIN + index as f64 * stride, top);
-            layout.draw_names(canvas, group, corner);
-            layout.draw_kernels(canvas, group, &scale, corner);
-        }
-        bar.draw(canvas, (bar_left, top + layout.top));
-    })
+    let alt_text = alt_text(title, groups, &scale, settings);
+    Figure::draw(
+        FUNCTION,
+        titles,
+        (width, height),
+        &alt_text,
+        |canvas, top| {
+            for (index, group) in groups.iter().enumerate() {
+                let corner = (MARGIN + index as f64 * stride, top);
+                layout.draw_names(canvas, group, corner);
+                layout.draw_kernels(canvas, group, &scale, corner);
+            }
+            bar.draw(canvas, (bar_left, top + layout.top));
+        },
+    )
 }
 
 fn check(groups: &[KernelGroup], settings: &KernelGridSettings) -> Result<()> {
@@ -137,16 +143,10 @@ struct Layout {
 impl Layout {
     fn new(groups: &[KernelGroup], settings: &KernelGridSettings) -> Layout {
         let first = &groups[0].filters[0];
-        let most = groups.iter().map(|group| group.filters.len()).max();
-        let filters = most.unwrap_or(1);
+        let filters = groups.iter().map(|group| group.filters.len()).max();
+        let filters = filters.unwrap_or(1);
         let is_single_channel = first.len() == 1;
-        let (columns, rows) = match is_single_channel {
-            true => {
-                let columns = balanced_columns((filters as f64).sqrt().ceil() as usize, filters);
-                (columns, filters.div_ceil(columns))
-            }
-            false => (first.len(), filters),
-        };
+        let (columns, rows) = columns_and_rows(filters, first.len());
         let (left, below, above) = match is_single_channel {
             true => (0.0, LINE, 0.0),
             false => {
@@ -154,14 +154,10 @@ impl Layout {
                 (AXIS_TITLE + numbers, 0.0, 2.0 * LINE)
             }
         };
-        let room = GRID_WIDTH - 2.0 * MARGIN - ColourBar::DEFAULT_WIDTH + GROUP_GAP;
-        let widest = (room / groups.len() as f64 - GROUP_GAP - left) / columns as f64;
+        let available = GRID_WIDTH - 2.0 * MARGIN - ColourBar::DEFAULT_WIDTH + GROUP_GAP;
+        let widest = (available / groups.len() as f64 - GROUP_GAP - left) / columns as f64;
         let tallest = (MAX_HEIGHT / rows as f64 - below).clamp(MIN_KERNEL, MAX_KERNEL);
-        let gap = whole_device_pixels(0.12 * widest.min(tallest)).clamp(1.0, 8.0);
-        let side = (widest - gap).min(tallest);
-        let cell = whole_device_pixels(side / first[0].columns.max(first[0].rows) as f64);
-        let cell = cell.max(MIN_CELL);
-        let kernel = (first[0].columns as f64 * cell, first[0].rows as f64 * cell);
+        let (kernel, gap) = kernel_and_gap(&first[0], widest, tallest);
         let named = match settings.channel_names.is_empty() {
             true => 0.0,
             false => text::max_width(&settings.channel_names, SMALL) + 8.0,
@@ -169,11 +165,7 @@ impl Layout {
         let tile = (kernel.0.max(named - gap), kernel.1 + below);
         let grid = Grid::new(filters * first.len(), columns, tile, gap);
         let width = left + grid.width();
-        let lines = groups.iter().map(|group| name_lines(group, width).len());
-        let name = match lines.max() {
-            None | Some(0) => 0.0,
-            Some(lines) => lines as f64 * (LINE + 1.0) + 3.0,
-        };
+        let name_height = name_height(groups, width);
         Layout {
             grid,
             channels: match (is_single_channel, settings.channel_names.as_slice()) {
@@ -183,8 +175,8 @@ impl Layout {
             },
             kernel,
             left,
-            top: name + above,
-            name_height: name,
+            top: name_height + above,
+            name_height,
             width,
         }
     }
@@ -247,6 +239,36 @@ impl Layout {
             true => name,
             false => filter.to_string(),
         }
+    }
+}
+
+/// The columns and rows of the kernels of a group.
+fn columns_and_rows(filters: usize, channels: usize) -> (usize, usize) {
+    if channels > 1 {
+        return (channels, filters);
+    }
+    let columns = balanced_columns((filters as f64).sqrt().ceil() as usize, filters);
+    (columns, filters.div_ceil(columns))
+}
+
+/// The size of a kernel and the gap between kernels, where there is so much space for each.
+fn kernel_and_gap(matrix: &Matrix, widest: f64, tallest: f64) -> ((f64, f64), f64) {
+    let gap = whole_device_pixels(0.12 * widest.min(tallest)).clamp(1.0, 8.0);
+    let side = (widest - gap).min(tallest);
+    let cell = whole_device_pixels(side / matrix.columns.max(matrix.rows) as f64);
+    let cell = cell.max(MIN_CELL);
+    (
+        (matrix.columns as f64 * cell, matrix.rows as f64 * cell),
+        gap,
+    )
+}
+
+/// The height of the lines of the longest name.
+fn name_height(groups: &[KernelGroup], width: f64) -> f64 {
+    let lines = groups.iter().map(|group| name_lines(group, width).len());
+    match lines.max() {
+        None | Some(0) => 0.0,
+        Some(lines) => lines as f64 * (LINE + 1.0) + 3.0,
     }
 }
 

@@ -63,18 +63,7 @@ pub fn training_curves(title: &str, epochs: &[EpochMetrics], steps: &StepLosses)
 
 fn figure(title: &str, epochs: &[EpochMetrics], steps: Option<&StepLosses>) -> Result<Figure> {
     check(epochs)?;
-    let loss = Quantity {
-        name: translated("Loss", "損失"),
-        training: |epoch| epoch.training_loss,
-        validation: |epoch| epoch.validation_loss,
-        format: |loss| significant(loss, 3),
-    };
-    let accuracy = Quantity {
-        name: translated("Accuracy", "正解率"),
-        training: |epoch| 100.0 * epoch.training_accuracy,
-        validation: |epoch| Some(100.0 * epoch.validation_accuracy?),
-        format: |accuracy| percent(accuracy / 100.0, 1),
-    };
+    let (loss, accuracy) = (loss(), accuracy());
     let x = match steps {
         Some(steps) => Axis::from_zero(steps.epochs.max(epochs.len()), 8),
         None => Axis::from_one(epochs.len(), 8),
@@ -83,7 +72,7 @@ fn figure(title: &str, epochs: &[EpochMetrics], steps: Option<&StepLosses>) -> R
     losses.extend(steps.into_iter().flat_map(step_lines));
     let loss_axis = loss_axis(y_range(&losses));
     let accuracy_axis = accuracy_axis(y_range(&accuracies));
-    let words = alt_text(title, epochs, [&loss, &accuracy], steps);
+    let alt_text = alt_text(title, epochs, [&loss, &accuracy], steps);
     let (epoch, mean) = (
         translated("epoch", "エポック"),
         translated("mean loss", "平均損失"),
@@ -95,7 +84,7 @@ fn figure(title: &str, epochs: &[EpochMetrics], steps: Option<&StepLosses>) -> R
     let mut right = LineChart::new((x, epoch), (accuracy_axis, in_percent), accuracies);
     right.title = accuracy.name;
     let (titles, size) = ((title, ""), (CHART_WIDTH, PANEL_HEIGHT));
-    Figure::draw(FUNCTION, titles, size, &words, |canvas, top| {
+    Figure::draw(FUNCTION, titles, size, &alt_text, |canvas, top| {
         let width = (CHART_WIDTH - 2.0 * MARGIN - PANEL_GAP) / 2.0;
         for (panel, x) in [(left, MARGIN), (right, MARGIN + width + PANEL_GAP)] {
             panel.draw(canvas, area((x, top), (width, PANEL_HEIGHT)));
@@ -119,6 +108,24 @@ fn check(epochs: &[EpochMetrics]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn loss() -> Quantity {
+    Quantity {
+        name: translated("Loss", "損失"),
+        training: |epoch| epoch.training_loss,
+        validation: |epoch| epoch.validation_loss,
+        format: |loss| significant(loss, 3),
+    }
+}
+
+fn accuracy() -> Quantity {
+    Quantity {
+        name: translated("Accuracy", "正解率"),
+        training: |epoch| 100.0 * epoch.training_accuracy,
+        validation: |epoch| Some(100.0 * epoch.validation_accuracy?),
+        format: |accuracy| percent(accuracy / 100.0, 1),
+    }
 }
 
 /// The quantity in one chart.

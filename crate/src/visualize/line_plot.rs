@@ -51,7 +51,7 @@ pub fn line_plot(
     let points = series.iter().flat_map(|line| &line.points);
     let (x_low, x_high) = min_max(points.map(|point| point.0)).unwrap_or_default();
     let (low, high) = y_range(&lines).unwrap_or_default();
-    let words = alt_text(title, &lines, settings);
+    let alt_text = alt_text(title, &lines, settings);
     let x = match settings.counted_x {
         true => Axis::from_one(x_high.max(1.0) as usize, 8),
         false => Axis::exact(x_low, x_high, 8),
@@ -68,7 +68,7 @@ pub fn line_plot(
     );
     let mut chart = LineChart::new(x, y, lines);
     chart.shaded = settings.shaded;
-    chart.figure(FUNCTION, title, PANEL_HEIGHT, &words)
+    chart.figure(FUNCTION, title, PANEL_HEIGHT, &alt_text)
 }
 
 fn check(series: &[LineSeries], settings: &LinePlotSettings) -> Result<()> {

@@ -16,10 +16,9 @@ const FUNCTION: &str = "network_diagram";
 /// The layers of a network from left to right, as LeCun et al. draw LeNet: feature maps as stacks of
 /// rectangles, vectors as columns.
 ///
-/// Name and shape of a layer are written above it; its operation and parameters below, between it and the layer
-/// before. Layers with parameters are darker than those without, and the input is grey. Sizes are not to scale,
-/// and of more than 16 feature maps at most 16 are drawn. Up to about 12 layers fit into the width of a notebook;
-/// with more the picture is wider.
+/// The name and the shape of a layer are above it. Its operation and parameters are below, between it and the layer before.
+/// Layers with parameters are darker than those without, and the input is grey. Sizes are not to scale, and at most 16
+/// feature maps of a layer are drawn. About 12 layers fit into the width of a notebook; with more the picture is wider.
 ///
 /// After LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition",
 /// Proc. IEEE 86(11), 1998, figure 2.
@@ -42,15 +41,15 @@ const FUNCTION: &str = "network_diagram";
 /// ```
 ///
 /// # Errors
-/// [`Error::Picture`](crate::Error::Picture) if there are no layers, if a number of a shape is 0, or if there are so
-/// many layers that no browser would show them.
+/// [`Error::Picture`](crate::Error::Picture) if there are no layers, if a number of a shape is 0, or if the picture
+/// would be too large.
 pub fn network_diagram(title: &str, layers: &[DiagramLayer]) -> Result<Figure> {
     check(layers)?;
     let layout = Layout::fitting(layers);
     let subtitle = subtitle(layers);
     let (titles, size) = ((title, subtitle.as_str()), (layout.width, layout.height()));
-    let words = alt_text(title, layers);
-    Figure::draw(FUNCTION, titles, size, &words, |canvas, top| {
+    let alt_text = alt_text(title, layers);
+    Figure::draw(FUNCTION, titles, size, &alt_text, |canvas, top| {
         layout.draw(canvas, top);
     })
 }

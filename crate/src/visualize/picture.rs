@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heat_map_is_drawn_with_it() {
+    fn the_heat_map_is_drawn_too() {
         let heat = Overlay {
             rows: 1,
             columns: 2,

@@ -25,8 +25,8 @@ pub fn pixel_values(title: &str, picture: &Picture) -> Result<Figure> {
     let width = (2.0 * MARGIN + INDEX_WIDTH + size.0).max(260.0);
     let subtitle = text::in_one_line(&picture.caption);
     let (titles, whole) = ((title, subtitle.as_str()), (width, INDEX_HEIGHT + size.1));
-    let words = alt_text(title, picture);
-    Figure::draw(FUNCTION, titles, whole, &words, |canvas, top| {
+    let alt_text = alt_text(title, picture);
+    Figure::draw(FUNCTION, titles, whole, &alt_text, |canvas, top| {
         let cells = area((MARGIN + INDEX_WIDTH, top + INDEX_HEIGHT), size);
         canvas.image(picture.placed(cells), Stroke::solid(AXIS, 1.0));
         let centre = |index: usize| (index as f64 + 0.5) * CELL;

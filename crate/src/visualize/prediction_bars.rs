@@ -60,8 +60,8 @@ fn draw(
     let rows: Vec<Row> = predictions.iter().map(row).collect();
     let heights: f64 = rows.iter().map(|row| row.height + ROW_GAP).sum();
     let size = (CHART_WIDTH, heights - ROW_GAP + AXIS_HEIGHT);
-    let words = alt_text(title, names, &rows);
-    Figure::draw(FUNCTION, (title, ""), size, &words, |canvas, mut top| {
+    let alt_text = alt_text(title, names, &rows);
+    Figure::draw(FUNCTION, (title, ""), size, &alt_text, |canvas, mut top| {
         let label_width = rows.iter().map(|row| row.label_width).fold(0.0, f64::max);
         let left = MARGIN + IMAGE_SIDE + 34.0 + label_width;
         let width = CHART_WIDTH - MARGIN - ANNOTATION - left;

@@ -1,6 +1,6 @@
 //! What most modules that draw use.
 
-pub(in crate::visualize) use super::area::{Area, Point, area, whole_device_pixels};
+pub(in crate::visualize) use super::area::{Area, Point, area, corners, whole_device_pixels};
 pub(in crate::visualize) use super::canvas::{
     CHART_WIDTH, Canvas, GRID_WIDTH, MARGIN, PlacedImage, Stroke,
 };

@@ -32,11 +32,11 @@ pub fn step_curve(quantity: &str, values: &[f64]) -> Result<Figure> {
     let x = (x, translated("step", "ステップ"));
     let chart = LineChart::new(x, (y, quantity), lines.into());
     let steps = with_noun(values.len(), "step", ["", "ステップ"]);
-    let words = translate!(
+    let alt_text = translate!(
         "{quantity} over {steps}, at last {last}, smoothed.",
         "{quantity} ({steps})。最後の値は {last} (平滑化)。"
     );
-    chart.figure(FUNCTION, quantity, PANEL_HEIGHT, &words)
+    chart.figure(FUNCTION, quantity, PANEL_HEIGHT, &alt_text)
 }
 
 /// The exponential moving average m ← β m + (1 − β) v with β = 0.98, divided by 1 − βᵗ so that it does not start at zero

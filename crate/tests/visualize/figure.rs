@@ -59,7 +59,7 @@ fn a_cell_shows_html_and_plain_text() {
     assert_eq!(file(lines[4]), figure.png().unwrap());
 }
 
-/// Where the reader's machine has another font, a text takes the room that was made for it.
+/// A viewer with another font fits a text into the same space.
 #[test]
 fn texts_of_an_svg_have_their_widths() {
     let svg = small_figure("A title").svg().unwrap();
@@ -75,7 +75,7 @@ fn texts_of_an_svg_have_their_widths() {
 }
 
 #[test]
-fn what_the_font_does_not_have_is_named_below_the_picture() {
+fn characters_without_a_glyph_are_named_below_the_picture() {
     let texts = texts_of(&small_figure("A 🐈 and its 🐕"));
     let last = texts.last().unwrap();
     assert_eq!(
@@ -91,7 +91,7 @@ fn what_the_font_does_not_have_is_named_below_the_picture() {
 }
 
 #[test]
-fn saving_goes_by_the_ending_and_creates_folders() {
+fn the_ending_decides_the_format_and_folders_are_created() {
     let folder = std::env::temp_dir().join(format!("gasshuku-visualize-{}", std::process::id()));
     let figure = small_figure("A title");
     let png = folder.join("new/folder/picture.PNG");
@@ -127,7 +127,7 @@ fn saving_goes_by_the_ending_and_creates_folders() {
 }
 
 #[test]
-fn svg_needs_nothing_else_and_names_its_content() {
+fn an_svg_links_to_no_other_file_and_has_a_title() {
     let figure = small_figure("Greys < white & 1\u{0}2");
     let svg = figure.svg().unwrap();
     let document = Document::parse(&svg).unwrap();

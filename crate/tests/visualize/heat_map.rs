@@ -62,7 +62,7 @@ fn equal_values_and_large_matrices_can_be_shown() {
 }
 
 #[test]
-fn feature_maps_stand_right_of_their_input() {
+fn feature_maps_are_right_of_their_input() {
     let maps: Vec<Matrix> = (0..16)
         .map(|filter| Matrix {
             caption: format!("filter {filter}"),

@@ -61,7 +61,7 @@ fn all_kernels_share_one_scale() {
 }
 
 #[test]
-fn filters_of_one_channel_stand_in_a_block() {
+fn filters_of_one_channel_are_in_a_block() {
     let six = kernel_group("", &[&[1.0][..]; 6]);
     let svg = kernel_grid("", &[six], &KernelGridSettings::default())
         .unwrap()

@@ -109,7 +109,7 @@ fn the_image_below_a_smooth_map_keeps_its_pixels() {
 }
 
 #[test]
-fn the_hottest_place_is_the_lightest_whatever_is_below() {
+fn the_largest_value_on_black_is_lighter_than_the_smallest_on_white() {
     let luma = |level, value| {
         let overlay = Overlay {
             opacity: Overlay::default().opacity,

@@ -1,22 +1,22 @@
-//! What a layer is called, and what it does.
+//! A layer of the diagram and its texts.
 
 use super::super::prelude::*;
 
 /// One layer of [`network_diagram`](super::network_diagram()); the first one is the network's input.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiagramLayer {
-    /// Stands above the layer.
+    /// The name above the layer.
     pub name: String,
-    /// Shape of the output for one image: `[C, H, W]` is drawn as C feature maps, `[N]` as a column of N units.
-    /// The last two numbers of any other shape are the height and width of a feature map.
+    /// The shape of the output for one image: `[C, H, W]` is drawn as C feature maps, `[N]` as a column of N units. The last
+    /// two numbers of any other shape are the height and the width of a feature map.
     pub shape: Vec<usize>,
     /// The number of values that training changes.
     pub parameters: usize,
-    /// How the layer computes its output from that of the layer before, such as "convolution\n5 × 5"; may be empty.
-    /// It is broken at `\n` only if there is too little room.
+    /// The operation of the layer, such as "convolution\n5 × 5"; may be empty. It is broken at `\n` only if there is too
+    /// little space.
     pub operation: String,
-    /// Rows and columns that one output sees of the layer before, if that is drawn as feature maps. With `None`,
-    /// lines or an arrow lead from the layer before to this one.
+    /// Rows and columns of the receptive field of one output in the feature maps of the layer before, if it is drawn.
+    /// Otherwise lines or an arrow lead from the layer before to this one.
     pub receptive_field: Option<[usize; 2]>,
 }
 

@@ -1,14 +1,14 @@
-//! Where the layers and their texts stand.
+//! The positions of the layers and their texts.
 
 use super::super::colour::{BACKGROUND, blend};
 use super::super::prelude::*;
 use super::connection::{
-    Placed, draw_arrow, draw_full_connection, draw_receptive_field, receptive_field,
+    PlacedLayer, draw_arrow, draw_full_connection, draw_receptive_field, receptive_field,
 };
 use super::layer::{DiagramLayer, without_breaks};
 use super::outline::{Largest, Outline};
 
-/// The width of the picture, unless the texts of many layers need more or a few layers less.
+/// The width of the picture, unless the texts of many layers need more or few layers need less.
 const WIDTH: f64 = 900.0;
 const MIN_WIDTH: f64 = 320.0;
 const MIN_GAP: f64 = 34.0;
@@ -21,8 +21,8 @@ const TEXT_GAP: f64 = 10.0;
 const LINE: f64 = 14.5;
 /// The space between the drawings and the texts above and below them.
 const SPACE: f64 = 12.0;
-/// What is tried, in this order, until all fits into the width: the scale of the drawings, and whether operations are
-/// broken into short lines.
+/// The scales of the drawings that are tried in this order until everything fits into the width, and whether operations
+/// are broken into short lines.
 const ATTEMPTS: [(f64, bool); 8] = [
     (1.0, false),
     (0.9, false),
@@ -80,8 +80,8 @@ impl<'a> Block<'a> {
         self.left + self.width()
     }
 
-    fn placed(&self, middle: f64) -> Placed<'_> {
-        Placed {
+    fn placed(&self, middle: f64) -> PlacedLayer<'_> {
+        PlacedLayer {
             outline: self.outline,
             at: (self.left, middle),
             shape: &self.layer.shape,
@@ -97,7 +97,7 @@ impl<'a> Block<'a> {
         text::max_width(&self.operation, SMALL)
     }
 
-    /// How far the label reaches beyond the drawing at each side.
+    /// How much wider the label is than the drawing, at each side.
     fn overhang(&self) -> f64 {
         (self.label_width() - self.width()).max(0.0) / 2.0
     }
@@ -115,7 +115,7 @@ fn operation_lines(layer: &DiagramLayer, is_broken: bool) -> Vec<String> {
     lines.collect()
 }
 
-/// All layers and their places.
+/// All layers with their positions.
 pub(super) struct Layout<'a> {
     blocks: Vec<Block<'a>>,
     pub(super) width: f64,
@@ -125,7 +125,7 @@ impl Layout<'_> {
     /// The first attempt that fits into the width, or else the narrowest.
     pub(super) fn fitting(layers: &[DiagramLayer]) -> Layout<'_> {
         let attempt = |(scale, is_broken)| Layout::new(layers, scale, is_broken);
-        let widths = ATTEMPTS.map(|one| attempt(one).width);
+        let widths = ATTEMPTS.map(|settings| attempt(settings).width);
         let least = widths.into_iter().fold(f64::INFINITY, f64::min).max(WIDTH);
         let index = widths.iter().position(|&width| width <= least);
         attempt(ATTEMPTS[index.unwrap_or(0)])
@@ -212,8 +212,8 @@ fn gaps(blocks: &[Block], width: f64) -> Vec<f64> {
         }
     }
     let drawn: f64 = blocks.iter().map(Block::width).sum();
-    let room = (width - drawn - gaps.iter().sum::<f64>()).max(0.0);
-    let more = room / (gaps.len() - 1).max(1) as f64;
+    let spare = (width - drawn - gaps.iter().sum::<f64>()).max(0.0);
+    let more = spare / (gaps.len() - 1).max(1) as f64;
     for gap in &mut gaps[1..] {
         *gap = (*gap + more).min(gap.max(MAX_GAP));
     }
@@ -229,7 +229,7 @@ fn draw_connection(canvas: &mut Canvas, from: &Block, to: &Block, middle: f64) {
     }
 }
 
-/// The last line stands on the line `bottom`.
+/// Draws a label whose last line has the baseline `bottom`.
 fn draw_label(canvas: &mut Canvas, block: &Block, bottom: f64) {
     let centre = block.left + block.width() / 2.0;
     for (line, content) in block.label.iter().rev().enumerate() {

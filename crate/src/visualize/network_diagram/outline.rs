@@ -1,21 +1,21 @@
-//! One layer as it is drawn: a stack of feature maps, or a column of units.
+//! The drawing of one layer: a stack of feature maps, or a column of units.
 
 use super::super::prelude::*;
 
 /// The longer side of the largest feature map.
 const MAX_MAP: f64 = 96.0;
 const MIN_MAP: f64 = 8.0;
-/// Of more feature maps only so many are drawn.
+/// At most this many feature maps of a layer are drawn.
 const MAX_MAPS: usize = 16;
-/// The space between the left edges of the first and the last map of a stack, at most.
+/// The largest distance between the left edges of the first and the last map of a stack.
 const MAX_DEPTH: f64 = 44.0;
+/// The distance between the left edges of neighbouring maps. Fewer maps are drawn rather than with a smaller step.
 const MAX_STEP: f64 = 7.0;
-/// Of maps that would lie closer to each other fewer are drawn.
 const MIN_STEP: f64 = 2.5;
-/// How far up the next map of a stack lies, for each pixel to the right.
+/// How far up the next map of a stack is, for each pixel to the right.
 const RISE: f64 = 0.6;
-/// The side of a map grows with this power of its number of pixels: less than in proportion, or a map of 7 × 7
-/// pixels beside one of 224 × 224 would be a dot.
+/// The side of a map grows with this power of its number of pixels. In proportion, a map of 7 × 7 pixels would be a dot
+/// beside one of 224 × 224.
 const MAP_POWER: f64 = 0.75;
 
 const COLUMN_WIDTH: f64 = 13.0;
@@ -23,17 +23,17 @@ const MAX_COLUMN: f64 = 132.0;
 const MIN_COLUMN: f64 = 26.0;
 /// The height of a column grows with this power of its number of units.
 const COLUMN_POWER: f64 = 0.5;
-/// How far the top of a column lies to the right of its foot, as a fraction of its height.
+/// How far the top of a column is to the right of its foot, as a fraction of its height.
 const COLUMN_SLANT: f64 = 0.22;
-/// A column of up to this many units shows each of them.
+/// A column of at most this many units shows each of them.
 const MAX_UNITS: usize = 20;
-/// The least height of such a unit.
-const UNIT: f64 = 5.0;
+/// The smallest height of such a unit.
+const MIN_UNIT: f64 = 5.0;
 
-/// The size and the kind of a drawing of a layer, in CSS pixels.
+/// The form and the size of the drawing of a layer, in CSS pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Outline {
-    /// Feature maps; each lies a step to the right of the one before it, and higher.
+    /// Feature maps. Each is a step to the right of the one before it, and higher.
     Stack {
         map: (f64, f64),
         maps: usize,
@@ -43,7 +43,7 @@ pub(super) enum Outline {
     Column { height: f64, units: usize },
 }
 
-/// The largest numbers of a network, which are drawn in full size.
+/// The largest numbers in the shapes of a network. These are drawn in full size.
 #[derive(Clone, Copy)]
 pub(super) struct Largest {
     /// The longer side of a feature map, in pixels.
@@ -78,7 +78,7 @@ impl Outline {
         let units = shape.first().copied().unwrap_or(1);
         let height = MAX_COLUMN * fraction(units, largest.units).powf(COLUMN_POWER);
         let lowest = match units <= MAX_UNITS {
-            true => UNIT * units as f64,
+            true => MIN_UNIT * units as f64,
             false => 0.0,
         };
         Outline::Column {
@@ -158,26 +158,24 @@ impl Outline {
     pub(super) fn draw(self, canvas: &mut Canvas, at: Point, colour: Colour) {
         match self {
             Outline::Stack { map, maps, step } => {
-                let first = self.bounds(at).y1 - map.1;
+                let border = if step < 5.0 { 0.5 } else { 1.0 };
+                let (left, top) = (at.0, self.bounds(at).y1 - map.1);
                 for index in (0..maps).rev() {
                     let right = index as f64 * step;
-                    let corner = (at.0 + right, first - RISE * right);
-                    let [(x0, y0), (x1, y1)] = [corner, (corner.0 + map.0, corner.1 + map.1)];
-                    let corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)];
-                    outlined(canvas, corners, colour, if step < 5.0 { 0.5 } else { 1.0 });
+                    let map = area((left + right, top - RISE * right), map);
+                    draw_outlined(canvas, corners(map), colour, border);
                 }
             }
             Outline::Column { units, .. } => {
                 let [top, foot] = self.left_ends(at);
                 let right = |(x, y): Point| (x + COLUMN_WIDTH, y);
-                outlined(canvas, [top, right(top), right(foot), foot], colour, 1.0);
-                if units <= MAX_UNITS {
-                    for index in 1..units {
-                        let down = fraction(index, units);
-                        let x = top.0 + (foot.0 - top.0) * down;
-                        let line = (x, top.1 + (foot.1 - top.1) * down);
-                        canvas.line([line, right(line)], Stroke::solid(MUTED, 0.5));
-                    }
+                draw_outlined(canvas, [top, right(top), right(foot), foot], colour, 1.0);
+                let lines = if units <= MAX_UNITS { 1..units } else { 0..0 };
+                for index in lines {
+                    let down = fraction(index, units);
+                    let x = top.0 + (foot.0 - top.0) * down;
+                    let line = (x, top.1 + (foot.1 - top.1) * down);
+                    canvas.line([line, right(line)], Stroke::solid(MUTED, 0.5));
                 }
             }
         }
@@ -209,9 +207,11 @@ fn fraction(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64
 }
 
-fn outlined(canvas: &mut Canvas, corners: [Point; 4], fill: Colour, width: f64) {
+fn draw_outlined(canvas: &mut Canvas, corners: [Point; 4], fill: Colour, width: f64) {
     canvas.polygon(corners, fill);
-    let [first, ..] = corners;
-    let [one, two, three, four] = corners;
-    canvas.line([one, two, three, four, first], Stroke::solid(MUTED, width));
+    let [first, second, third, fourth] = corners;
+    canvas.line(
+        [first, second, third, fourth, first],
+        Stroke::solid(MUTED, width),
+    );
 }
