@@ -20,7 +20,8 @@ def test_another_learning_rate_gives_another_curve(open_notebook):
     settings.replace("learning_rate", "    learning_rate: 1e-3,")
     settings.run()
     expect(settings.output).to_contain_text("0.001")
-    notebook.cell("let model = LeNet::new").run()
+    make_model = Cell(notebook, training.index - 1).run()
+    expect(make_model.error).to_have_count(0)
     training.run()
     expect(training.picture).to_have_attribute("alt", re.compile("over 5 epochs"))
     assert training.picture.get_attribute("alt") != before
@@ -29,9 +30,9 @@ def test_another_learning_rate_gives_another_curve(open_notebook):
 
 def test_a_training_in_the_background_is_watched_and_stopped(open_notebook):
     notebook = open_notebook("en/04_train")
-    for part in ["let training_set", "let choice", "let model", "let settings"]:
+    for part in ["let training_set", "let choice", "let settings"]:
         notebook.cell(part).run()
-    start = notebook.cell("let mut apprentice")
+    start = notebook.cell("let mut background_model")
     # So many that no machine is done before it is stopped.
     epochs = "epochs: 1_000_000, checkpoint: None, ..settings.clone()"
     start.replace("let longer", f"let longer = TrainingSettings {{ {epochs} }};")
@@ -52,14 +53,16 @@ def test_a_training_is_watched_and_stopped_and_everything_is_kept(open_notebook,
     write_settings(settings, f"JupyterLab {theme}")
     try:
         notebook = open_notebook("en/04_train")
-        for part in ["let training_set", "let choice", "let model"]:
+        for part in ["let training_set", "let choice"]:
             notebook.cell(part).run()
         hyperparameters = notebook.cell("let settings = TrainingSettings")
         # So many that no machine is done before it is stopped.
         hyperparameters.replace("epochs: 5,", "    epochs: 1_000_000,")
         hyperparameters.replace("checkpoint: Some", "    checkpoint: None,")
         hyperparameters.run()
-        training = notebook.cell("train(&model, &training_set, &settings)").start()
+        training = notebook.cell("train(&model, &training_set, &settings)")
+        Cell(notebook, training.index - 1).run()
+        training.start()
         bar = training.output.locator("[role=progressbar]")
 
         # Within an epoch: the bar moves, the curve grows, and the first epoch is not over.
@@ -97,7 +100,7 @@ def test_a_training_is_watched_and_stopped_and_everything_is_kept(open_notebook,
 
 def test_a_loop_of_ones_own_shows_its_progress(open_notebook):
     notebook = open_notebook("en/04_train")
-    for part in ["let training_set", "let choice", "let model", "fn training_step", "let student"]:
+    for part in ["let training_set", "fn training_step"]:
         notebook.cell(part).run()
     loop = notebook.cell("LiveCurve::new")
     # So often that no machine is done before it is stopped.
