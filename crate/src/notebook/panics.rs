@@ -79,8 +79,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::front::tests::FakeFront;
     use super::*;
+    use crate::notebook::front::tests::FakeFront;
     use tch::Tensor;
 
     #[test]

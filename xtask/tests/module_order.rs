@@ -30,6 +30,53 @@ fn modules_form_no_circles() {
     assert!(found.is_empty(), "circles:\n{}", found.join("\n"));
 }
 
+/// `crate/src/lib.rs` lists the modules in an order, in which each uses only those before it.
+#[test]
+fn modules_follow_the_order_that_lib_rs_names() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crate/src");
+    let listed = listed_modules(&fs::read_to_string(source.join("lib.rs")).unwrap());
+    let read = Crate::read(&source);
+    let graph = &read.graphs()[&Names::new()];
+    let place = |module: &str| listed.iter().position(|name| name == module);
+    for (user, used) in graph
+        .iter()
+        .flat_map(|(user, all)| all.iter().map(move |it| (user, it)))
+    {
+        if let (Some(user_place), Some(used_place)) = (place(user), place(used)) {
+            assert!(
+                used_place <= user_place,
+                "`{user}` uses `{used}`, which lib.rs lists below it"
+            );
+        }
+    }
+    let public = |name: &&String| {
+        fs::read_to_string(source.join("lib.rs"))
+            .unwrap()
+            .contains(&format!("pub mod {name};"))
+    };
+    assert!(
+        listed.len() >= 12 && listed.iter().all(|name| public(&name)),
+        "{listed:?}"
+    );
+}
+
+/// The modules of a numbered list in a doc comment, such as ``//! 3. [`load`]: data sets``.
+fn listed_modules(text: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("//! "));
+    let numbered = lines.filter(|line| line.starts_with(|first: char| first.is_ascii_digit()));
+    let names = numbered.flat_map(|line| {
+        line.split(": ")
+            .next()
+            .unwrap()
+            .split('`')
+            .skip(1)
+            .step_by(2)
+    });
+    names
+        .map(|name| name.trim_start_matches("mod@").to_owned())
+        .collect()
+}
+
 /// The modules of a crate, and what they use.
 #[derive(Default)]
 struct Crate {
