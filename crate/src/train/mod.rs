@@ -11,10 +11,12 @@
 //! - `display`: the callback that shows a training in a notebook
 //! - [`checkpoint`]: saving after each epoch, and resuming
 //! - [`background`]: training while other cells run
-//! - [`runs`]: trainings side by side
+//! - `background_progress`: what its thread and the cells share
+//! - [`runs`]: comparing trainings
 //! - here: the functions that a notebook calls
 
 pub mod background;
+mod background_progress;
 mod callback;
 pub mod checkpoint;
 mod data_parallel;
