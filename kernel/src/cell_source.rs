@@ -23,7 +23,7 @@ use crate::stamp;
 const EVCXRS_STORE_FINGERPRINT: &str = "d5af0c3f903aac01";
 const STORE: &str = include_str!("variable_store.rs");
 
-/// The version of [`STORE`]'s layout in memory: all cells of a kernel need the same one.
+/// The version of the smaller store's layout in memory: all cells of a kernel need the same one.
 pub const STORE_FORMAT: &str = "1";
 
 /// A cell's source, changed.

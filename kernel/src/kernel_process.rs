@@ -233,8 +233,9 @@ fn evcxr_command(
         // evcxr overwrites the kernelspec that it finds below this path, or in the user's home. Here it
         // finds none.
         .env("JUPYTER_PATH", home.path())
-        // evcxr's allocator would use huge pages. At the start of a kernel, clearing a huge page takes
-        // longer than filling the part of it that is used.
+        // evcxr's allocator, mimalloc, would use huge pages, and clearing these takes longer than filling the
+        // parts that are used: 1.4 s of system time instead of 0.5 s until rust-analyzer has read the whole
+        // standard library (evcxr 0.22).
         .env("MIMALLOC_ALLOW_THP", "0")
         .env_remove(SIDE_CHANNEL)
         .envs(&settings.environment)
