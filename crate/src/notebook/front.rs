@@ -3,7 +3,7 @@
 //! The front makes a folder for the process in which cells run. The folder has a socket that receives
 //! messages, and a file `interrupt` while ■ is pressed. Output lines with [`MARK`] are for the front: they
 //! mark where in the output of a cell something is shown. Each cell may be a library with its own statics,
-//! so no state is kept in statics.
+//! so nothing important is kept in statics.
 
 use std::ffi::OsString;
 use std::io;
