@@ -224,8 +224,7 @@ impl From<tch::TchError> for Error {
 fn available_names(what: &str, known: &[String]) -> String {
     match (known, what) {
         ([], "activation" | "layer") => {
-            "the network records none: let its `forward` hand what is to be \
-                                         looked at on through `pass.record(\"name\", x)`"
+            "the network records none; in its `forward`, pass the values through `pass.record(\"name\", x)`"
                 .into()
         }
         ([], _) => "there is none at all".into(),

@@ -125,7 +125,7 @@ impl StateDict {
         let tensors = self.without_pytorch_prefixes(shapes);
         for (name, shape) in shapes {
             let Some(tensor) = tensors.get(name) else {
-                let reason = format!("it is missing; the model wants it in shape {shape:?}");
+                let reason = format!("it is missing; the model needs it in shape {shape:?}");
                 return Err(wrong(name, reason));
             };
             let found = tensor.size();

@@ -96,7 +96,7 @@ fn catch_decoder<T>(
 
 fn too_large() -> Reason {
     format!(
-        "the image is too large: {} pixels on a side and {} MB decoded are the most; scale it down",
+        "the image is too large: at most {} pixels on a side and {} MB decoded are allowed; scale it down",
         MAX_SIDE,
         MAX_DECODED_BYTES >> 20
     )
@@ -155,7 +155,7 @@ fn decode_jpeg(bytes: &[u8], side: u32) -> std::result::Result<DynamicImage, Dec
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     decoder.read_info()?;
     scale_jpeg(&mut decoder, side)?;
-    let frame = info(&decoder)?;
+    let frame = frame_info(&decoder)?;
     if decoded_bytes(&frame) > MAX_DECODED_BYTES {
         return Err(DecodeError::TooLarge);
     }
@@ -171,7 +171,7 @@ fn scale_jpeg<R: Read>(
     decoder: &mut jpeg_decoder::Decoder<R>,
     side: u32,
 ) -> std::result::Result<(), DecodeError> {
-    let frame = info(decoder)?;
+    let frame = frame_info(decoder)?;
     let (width, height) = (u32::from(frame.width), u32::from(frame.height));
     // At any scale, a progressive image needs two bytes for each sample until the last scan.
     let is_progressive = frame.coding_process == jpeg_decoder::CodingProcess::DctProgressive;
@@ -209,7 +209,7 @@ fn decoded_bytes(frame: &jpeg_decoder::ImageInfo) -> u64 {
     u64::from(frame.width) * u64::from(frame.height) * bytes_per_pixel(frame.pixel_format)
 }
 
-fn info<R: Read>(
+fn frame_info<R: Read>(
     decoder: &jpeg_decoder::Decoder<R>,
 ) -> std::result::Result<jpeg_decoder::ImageInfo, DecodeError> {
     let missing = || DecodeError::Damaged("it has no frame".into());

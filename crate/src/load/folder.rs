@@ -135,7 +135,7 @@ impl ReadImages {
 
 fn in_no_class(path: PathBuf) -> SkippedFile {
     let reason = translated(
-        "it lies beside the classes' folders, in none of them",
+        "it is beside the folders of the classes, not in one of them",
         "どのクラスのフォルダーにも入っていません",
     );
     SkippedFile {
@@ -148,7 +148,7 @@ fn in_no_class(path: PathBuf) -> SkippedFile {
 fn skip_reason(error: Error) -> Result<String> {
     match error {
         Error::File { path, .. } if path.is_dir() => Ok(translate!(
-            "a folder in a class's folder is not looked into",
+            "a folder inside the folder of a class is not read",
             "クラスのフォルダーの中のフォルダーは読みません"
         )),
         Error::File { reason, .. } => Ok(translate!("{reason}", "画像として読めません: {reason}")),

@@ -134,6 +134,19 @@ pub fn write_image(image: &Tensor, enlargement: u32, path: impl AsRef<Path>) -> 
 
 fn write_to(image: &Tensor, enlargement: u32, path: &Path) -> Result<()> {
     let path = &*expanded(path)?;
+    let picture = picture_of(image)?;
+    let (width, height) = enlarged_size(&picture, enlargement)?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+    }
+    picture
+        .resize_exact(width, height, FilterType::Nearest)
+        .save(path)
+        .map_err(|error| Error::file(path, format!("the image cannot be written: {error}")))
+}
+
+/// The pixels of one image, `u8` `[1, C, H, W]`.
+fn picture_of(image: &Tensor) -> Result<DynamicImage> {
     let (&[1, channels, height, width], Kind::Uint8) = (&image.size()[..], image.kind()) else {
         return Err(Error::Data(format!(
             "one image is needed, bytes (Uint8) of shape [1, C, H, W]; this is {:?} of shape {:?}",
@@ -152,27 +165,25 @@ fn write_to(image: &Tensor, enlargement: u32, path: &Path) -> Result<()> {
         3 => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
         _ => None,
     };
-    let picture = picture.ok_or_else(|| {
+    picture.ok_or_else(|| {
         Error::Data(format!(
             "an image file has 1 channel (grey) or 3 (colour), this has {channels}"
         ))
-    })?;
+    })
+}
+
+fn enlarged_size(picture: &DynamicImage, enlargement: u32) -> Result<(u32, u32)> {
     let side = |pixels: u32| {
         pixels
             .checked_mul(enlargement)
             .filter(|&side| (1..=MAX_SIDE).contains(&side))
     };
-    let (Some(width), Some(height)) = (side(width), side(height)) else {
-        let requirement = format!("sides of 1 to {MAX_SIDE} pixels must come out of it");
-        return Err(Error::setting("enlargement", enlargement, requirement));
-    };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
-    }
-    picture
-        .resize_exact(width, height, FilterType::Nearest)
-        .save(path)
-        .map_err(|error| Error::file(path, format!("the image cannot be written: {error}")))
+    side(picture.width())
+        .zip(side(picture.height()))
+        .ok_or_else(|| {
+            let requirement = format!("the image must have sides of 1 to {MAX_SIDE} pixels then");
+            Error::setting("enlargement", enlargement, requirement)
+        })
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn the_error_for_a_mismatch_names_tensor_and_shapes() {
     let missing = copy_error(|state| drop(state.tensors.remove("second.bias")));
     assert_eq!(
         missing,
-        "w.safetensors: tensor second.bias: it is missing; the model wants it in shape [1]"
+        "w.safetensors: tensor second.bias: it is missing; the model needs it in shape [1]"
     );
     let shape = copy_error(|state| {
         drop(
