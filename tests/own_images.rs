@@ -140,7 +140,7 @@ fn a_linear_model_on_the_pixels_stays_under_80_percent_and_lenet_passes_90() {
     }
     assert!(learned_by_heart > 0.8, "it was not for want of training");
 
-    let lenet = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+    let lenet = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
     train(&lenet, &training_set, &settings(60)).unwrap();
     let accuracy = score(&lenet, &test_set).unwrap().accuracy;
     assert!(accuracy > 0.9, "{accuracy}");
@@ -161,7 +161,7 @@ fn relu_net(training_set: &Dataset, epochs: usize) -> Classifier {
     let activation = Activation::Relu;
     let settings_of_net = LeNetSettings {
         activation,
-        ..LeNetSettings::table()
+        ..LeNetSettings::colour()
     };
     let model = LeNet::new(&settings_of_net, Device::Cpu).unwrap();
     train(&model, training_set, &settings(epochs)).unwrap();

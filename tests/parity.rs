@@ -68,7 +68,7 @@ fn every_activation_of_lenet_is_pytorchs() {
 
 #[test]
 fn the_tables_own_input_gives_pytorchs_logits() {
-    let model = lenet(&LeNetSettings::table(), "lenet_rgb.safetensors");
+    let model = lenet(&LeNetSettings::colour(), "lenet_rgb.safetensors");
     let expected = tensors("lenet_io.safetensors");
     let input = Normalization::default().apply(&expected["rgb.images"]);
     assert_near("input", &input, &expected["rgb.input"], 1e-6);

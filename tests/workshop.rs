@@ -180,7 +180,7 @@ fn a_learning_rate_beyond_reason_is_told_not_trained() {
 #[test]
 fn a_network_for_other_images_or_classes_is_an_error() {
     let dataset = part(Split::Test, 10);
-    let colour = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+    let colour = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
     let message = error(&colour, &dataset, &TrainingSettings::default()).to_string();
     assert!(
         message.starts_with("the network cannot process images of shape [1, 1, 28, 28]"),

@@ -149,7 +149,7 @@ mod tests {
         let path = folder.path().join("lenet.safetensors");
         let settings = LeNetSettings {
             seed: 5,
-            ..LeNetSettings::table()
+            ..LeNetSettings::colour()
         };
         let model = LeNet::new(&settings, Device::Cpu).unwrap();
         save_model(&model, &info(), &path).unwrap();
@@ -188,7 +188,7 @@ mod tests {
         let path = folder.path().join("lenet.safetensors");
         let settings = LeNetSettings {
             activation: Activation::Relu,
-            ..LeNetSettings::table()
+            ..LeNetSettings::colour()
         };
         let model = LeNet::new(&settings, Device::Cpu).unwrap();
         save_model(&model, &info(), &path).unwrap();
@@ -202,13 +202,13 @@ mod tests {
             drop(file.metadata.insert(ARCHITECTURE.into(), earlier.into()))
         });
         let loaded = load_model(&path, Device::Cpu).unwrap();
-        assert_eq!(loaded.model.architecture(), saved(&LeNetSettings::table()));
+        assert_eq!(loaded.model.architecture(), saved(&LeNetSettings::colour()));
     }
 
     #[test]
     fn weights_are_loaded_only_into_a_model_of_the_same_shape() {
         let (_folder, path, model) = saved();
-        let fresh = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        let fresh = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
         load_weights(&fresh, &path).unwrap();
         let images = Tensor::randn([4, 3, 32, 32], (Kind::Float, Device::Cpu));
         assert_eq!(

@@ -252,7 +252,7 @@ fn explanations() {
         "conv1 のフィルタ。色の目盛はすべてに共通、0 は白。",
         &["フィルタ 0", "重み", "訓練前"],
     );
-    let colour = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+    let colour = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
     let filters = || show_filters("conv1", &[("", &colour)]);
     assert_shows(filters, "conv1 のフィルタ。", &["赤", "緑", "青"]);
     assert_shows(

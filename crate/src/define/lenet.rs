@@ -56,8 +56,8 @@ impl Default for LeNetSettings {
 }
 
 impl LeNetSettings {
-    /// The input of the workshop's own table: colour images of 32×32 pixels in two classes.
-    pub fn table() -> Self {
+    /// For colour images of 32×32 pixels in two classes, as notebook 8 has them.
+    pub fn colour() -> Self {
         LeNetSettings {
             image: [3, 32, 32],
             classes: 2,
@@ -100,7 +100,7 @@ impl LeNet {
     ///
     /// ```
     /// use gasshuku::prelude::*;
-    /// let model = LeNet::new(&LeNetSettings::table(), tch::Device::Cpu).unwrap();
+    /// let model = LeNet::new(&LeNetSettings::colour(), tch::Device::Cpu).unwrap();
     /// let too_small = LeNetSettings { image: [1, 12, 12], ..Default::default() };
     /// let error = LeNet::new(&too_small, tch::Device::Cpu).err().unwrap().to_string();
     /// assert!(error.starts_with("layer conv2 cannot work"), "{error}");
@@ -360,7 +360,7 @@ mod tests {
     fn shapes_are_known_before_there_is_a_network() {
         let relu = LeNetSettings {
             activation: Activation::Relu,
-            ..LeNetSettings::table()
+            ..LeNetSettings::colour()
         };
         for settings in [LeNetSettings::default(), relu] {
             let model = LeNet::new(&settings, Device::Cpu).unwrap();
@@ -433,7 +433,7 @@ mod tests {
             156 + 2416 + 30840 + 7744 + 650
         );
         // The table: (3·25+1)·6 + 2416 + (400+1)·120 + 7744 + (64+1)·2
-        let colour = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        let colour = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
         assert_eq!(
             summary(&colour, [3, 32, 32]).unwrap().parameters(),
             456 + 2416 + 48120 + 7744 + 130
@@ -499,7 +499,7 @@ mod tests {
 
     #[test]
     fn the_layout_of_training_changes_no_bit() {
-        for settings in [LeNetSettings::default(), LeNetSettings::table()] {
+        for settings in [LeNetSettings::default(), LeNetSettings::colour()] {
             let model = LeNet::new(&settings, Device::Cpu).unwrap();
             let [channels, height, width] = settings.image;
             // Black images: all values of a window are equal, and the first one gets the gradient.

@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn filters_are_a_copy_of_the_weights() {
-        let model = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        let model = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
         let weight = &model.variables().variables()["conv1.weight"];
         let mut found = filters(&model, "conv1").unwrap();
         assert_eq!(found.size(), [6, 3, 5, 5]);

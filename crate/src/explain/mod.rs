@@ -483,7 +483,7 @@ mod tests {
 
     #[test]
     fn colours_are_explained_too() {
-        let model = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        let model = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
         let images = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
         let found = explain(&model, &Saliency, &images, &Target::Class(1)).unwrap();
         assert_eq!(found.attributions.size(), [2, 3, 32, 32]);

@@ -203,7 +203,7 @@ mod tests {
              fc2, 64 (fully connected, 7,744 parameters); \
              fc3, 10 (fully connected, 650 parameters)."
         );
-        let table = lenet(&LeNetSettings::table());
+        let table = lenet(&LeNetSettings::colour());
         let japanese = with_language(Language::Japanese, || table.diagram().unwrap());
         let expected = "ネットワーク。ネットワークの図、左から順に: 入力、3 × 32 × 32; \
                         conv1、6 × 28 × 28 (畳み込み 5 × 5、パラメータ 456 個); \

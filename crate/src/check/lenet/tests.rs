@@ -226,7 +226,7 @@ fn a_pass_that_stops_says_where() {
 
 #[test]
 fn the_layers_come_first() {
-    let settings = LeNetSettings::table();
+    let settings = LeNetSettings::colour();
     let colour = |settings| lenet(&LeNet::new(settings, Device::Cpu).unwrap());
     assert_problems(colour, &[(&settings, "the layers come first")]);
 }

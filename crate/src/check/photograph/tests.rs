@@ -46,7 +46,7 @@ fn by_the_top_row(classifier: &Classifier, file: &str) -> Result<Prediction> {
 
 #[test]
 fn right_attempts_pass() {
-    for settings in [LeNetSettings::default(), LeNetSettings::table()] {
+    for settings in [LeNetSettings::default(), LeNetSettings::colour()] {
         assert_solved(photograph(&classifier(settings), by_the_top_row));
     }
     assert_solved(photograph(

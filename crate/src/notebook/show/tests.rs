@@ -69,7 +69,7 @@ fn no_name_ends_a_block_or_begins_another() {
         points: vec![(1.0, 1.0), (2.0, 2.0)],
     };
     let caption = visualize::line_plot(NAME, &[series], &Default::default()).unwrap();
-    let lenet = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+    let lenet = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
     let mut layers = summary(&lenet, [3, 32, 32]).unwrap();
     layers.layers[0].layer = NAME.into();
     let images = Tensor::zeros([2, 1, 4, 4], (Kind::Uint8, Device::Cpu));

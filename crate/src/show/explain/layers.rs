@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn filters_of_one_channel_and_of_three_are_shown() {
-        for (settings, channels) in [(LeNetSettings::default(), 1), (LeNetSettings::table(), 3)] {
+        for (settings, channels) in [(LeNetSettings::default(), 1), (LeNetSettings::colour(), 3)] {
             let model = LeNet::new(&settings, Device::Cpu).unwrap();
             let figure = show_filters("conv1", &[("before", &model), ("after", &model)]).unwrap();
             let said = words(&figure);
@@ -122,7 +122,7 @@ mod tests {
             assert_eq!(svg.contains("green"), channels == 3);
         }
         let grey = LeNet::new(&LeNetSettings::default(), Device::Cpu).unwrap();
-        let colour = LeNet::new(&LeNetSettings::table(), Device::Cpu).unwrap();
+        let colour = LeNet::new(&LeNetSettings::colour(), Device::Cpu).unwrap();
         assert!(show_filters("conv1", &[("grey", &grey), ("colour", &colour)]).is_err());
         assert!(show_filters("conv1", &[]).is_err());
         assert!(show_filters("fc1", &[("grey", &grey)]).is_err());
