@@ -1,4 +1,4 @@
-//! Links in Markdown pages and notebooks lead to files that exist.
+//! Links in Markdown pages and notebooks, and paths in the docs, lead to files that exist.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::fs;
@@ -63,4 +63,44 @@ fn links_are_found() {
     let text =
         "[a](a.md), ![b](deep/b.png) and [c](../c.md#part)\n[d](https://example.org/d) [e](#e)";
     assert_eq!(links(text), ["a.md", "deep/b.png", "../c.md"]);
+}
+
+/// The words between backticks that are paths from the root of the repository, such as `crate/src/lib.rs`.
+fn code_paths(markdown: &str) -> Vec<&str> {
+    const FOLDERS: [&str; 7] = [
+        "book/", "crate/", "docs/", "hub/", "kernel/", "tests/", "xtask/",
+    ];
+    let code = markdown.split('`').skip(1).step_by(2);
+    code.filter(|it| FOLDERS.iter().any(|folder| it.starts_with(folder)))
+        .filter(|it| !it.contains([' ', '\n', '*', '{']))
+        .collect()
+}
+
+#[test]
+fn paths_in_the_docs_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pages = [
+        pages(&root.join("docs")),
+        vec![root.join("CONTRIBUTING.md")],
+    ]
+    .concat();
+    let mut found = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        // Files that the walk about German tells the reader to write.
+        for path in code_paths(&text)
+            .iter()
+            .filter(|it| !it.contains(".de.") && !it.ends_with("/de.md"))
+        {
+            assert!(root.join(path).exists(), "{} names {path}", page.display());
+            found += 1;
+        }
+    }
+    assert!(found > 0);
+}
+
+#[test]
+fn paths_in_code_are_found() {
+    let text = "`crate/src/lib.rs`, `lib.rs`, `cargo test`, `hub/board.py` and `tests/*.rs`";
+    assert_eq!(code_paths(text), ["crate/src/lib.rs", "hub/board.py"]);
 }
