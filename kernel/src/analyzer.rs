@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::cargo_output;
 use crate::settings::Home;
-use crate::toolchain::{CARGO, RUSTC, wrapped};
+use crate::toolchain::{CARGO_PATH, RUSTC_PATH, wrapped};
 
 /// Answers a call of rust-analyzer.
 ///
@@ -33,12 +33,12 @@ pub fn run_cargo(home: &Home, arguments: &[String]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["rustc", ..] => {
-            let error = wrapped(RUSTC)?.args(rustc_arguments(&words)).exec();
+            let error = wrapped(RUSTC_PATH)?.args(rustc_arguments(&words)).exec();
             Err(error).context("cannot start rustc")
         }
         ["metadata", ..] if !words.contains(&"--no-deps") => metadata(home, arguments),
         _ => {
-            let error = wrapped(CARGO)?.args(arguments).exec();
+            let error = wrapped(CARGO_PATH)?.args(arguments).exec();
             Err(error).context("cannot start cargo")
         }
     }
@@ -51,11 +51,11 @@ fn rustc_arguments<'word>(words: &[&'word str]) -> Vec<&'word str> {
 }
 
 fn metadata(home: &Home, arguments: &[String]) -> Result<ExitCode> {
-    let mut cargo = wrapped(CARGO)?;
+    let mut cargo = wrapped(CARGO_PATH)?;
     // evcxr's cargo has other settings. Each would overwrite what the other one has cached about rustc.
     cargo
         .env("CARGO_CACHE_RUSTC_INFO", "0")
-        .env("RUSTC", env::var_os(RUSTC).unwrap_or_default());
+        .env("RUSTC", env::var_os(RUSTC_PATH).unwrap_or_default());
     let settings = home.settings()?;
     let reduce = |output: String| match serde_json::from_str(&output) {
         Ok(metadata) => without_hidden_crates(metadata).to_string(),

@@ -45,8 +45,8 @@ struct Cached<T> {
 
 impl CachedCall {
     /// The place of a call of cargo in the kernel's directory, the current folder. The result depends on
-    /// everything that cargo would look at, except the cell. `None` if the cells depend on another crate
-    /// in a folder than that of the settings: then cargo must check what has changed there.
+    /// everything that cargo would look at, except the cell. `None` if the cells depend on a crate in
+    /// another folder than that of the settings: then cargo must check what has changed there.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::cached_call::CRATE_LOCK_FILE;
 use crate::settings::{Home, Settings};
-use crate::toolchain::{self, CARGO, wrapped};
+use crate::toolchain::{self, CARGO_PATH, wrapped};
 use crate::{cargo_output, cell};
 
 /// Does what cargo would, in the kernel's directory, the current folder.
@@ -22,7 +22,7 @@ pub fn run(home: &Home, arguments: &[String]) -> Result<ExitCode> {
     let settings = home.settings()?;
     restore_lock_file(&settings)?;
     if toolchain::is_plain() {
-        let mut cargo = wrapped(CARGO)?;
+        let mut cargo = wrapped(CARGO_PATH)?;
         cargo.args(arguments);
         return cargo_output::run(cargo);
     }
@@ -31,10 +31,10 @@ pub fn run(home: &Home, arguments: &[String]) -> Result<ExitCode> {
         Some("build") => cell::build(home, &settings, arguments),
         Some("check") => cell::check(home, &settings, arguments),
         Some("metadata") => {
-            let (cargo, unchanged) = (wrapped(CARGO)?, |output| output);
+            let (cargo, unchanged) = (wrapped(CARGO_PATH)?, |output| output);
             cargo_output::cached_or_run(home, &settings, "evcxr", arguments, cargo, &unchanged)
         }
-        _ => Err(wrapped(CARGO)?.args(arguments).exec()).context("cannot start cargo"),
+        _ => Err(wrapped(CARGO_PATH)?.args(arguments).exec()).context("cannot start cargo"),
     }
 }
 

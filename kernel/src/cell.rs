@@ -25,7 +25,7 @@ use crate::cell_source;
 use crate::program::cannot_start;
 use crate::rustc_call::{CELL_CRATE, RECORD_TO, RustcCall};
 use crate::settings::{Home, Settings};
-use crate::toolchain::{self, CARGO, wrapped};
+use crate::toolchain::{self, CARGO_PATH, wrapped};
 use crate::{cargo_output, shared_library, template, wrappers};
 
 /// cargo's exit code if rustc has failed.
@@ -85,7 +85,7 @@ fn compile(home: &Home, settings: &Settings, arguments: &[String]) -> Result<Exi
         return repeat(home, &call);
     }
     template::copy_rest_to_current(home)?;
-    let mut cargo = wrapped(CARGO)?;
+    let mut cargo = wrapped(CARGO_PATH)?;
     cargo.args(arguments);
     match cache {
         Some(cache) => compile_and_record(home, cargo, &cache),

@@ -15,6 +15,7 @@
 //! its line number. A source that does not look as expected is not changed.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use crate::stamp;
 
@@ -22,7 +23,7 @@ use crate::stamp;
 const EVCXRS_STORE_FINGERPRINT: &str = "d5af0c3f903aac01";
 const STORE: &str = include_str!("variable_store.rs");
 
-/// The version of [`STORE`]'s layout in memory: all cells of a kernel need the same one.
+/// The version of the smaller store's layout in memory: all cells of a kernel need the same one.
 pub const STORE_FORMAT: &str = "1";
 
 /// A cell's source, changed.
@@ -109,72 +110,90 @@ pub fn with_small_store(source: &str) -> Option<String> {
 /// evcxr's output is read makes evcxr wait forever.
 pub fn change(source: &str, with_markers: bool) -> Option<Changed> {
     let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();
-    let function = find_last(&lines, |line| line.starts_with(FUNCTION))?;
-    let number = lines[function].strip_prefix(FUNCTION)?.strip_suffix('(')?;
-    let number: u64 = number.parse().ok()?;
-    let begin = function
-        + lines[function..]
-            .iter()
-            .position(|line| line == WITH_STORE || line == WITHOUT_STORE)?;
-    let code_begin = begin
-        + lines[begin..]
-            .iter()
-            .position(|line| CATCH.contains(&line.as_str()))?;
-    let code_end = find_last(&lines, |line| CAUGHT.contains(&line))?;
-    let panic = code_end
-        + lines[code_end..]
-            .iter()
-            .position(|line| line.trim() == PANIC_NOTICE)?;
-    let end = find_last(&lines, |line| line == "evcxr_variable_store")?;
-    if !(code_begin < code_end && panic < end) {
-        return None;
+    let layout = Layout::of(&lines)?;
+    leave_in_store(&mut lines, &layout);
+    if with_markers {
+        add_markers(&mut lines, &layout);
     }
-    leave_in_store(
-        &mut lines,
-        begin..code_begin,
-        code_end..end,
-        code_begin..code_end,
-    );
-    if !with_markers {
-        let text = lines.join("\n") + "\n";
-        return Some(Changed { number, text });
+    let mut text = lines.join("\n") + "\n";
+    if with_markers {
+        text += &MARKER_MODULE.replace("{NUMBER}", &layout.number.to_string());
     }
-    if let Some(position) = lines[begin..code_begin]
-        .iter()
-        .position(|line| line == TYPE_CHANGED)
-    {
-        lines[begin + position] =
-            "if !vars_ok {evcxr_front::end(); return evcxr_variable_store;}}".to_owned();
+    Some(Changed {
+        number: layout.number,
+        text,
+    })
+}
+
+/// The numbers of important lines in the source of a cell.
+struct Layout {
+    /// evcxr's number of the cell.
+    number: u64,
+    /// The function that runs the cell.
+    function: usize,
+    /// Its first line: before it takes variables out of the store.
+    begin: usize,
+    /// The cell's own code.
+    code: Range<usize>,
+    /// The notice of a panic.
+    panic: usize,
+    /// The last line, which returns the store.
+    end: usize,
+}
+
+impl Layout {
+    /// `None` if the source is not what evcxr 0.22 writes for a cell with code.
+    fn of(lines: &[String]) -> Option<Self> {
+        let find_from = |start: usize, matches: &dyn Fn(&str) -> bool| {
+            let position = lines[start..].iter().position(|line| matches(line))?;
+            Some(start + position)
+        };
+        let function = find_last(lines, |line| line.starts_with(FUNCTION))?;
+        let number = lines[function].strip_prefix(FUNCTION)?.strip_suffix('(')?;
+        let begin = find_from(function, &|line| {
+            line == WITH_STORE || line == WITHOUT_STORE
+        })?;
+        let code_begin = find_from(begin, &|line| CATCH.contains(&line))?;
+        let code_end = find_last(lines, |line| CAUGHT.contains(&line))?;
+        let panic = find_from(code_end, &|line| line.trim() == PANIC_NOTICE)?;
+        let end = find_last(lines, |line| line == "evcxr_variable_store")?;
+        (code_begin < code_end && panic < end).then_some(Self {
+            number: number.parse().ok()?,
+            function,
+            begin,
+            code: code_begin..code_end,
+            panic,
+            end,
+        })
     }
-    lines[begin] += " evcxr_front::begin();";
+}
+
+/// Lets a cell print where its output begins and ends, and how it has ended.
+fn add_markers(lines: &mut [String], layout: &Layout) {
+    for line in &mut lines[layout.begin..layout.code.start] {
+        if line == TYPE_CHANGED {
+            *line = "if !vars_ok {evcxr_front::end(); return evcxr_variable_store;}}".to_owned();
+        }
+    }
+    lines[layout.begin] += " evcxr_front::begin();";
     // evcxr recognizes its notice only on a line of its own. Otherwise it assumes that the cell's
     // variables are stored, and the next cell that names one ends the process.
-    lines[panic] = format!("    evcxr_front::state(2); {PANIC_NOTICE}");
-    lines[end] = "evcxr_front::end(); evcxr_variable_store".to_owned();
-    add_places_to_errors(&mut lines[..function]);
-    end_line_before_values(&mut lines[code_begin..code_end]);
-    let mut text = lines.join("\n");
-    text.push('\n');
-    text += &MARKER_MODULE.replace("{NUMBER}", &number.to_string());
-    Some(Changed { number, text })
+    lines[layout.panic] = format!("    evcxr_front::state(2); {PANIC_NOTICE}");
+    lines[layout.end] = "evcxr_front::end(); evcxr_variable_store".to_owned();
+    add_places_to_errors(&mut lines[..layout.function]);
+    end_line_before_values(&mut lines[layout.code.clone()]);
 }
 
 fn find_last(lines: &[String], is_match: impl Fn(&str) -> bool) -> Option<usize> {
     lines.iter().rposition(|line| is_match(line))
 }
 
-/// Empties the lines that check, take and put back the variables that the cell does not name. `before`
-/// and `after` are the lines around the cell's own code, `cell`.
-fn leave_in_store(
-    lines: &mut [String],
-    before: std::ops::Range<usize>,
-    after: std::ops::Range<usize>,
-    cell: std::ops::Range<usize>,
-) {
-    let named: HashSet<String> = lines[cell]
-        .iter()
-        .flat_map(|line| possible_names(line))
-        .collect();
+/// Empties the lines that check, take and put back the variables that the cell does not name.
+fn leave_in_store(lines: &mut [String], layout: &Layout) {
+    let code = lines[layout.code.clone()].iter();
+    let named: HashSet<String> = code.flat_map(|line| possible_names(line)).collect();
+    let before = layout.begin..layout.code.start;
+    let after = layout.code.end..layout.end;
     let mut lines_of: HashMap<String, Vec<usize>> = HashMap::new();
     for number in before.chain(after) {
         if let Some(variable) = variable_of(&lines[number]) {

@@ -30,7 +30,7 @@ pub fn write(home: &Home, settings: &Settings) -> Result<bool> {
     Ok(changed)
 }
 
-/// Whether all files are as [`write`] would write them.
+/// Whether all files are as [`write()`] would write them.
 pub fn is_written(home: &Home, settings: &Settings) -> bool {
     let mut files = files(home, settings).into_iter();
     files.all(|(path, text)| has_text(&path, &text))

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use evcxr_prewarm::settings::Home;
-use evcxr_prewarm::toolchain::{self, HOME, RUSTC, RUSTUP, wrapped};
+use evcxr_prewarm::toolchain::{self, HOME_PATH, RUSTC_PATH, RUSTUP_PATH, wrapped};
 use evcxr_prewarm::{
     analyzer, cargo_wrapper, guard, launch, prepare, rustc_call, shared_library, smoke_test, spare,
     sysroot, wrappers,
@@ -76,7 +76,7 @@ enum Task {
 fn main() -> ExitCode {
     let mut arguments = env::args_os();
     let program = PathBuf::from(arguments.next().unwrap_or_default());
-    let result = match env::var_os(HOME) {
+    let result = match env::var_os(HOME_PATH) {
         // Set-up links with it, too, without a kernel.
         _ if program.ends_with(wrappers::LINKER) => {
             shared_library::link_cell(&arguments.collect::<Vec<_>>())
@@ -165,7 +165,7 @@ fn run_rustc(home: &Home, arguments: &[String]) -> Result<ExitCode> {
         writeln!(io::stdout(), "{}", sysroot.display())?;
         return Ok(ExitCode::SUCCESS);
     }
-    Err(wrapped(RUSTC)?.args(arguments).exec()).context("cannot start rustc")
+    Err(wrapped(RUSTC_PATH)?.args(arguments).exec()).context("cannot start rustc")
 }
 
 fn run_rustup(home: &Home, arguments: &[String]) -> Result<ExitCode> {
@@ -173,5 +173,5 @@ fn run_rustup(home: &Home, arguments: &[String]) -> Result<ExitCode> {
         writeln!(io::stdout(), "{}", program.display())?;
         return Ok(ExitCode::SUCCESS);
     }
-    Err(wrapped(RUSTUP)?.args(arguments).exec()).context("cannot start rustup")
+    Err(wrapped(RUSTUP_PATH)?.args(arguments).exec()).context("cannot start rustup")
 }

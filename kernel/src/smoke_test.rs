@@ -107,7 +107,7 @@ fn run_cell_or_end(kernel: &mut Child, connection: &ConnectionInfo, cell: &str) 
 async fn run_cell(connection: &ConnectionInfo, cell: &str) -> Result<String> {
     let mut client = Client::connect(connection).await?;
     let outcome = client.execute(cell).await?;
-    client.shutdown().await?;
+    client.shutdown().await;
     match outcome.error {
         Some(error) => bail!("a cell fails: {error}"),
         None if !outcome.ok => bail!("a cell fails"),

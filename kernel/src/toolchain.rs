@@ -13,13 +13,13 @@ use crate::settings::Home;
 use crate::wrappers;
 
 /// Names of environment variables that tell a wrapper which program it wraps.
-pub const CARGO: &str = "EVCXR_PREWARM_CARGO";
-/// See [`CARGO`].
-pub const RUSTC: &str = "EVCXR_PREWARM_RUSTC";
-/// See [`CARGO`].
-pub const RUSTUP: &str = "EVCXR_PREWARM_RUSTUP";
+pub const CARGO_PATH: &str = "EVCXR_PREWARM_CARGO";
+/// See [`CARGO_PATH`].
+pub const RUSTC_PATH: &str = "EVCXR_PREWARM_RUSTC";
+/// See [`CARGO_PATH`].
+pub const RUSTUP_PATH: &str = "EVCXR_PREWARM_RUSTUP";
 /// Tells a wrapper where the settings are.
-pub const HOME: &str = "EVCXR_PREWARM_HOME";
+pub const HOME_PATH: &str = "EVCXR_PREWARM_HOME";
 /// The format of the store in which a kernel's cells keep variables.
 pub const STORE: &str = "EVCXR_PREWARM_STORE";
 /// Set if the tricks are turned off.
@@ -100,9 +100,9 @@ impl Toolchain {
         }
         command
             .env("PATH", path_with_first(&home.wrappers())?)
-            .env(CARGO, &self.cargo)
-            .env(RUSTC, &self.rustc)
-            .env(HOME, home.path())
+            .env(CARGO_PATH, &self.cargo)
+            .env(RUSTC_PATH, &self.rustc)
+            .env(HOME_PATH, home.path())
             // If it is empty, cargo ignores a wrapper that its own configuration names, too.
             .env("RUSTC_WRAPPER", "");
         self.add_library_path(command)?;
@@ -112,7 +112,7 @@ impl Toolchain {
             command.env(STORE, cell_source::STORE_FORMAT);
         }
         if let Some(rustup) = &self.rustup {
-            command.env(RUSTUP, rustup);
+            command.env(RUSTUP_PATH, rustup);
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ fn print_paths(rustc: &mut Command, names: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(printed.lines().map(|line| line.trim().into()).collect())
 }
 
-/// The program that the calling wrapper wraps. `variable` is [`CARGO`], [`RUSTC`] or [`RUSTUP`].
+/// The program that the calling wrapper wraps. `variable` is [`CARGO_PATH`], [`RUSTC_PATH`] or [`RUSTUP_PATH`].
 ///
 /// # Errors
 ///
@@ -179,7 +179,7 @@ pub fn rustup_which(home: &Home, arguments: &[String]) -> Option<PathBuf> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["which", "cargo"] => Some(home.wrappers().join(wrappers::CARGO)),
-        ["which", "rustc"] => env::var_os(RUSTC).map(PathBuf::from),
+        ["which", "rustc"] => env::var_os(RUSTC_PATH).map(PathBuf::from),
         _ => None,
     }
 }

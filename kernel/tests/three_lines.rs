@@ -188,7 +188,7 @@ impl Kernel {
     }
 
     async fn end(mut self) {
-        self.client.shutdown().await.unwrap();
+        self.client.shutdown().await;
         self.process.wait().unwrap();
     }
 }

@@ -128,18 +128,13 @@ impl Client {
     }
 
     /// Requests the kernel's end.
-    ///
-    /// # Errors
-    ///
-    /// None.
-    pub async fn shutdown(&mut self) -> Result<()> {
+    pub async fn shutdown(&mut self) {
         self.send(
             Channel::Control,
             "shutdown_request",
             &json!({ "restart": false }),
         );
         time::sleep(OUTPUT_TIMEOUT).await;
-        Ok(())
     }
 }
 

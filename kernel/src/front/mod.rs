@@ -41,6 +41,9 @@ use session::{End, Session};
 /// The last messages need this long to be sent.
 const SEND_TIME: Duration = Duration::from_millis(200);
 
+/// The exit status of a kernel that ends at once arrives within this time.
+const EXIT_STATUS_TIME: Duration = Duration::from_secs(1);
+
 /// Binds the ports for the frontends at once, and replies to what it can. Cells wait until `backend` is
 /// there. Serves until a frontend requests a shutdown (then returns `None`), or until the kernel ends after
 /// it was ready (then returns how).
@@ -61,7 +64,10 @@ pub async fn serve(
     let frontend = sockets::bind(&connection, &events).await?;
     let for_backend = events.clone();
     task::spawn(async move {
-        let connected = connect(backend, &for_backend).await;
+        let connected = match backend.await {
+            Ok(backend) => connect(backend, &for_backend).await,
+            Err(error) => Err(error),
+        };
         let _ = for_backend.send(Event::Started(connected));
     });
     task::spawn(async move {
@@ -75,13 +81,21 @@ pub async fn serve(
     })
 }
 
+/// If it fails, the error comes a bit later: a kernel that ends at once removes the folder of the side
+/// channel, and its exit status, which arrives as another event, says more.
 async fn connect(
-    backend: impl Future<Output = Result<Backend>>,
+    backend: Backend,
     events: &mpsc::UnboundedSender<Event>,
 ) -> Result<(Backend, Senders)> {
-    let backend = backend.await?;
+    let connected = try_connect(&backend, events).await;
+    if connected.is_err() {
+        time::sleep(EXIT_STATUS_TIME).await;
+    }
+    Ok((backend, connected?))
+}
+
+async fn try_connect(backend: &Backend, events: &mpsc::UnboundedSender<Event>) -> Result<Senders> {
     side_channel::listen(&backend.side_channel, events.clone())?;
     let session = uuid::Uuid::new_v4().to_string();
-    let senders = sockets::connect(&backend.connection, &session, events).await?;
-    Ok((backend, senders))
+    sockets::connect(&backend.connection, &session, events).await
 }

@@ -9,6 +9,7 @@ use jupyter_zmq_client::{
     create_kernel_control_connection, create_kernel_iopub_connection,
     create_kernel_shell_connection, create_kernel_stdin_connection, peer_identity_for_session,
 };
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::{task, time};
 use zeromq::{RouterSocket, Socket, SocketRecv, SocketSend};
@@ -63,7 +64,7 @@ fn read_from(
 ///
 /// # Errors
 ///
-/// A port is taken.
+/// A port is in use.
 pub async fn bind(
     connection: &ConnectionInfo,
     events: &mpsc::UnboundedSender<Event>,
@@ -115,6 +116,14 @@ async fn echo(mut heartbeat: RouterSocket) {
     }
 }
 
+/// Waits until evcxr_jupyter has bound its iopub port, which it binds last.
+async fn wait_until_bound(connection: &ConnectionInfo) {
+    let address = (connection.ip.as_str(), connection.iopub_port);
+    while TcpStream::connect(address).await.is_err() {
+        time::sleep(RETRY_AFTER).await;
+    }
+}
+
 /// Connects to evcxr_jupyter, as soon as it listens. `session` identifies this client.
 ///
 /// # Errors
@@ -126,13 +135,7 @@ pub async fn connect(
     events: &mpsc::UnboundedSender<Event>,
 ) -> Result<Senders> {
     let sockets = async {
-        // evcxr binds this port last.
-        while tokio::net::TcpStream::connect((connection.ip.as_str(), connection.iopub_port))
-            .await
-            .is_err()
-        {
-            time::sleep(RETRY_AFTER).await;
-        }
+        wait_until_bound(connection).await;
         let identity = peer_identity_for_session(session)?;
         let iopub = create_client_iopub_connection(connection, "", session).await?;
         let stdin =
