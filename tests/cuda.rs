@@ -1,9 +1,8 @@
-//! libtorch's CUDA backend is really attached when the installed libtorch has it.
+//! libtorch's CUDA backend is loaded if the installed libtorch has it.
 //!
-//! Linking alone does not load it (see `gasshuku::device::load_cuda_backend`). No GPU is needed: the
-//! backend registers itself as soon as it is loaded. What is expected depends on which set of
-//! wheels is installed, and both are asserted: `.ci/run` runs this with the small set and with the
-//! full one.
+//! Linking does not load it (see `gasshuku::device::load_cuda_backend`). No GPU is needed: the backend registers
+//! itself when it is loaded. The expected result depends on the installed wheels, and both are tested: `.ci/run`
+//! runs this with the small set and with the full one.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +11,7 @@ use std::path::Path;
 use gasshuku::device::{CudaState, load_cuda_backend};
 use tch::{Device, Kind, Tensor};
 
-/// The CUDA libraries beside libtorch that only the full set of wheels brings.
+/// Whether CUDA libraries are installed that only the full set of wheels contains.
 fn full_set_installed() -> bool {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let libtorch = maps
@@ -24,9 +23,9 @@ fn full_set_installed() -> bool {
     packages.join("nvidia/cu13/lib/libcusparse.so.12").exists()
 }
 
-/// One test: libtorch remembers its first answer about CUDA, so the order matters.
+/// Everything is in one test, because libtorch remembers its first answer about CUDA, so the order matters.
 #[test]
-fn the_cuda_backend_attaches_where_the_full_set_is_installed() {
+fn the_cuda_backend_is_loaded_if_the_full_set_is_installed() {
     let wanted = std::env::var("GASSHUKU_TORCH").is_ok_and(|choice| choice == "cuda");
     assert!(
         !wanted || full_set_installed(),
@@ -64,7 +63,7 @@ fn the_cuda_backend_attaches_where_the_full_set_is_installed() {
         assert!(reason.contains(".so"), "{reason}");
         assert!(!tch::utils::has_cudart());
     }
-    // Whatever happened, the CPU still computes.
+    // In both cases the CPU still computes.
     let sum = Tensor::ones([3], (Kind::Float, Device::Cpu)).sum(Kind::Float);
     assert_eq!(sum.double_value(&[]), 3.0);
 }

@@ -1,4 +1,4 @@
-//! Explanations are those of Captum and pytorch-grad-cam, and disturb nothing.
+//! Explanations equal those of Captum and pytorch-grad-cam, and have no side effects.
 //!
 //! The reference files and the script that made them are in `reference/`.
 
@@ -10,13 +10,13 @@ use gasshuku::explain::{
 use gasshuku::prelude::*;
 use support::{alone, assert_near, reference, tensors};
 
-/// The largest difference from the references, before any scaling.
+/// The largest allowed difference from the references, before any scaling.
 const TOLERANCE: f64 = 1e-5;
 const TARGETS: [&str; 2] = ["predicted", "true"];
 const LAYERS: [&str; 2] = ["conv1", "conv2"];
 const AFTER_ACTIVATION: [&str; 2] = ["sigmoid1", "sigmoid2"];
 
-/// What the references say, with the networks that they explain.
+/// The reference explanations.
 struct References {
     tensors: HashMap<String, Tensor>,
 }
@@ -58,7 +58,7 @@ impl References {
         explain(&lenet(network), method, &self.images(), &target).unwrap()
     }
 
-    /// Compares the attributions, which the references may have without the channel.
+    /// Compares attributions. Those of the references may have no channel.
     #[track_caller]
     fn compare(&self, network: &str, target: &str, method: &dyn Method, name: &str) {
         let name = format!("{network}.{target}.{name}");
@@ -85,7 +85,7 @@ fn lenet(network: &str) -> LeNet {
 }
 
 #[test]
-fn the_predicted_classes_are_pytorchs() {
+fn the_predicted_classes_equal_pytorchs() {
     let references = References::read();
     for network in ["sigmoid", "relu"] {
         let explanation = references.explain(network, "predicted", &Saliency);
@@ -100,7 +100,7 @@ fn the_predicted_classes_are_pytorchs() {
 }
 
 #[test]
-fn grad_cam_is_captums_and_pytorch_grad_cams() {
+fn grad_cam_equals_captums_and_pytorch_grad_cams() {
     let references = References::read();
     for target in TARGETS {
         for layer in LAYERS.into_iter().chain(AFTER_ACTIVATION) {
@@ -111,7 +111,7 @@ fn grad_cam_is_captums_and_pytorch_grad_cams() {
 }
 
 #[test]
-fn grad_cam_plus_plus_is_pytorch_grad_cams() {
+fn grad_cam_plus_plus_equals_pytorch_grad_cams() {
     let references = References::read();
     for target in TARGETS {
         for layer in AFTER_ACTIVATION {
@@ -121,11 +121,11 @@ fn grad_cam_plus_plus_is_pytorch_grad_cams() {
     }
 }
 
-/// The formula is made for activations that are never negative. Those of a convolution are, its
-/// denominator passes through zero, and the reference itself, computed in double precision from
-/// the same numbers, moves by up to 5e-4 of a map's largest value: see reference/README.md.
+/// The formula assumes activations that are not negative. Those of a convolution can be, so its denominator
+/// can be near zero. The reference itself changes by up to 5e-4 of a map's largest value when it is computed in
+/// double precision from the same numbers: see reference/README.md.
 #[test]
-fn grad_cam_plus_plus_at_a_convolution_is_pytorch_grad_cams_as_far_as_that_is_determined() {
+fn grad_cam_plus_plus_at_a_convolution_equals_pytorch_grad_cams_within_its_precision() {
     let references = References::read();
     for target in TARGETS {
         for layer in LAYERS {
@@ -154,7 +154,7 @@ fn grad_cam_plus_plus_at_a_convolution_is_pytorch_grad_cams_as_far_as_that_is_de
 }
 
 #[test]
-fn saliency_is_captums() {
+fn saliency_equals_captums() {
     let references = References::read();
     for target in TARGETS {
         let expected = references.get(&format!("sigmoid.{target}.gradient")).abs();
@@ -166,7 +166,7 @@ fn saliency_is_captums() {
 }
 
 #[test]
-fn guided_backpropagation_is_captums_and_pytorch_grad_cams() {
+fn guided_backpropagation_equals_captums_and_pytorch_grad_cams() {
     let references = References::read();
     for target in TARGETS {
         references.compare(
@@ -175,13 +175,13 @@ fn guided_backpropagation_is_captums_and_pytorch_grad_cams() {
             &GuidedBackpropagation,
             "guided_backpropagation",
         );
-        // Without a ReLU both references give the plain gradient, with its sign.
+        // For a network without ReLU both references return the gradient, with its sign.
         references.compare("sigmoid", target, &GuidedBackpropagation, "gradient");
     }
 }
 
 #[test]
-fn guided_grad_cam_is_captums() {
+fn guided_grad_cam_equals_captums() {
     let references = References::read();
     for network in ["sigmoid", "relu"] {
         for target in TARGETS {
@@ -194,7 +194,7 @@ fn guided_grad_cam_is_captums() {
 }
 
 #[test]
-fn heat_maps_are_enlarged_as_captum_does_and_scaled_by_their_largest_value() {
+fn heat_maps_are_enlarged_as_by_captum_and_scaled_by_their_largest_value() {
     let references = References::read();
     for (network, target, layer) in [("sigmoid", "predicted", "conv2"), ("relu", "true", "conv1")] {
         let name = format!("{network}.{target}.{layer}");
@@ -203,7 +203,7 @@ fn heat_maps_are_enlarged_as_captum_does_and_scaled_by_their_largest_value() {
         let expected = references.get(&format!("{name}.upsampled"));
         assert_near(&name, &enlarged, expected, TOLERANCE);
 
-        // pytorch-grad-cam takes away the smallest value before it divides; so does the test.
+        // pytorch-grad-cam subtracts the smallest value before it divides, so the test does, too.
         let heat_maps = explanation.heat_maps().unwrap();
         let smallest = heat_maps.amin([1i64, 2], true);
         let largest = heat_maps.amax([1i64, 2], true);
@@ -211,7 +211,7 @@ fn heat_maps_are_enlarged_as_captum_does_and_scaled_by_their_largest_value() {
         let expected = references.get(&format!("{name}.scaled"));
         assert_near(&name, &stretched, expected, TOLERANCE);
 
-        // Maps of zeros are among them, and stay zeros.
+        // Some maps are zero everywhere, and stay zero.
         let empty =
             i64::try_from(enlarged.amax([1i64, 2], false).eq(0.0).sum(Kind::Int64)).unwrap();
         if name == "sigmoid.predicted.conv2" {
@@ -223,7 +223,7 @@ fn heat_maps_are_enlarged_as_captum_does_and_scaled_by_their_largest_value() {
 }
 
 #[test]
-fn deletion_and_insertion_are_those_of_the_definition() {
+fn deletion_and_insertion_follow_their_definition() {
     let references = References::read();
     let probabilities = references.get("deletion.probabilities");
     let (count, steps) = probabilities.size2().unwrap();
@@ -235,8 +235,8 @@ fn deletion_and_insertion_are_those_of_the_definition() {
         TOLERANCE,
     );
 
-    // In the order of the reference's own maps: where two pixels are almost equally hot, the last
-    // digit decides which is first.
+    // In the order of the reference's maps: if two pixels are almost equally hot, their order depends on the
+    // last digit.
     let explanation = Explanation {
         method: "reference".into(),
         classes: references.predicted("sigmoid")[..count as usize]
@@ -275,7 +275,7 @@ fn deletion_and_insertion_are_those_of_the_definition() {
 }
 
 #[test]
-fn rank_correlations_are_scipys() {
+fn rank_correlations_equal_scipys() {
     let text = std::fs::read(reference("rank_correlations.json")).unwrap();
     let cases: serde_json::Value = serde_json::from_slice(&text).unwrap();
     let numbers = |value: &serde_json::Value| -> Vec<f32> {
@@ -296,7 +296,7 @@ fn rank_correlations_are_scipys() {
     }
 }
 
-/// Each method once, at a layer where it has one.
+/// Each method once, at a layer if it needs one.
 fn all_methods() -> Vec<Box<dyn Method>> {
     vec![
         Box::new(GradCam::at("conv2")),
@@ -309,8 +309,8 @@ fn all_methods() -> Vec<Box<dyn Method>> {
 }
 
 #[test]
-fn explaining_disturbs_neither_weights_nor_gradients_nor_random_numbers() {
-    if !alone("explaining_disturbs_neither_weights_nor_gradients_nor_random_numbers") {
+fn explaining_changes_neither_weights_nor_gradients_nor_random_numbers() {
+    if !alone("explaining_changes_neither_weights_nor_gradients_nor_random_numbers") {
         return;
     }
     let model = lenet("relu");
@@ -348,7 +348,7 @@ fn explaining_disturbs_neither_weights_nor_gradients_nor_random_numbers() {
         assert!(!explanation.attributions.requires_grad());
         faithfulness(&model, &images, &explanation, &DeletionSettings::default()).unwrap();
         sanity_check(&model, &*method, &images, 5).unwrap();
-        // Not even where explaining fails.
+        // Not even if explaining fails.
         assert!(explain(&model, &*method, &images, &Target::Class(10)).is_err());
     }
     assert_eq!(draw(), expected);
@@ -369,10 +369,10 @@ fn explaining_disturbs_neither_weights_nor_gradients_nor_random_numbers() {
     assert!(!tracked);
 }
 
-/// A training between two explanations is the same training.
+/// An explanation does not change the random numbers of a training.
 #[test]
-fn dropout_is_as_random_as_before() {
-    if !alone("dropout_is_as_random_as_before") {
+fn explaining_does_not_change_the_random_numbers_of_dropout() {
+    if !alone("explaining_does_not_change_the_random_numbers_of_dropout") {
         return;
     }
     struct Dropout(LeNet);
@@ -402,20 +402,20 @@ fn dropout_is_as_random_as_before() {
     assert_eq!(step(), second);
 }
 
-/// Bytes that were asked for and not given back, in this process.
+/// The bytes that this process has allocated and not freed.
 ///
-/// Not what the operating system has handed out: that hides a leak in room that was free already.
+/// The memory that the process has from the operating system would hide a leak in memory that was free before.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn allocated() -> usize {
-    // SAFETY: it only reads the allocator's own books, and takes its locks to do so.
-    let books = unsafe { libc::mallinfo2() };
-    books.uordblks + books.hblkhd
+    // SAFETY: it only reads the allocator's statistics, with its locks taken.
+    let statistics = unsafe { libc::mallinfo2() };
+    statistics.uordblks + statistics.hblkhd
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
-fn ten_thousand_explanations_leave_no_memory_behind() {
-    if !alone("ten_thousand_explanations_leave_no_memory_behind") {
+fn ten_thousand_explanations_leak_no_memory() {
+    if !alone("ten_thousand_explanations_leak_no_memory") {
         return;
     }
     let model = lenet("relu");
@@ -434,10 +434,10 @@ fn ten_thousand_explanations_leave_no_memory_behind() {
     explain_some(10_000);
     let grown = allocated().saturating_sub(before);
     println!("10,000 explanations: {grown} bytes more");
-    // One number kept for each explanation is 10,000 tensors of some 300 bytes.
+    // If each explanation leaked only one number, these would be 10,000 tensors of about 300 bytes.
     assert!(grown < 256 << 10, "{grown} bytes more");
 
-    // What is kept is counted: 10,000 heat maps are 31 MB.
+    // The counter works: 10,000 heat maps that are kept are 31 MB.
     let before = allocated();
     let kept: Vec<Tensor> = (0..10_000)
         .map(|_| Tensor::zeros([784], (Kind::Float, Device::Cpu)))

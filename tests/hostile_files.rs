@@ -1,8 +1,8 @@
-//! Files of weights that somebody has made to do harm: whatever they say, they are refused in words, or
-//! give a model that works, and take no more memory than they are large.
+//! Malicious files of weights: whatever they contain, they are refused with a message or give a model that
+//! works, and they need no more memory than their size.
 //!
-//! What is changed are descriptions (numbers at the ends of their range, negative, missing, nested), the
-//! header of the tensors in the same ways, and single bytes. `GASSHUKU_FUZZ=1000000 cargo test -p
+//! The tests change descriptions (numbers at the ends of their range, negative, missing, nested), the header of
+//! the tensors in the same ways, and single bytes. `GASSHUKU_FUZZ=1000000 cargo test -p
 //! gasshuku-tests --test hostile_files` tries more than the usual 100,000 files (85 s).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value, json};
 
 const USUAL: usize = 100_000;
-/// Under their keys in a file's metadata.
+/// The keys of descriptions in a file's metadata.
 const DESCRIPTIONS: [&str; 3] = [
     "gasshuku.architecture",
     "gasshuku.dataset",
@@ -51,7 +51,7 @@ fn good_files(folder: &Path) -> [Vec<u8>; 2] {
     paths.map(|path| std::fs::read(path).unwrap())
 }
 
-/// A file in its parts: the header as JSON, and the numbers.
+/// The parts of a file: the header as JSON, and the numbers.
 fn parts(file: &[u8]) -> (Value, &[u8]) {
     let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     let header = serde_json::from_slice(&file[8..8 + length]).unwrap();
@@ -64,7 +64,7 @@ fn joined(header: &Value, numbers: &[u8]) -> Vec<u8> {
     [length.as_slice(), header.as_bytes(), numbers].concat()
 }
 
-/// The file with something changed.
+/// The file with a random change.
 fn changed(file: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
     let (mut header, numbers) = parts(file);
     match random.gen_range(0..8) {
@@ -94,7 +94,7 @@ fn with_other_bytes(file: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
         bytes.truncate(random.gen_range(0..bytes.len()));
     }
     for _ in 0..random.gen_range(1..5) {
-        // The header is a hundredth of the file.
+        // The header is only a hundredth of the file.
         let end = if random.gen_bool(0.8) {
             1000
         } else {
@@ -131,11 +131,11 @@ fn mutate(value: &mut Value, random: &mut ChaCha8Rng) {
                 _ => mutate(&mut items[index], random),
             }
         }
-        value => *value = strange(value, random),
+        value => *value = unexpected(value, random),
     }
 }
 
-fn strange(value: &Value, random: &mut ChaCha8Rng) -> Value {
+fn unexpected(value: &Value, random: &mut ChaCha8Rng) -> Value {
     const WHOLE: [u64; 12] = [
         0,
         1,
@@ -168,7 +168,7 @@ fn strange(value: &Value, random: &mut ChaCha8Rng) -> Value {
     }
 }
 
-/// Reads a file in every way there is. What loads must also work.
+/// Reads a file with all functions that read one. A model that loads must also work.
 fn read(path: &Path, model: &LeNet) -> bool {
     let loaded = load_model(path, Device::Cpu);
     if let Ok(classifier) = &loaded {
@@ -188,7 +188,7 @@ fn read(path: &Path, model: &LeNet) -> bool {
     StateDict::read(path).is_ok()
 }
 
-/// A line of this process's own books, in kB.
+/// A line of `/proc/self/status`, in kB.
 #[cfg(target_os = "linux")]
 fn kilobytes(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -196,7 +196,7 @@ fn kilobytes(name: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Reads so many changed files; how many of them could be read at all.
+/// Reads this many changed files. Returns how many of them could be read.
 fn try_files(files: &[Vec<u8>; 2], path: &Path, seed: u64, count: usize) -> usize {
     let (mut random, model) = (ChaCha8Rng::seed_from_u64(seed), lenet());
     (0..count)
@@ -216,7 +216,7 @@ fn try_files(files: &[Vec<u8>; 2], path: &Path, seed: u64, count: usize) -> usiz
 fn no_file_of_weights_does_harm() {
     let count = std::env::var("GASSHUKU_FUZZ").map_or(USUAL, |count| count.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    // Networks are small, and the files are shared out.
+    // The networks are small, so threads divide the files among themselves.
     tch::set_num_threads(1);
     let files = good_files(folder.path());
     let path = |seed: usize| folder.path().join(format!("{seed}.safetensors"));
@@ -238,7 +238,7 @@ fn no_file_of_weights_does_harm() {
             .collect();
         started.into_iter().map(|it| it.join().unwrap()).sum()
     });
-    // Most are whole but for their descriptions: those must be what is refused.
+    // In most files only the descriptions are changed: these must be what is refused.
     assert!(read_at_all > count / 2, "{read_at_all} of {count}");
     #[cfg(target_os = "linux")]
     for (name, before) in ["VmPeak", "VmHWM"].into_iter().zip(before) {

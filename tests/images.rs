@@ -1,5 +1,5 @@
-//! Image files of every format: the pixels are Pillow's, and what is cut off, damaged, hostile or no
-//! file at all is an error with a reason.
+//! Image files of every format: the pixels equal Pillow's, and truncated, damaged and malicious files, and what
+//! is not a file, are errors with a reason.
 //!
 //! The reference files and the script that made them are in `reference/`.
 
@@ -30,7 +30,7 @@ fn file(name: &str) -> Vec<u8> {
     fs::read(reference("images").join(name)).unwrap()
 }
 
-/// Reads images that are written to one place, one after the other.
+/// Reads images, each from the same file.
 struct Reader {
     folder: TempDir,
 }
@@ -43,7 +43,7 @@ impl Reader {
     }
 
     fn read(&self, bytes: &[u8]) -> std::result::Result<Tensor, String> {
-        // A wrong ending: the content decides.
+        // The extension is wrong: the content decides.
         let path = self.folder.path().join("image.tiff");
         fs::write(&path, bytes).unwrap();
         let beginning = format!("{}: ", path.display());
@@ -62,7 +62,7 @@ impl Reader {
 }
 
 #[test]
-fn pixels_are_those_of_pillow() {
+fn pixels_equal_pillows() {
     let mut compared = 0;
     for (key, expected) in tensors("images.safetensors") {
         let (name, shape) = key.split_once(' ').unwrap();
@@ -73,7 +73,7 @@ fn pixels_are_those_of_pillow() {
         let difference = (found - expected).abs();
         let largest = difference.max().int64_value(&[]);
         let mean = difference.mean(Kind::Float).double_value(&[]);
-        // Only JPEG leaves the decoder some freedom.
+        // Only for JPEG may decoders differ.
         let (most, most_on_average) = match name.ends_with(".jpg") {
             true => (3, 0.25),
             false => (0, 0.0),
@@ -88,7 +88,7 @@ fn pixels_are_those_of_pillow() {
 }
 
 #[test]
-fn an_image_that_is_cut_off_anywhere_is_none() {
+fn a_truncated_image_is_an_error() {
     let reader = Reader::new();
     for (name, bytes) in files() {
         assert!(reader.read(&bytes).is_ok(), "{name}");
@@ -101,19 +101,19 @@ fn an_image_that_is_cut_off_anywhere_is_none() {
 }
 
 #[test]
-fn a_download_that_ended_early_may_leave_noughts_behind() {
+fn an_image_that_ends_with_zeros_after_a_broken_download_is_an_error() {
     let reader = Reader::new();
     for (name, bytes) in files() {
         let mut half = bytes.clone();
         half[bytes.len() / 2..].fill(0);
-        // These have neither checksums nor an end: noughts are pixels like others.
+        // These formats have no checksums and no end marker, so zeros are pixels.
         let anything_goes = name.ends_with("bmp") || name.ends_with("webp");
         assert!(anything_goes || reader.read(&half).is_err(), "{name}");
     }
 }
 
 #[test]
-fn one_wrong_bit_of_a_png_file_is_seen() {
+fn one_wrong_bit_of_a_png_file_is_an_error() {
     let reader = Reader::new();
     let whole = file("colour.png");
     for position in 0..whole.len() {
@@ -124,7 +124,7 @@ fn one_wrong_bit_of_a_png_file_is_seen() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_what_to_do() {
+fn errors_say_what_to_do() {
     let reader = Reader::new();
     let whole = file("colour.png");
     assert_eq!(
@@ -169,8 +169,8 @@ fn what_is_wrong_is_said_with_what_to_do() {
     }
 }
 
-/// A grey JPEG of 24 blocks in a row, each 2,047 steps brighter than the one before, with steps of
-/// 65,535: from the 17th on 32 bits do not hold it.
+/// A grey JPEG of 24 blocks in a row, each 2,047 steps of 65,535 brighter than the one before. From the 17th on
+/// the brightness exceeds 32 bits.
 fn too_bright() -> Vec<u8> {
     const BLOCKS: usize = 24;
     let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xDB, 0, 131, 0x10];
@@ -211,13 +211,13 @@ fn too_bright() -> Vec<u8> {
 }
 
 #[test]
-fn brightness_that_overflows_does_no_harm() {
-    // As libjpeg reads it. The decoder that `image` has panics where arithmetic is checked.
+fn brightness_may_overflow() {
+    // libjpeg reads it, too. The decoder of `image` panics if overflows are checked.
     assert!(Reader::new().read(&too_bright()).is_ok());
 }
 
-/// A PNG file that begins as one of that size does, and holds no pixel.
-fn promising_png(width: u32, height: u32) -> Vec<u8> {
+/// A PNG file with the header of an image of this size, and without pixels.
+fn png_without_pixels(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     let header = [width.to_be_bytes(), height.to_be_bytes()].concat();
     for (kind, content) in [
@@ -233,7 +233,7 @@ fn promising_png(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-/// PNG, third edition, annex D.
+/// The checksum of PNG, third edition, annex D.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc: u32, _| match crc & 1 {
@@ -244,7 +244,7 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn sizes_that_no_image_has_are_refused_before_memory_is_set_aside() {
+fn impossible_sizes_are_refused_before_memory_is_allocated() {
     let reader = Reader::new();
     let mut jpeg = file("colour_444.jpg");
     let frame = jpeg
@@ -258,8 +258,8 @@ fn sizes_that_no_image_has_are_refused_before_memory_is_set_aside() {
     bmp[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
     bmp[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
     for (what, bytes) in [
-        ("60,000 × 60,000", promising_png(60_000, 60_000)),
-        ("29,000 × 29,000", promising_png(29_000, 29_000)),
+        ("60,000 × 60,000", png_without_pixels(60_000, 60_000)),
+        ("29,000 × 29,000", png_without_pixels(29_000, 29_000)),
         ("JPEG", jpeg),
         ("GIF", gif),
         ("BMP", bmp),
@@ -270,8 +270,12 @@ fn sizes_that_no_image_has_are_refused_before_memory_is_set_aside() {
             "{what}: {reason}"
         );
     }
-    // Small, so that it is no size that is refused.
-    assert!(reader.refused(&promising_png(20, 20)).contains("damaged"));
+    // Images are small, so that none is refused for its size.
+    assert!(
+        reader
+            .refused(&png_without_pixels(20, 20))
+            .contains("damaged")
+    );
 }
 
 #[test]
@@ -283,7 +287,7 @@ fn any_change_to_a_file_is_read_or_refused() {
         for _ in 0..rounds {
             let mut bytes = whole.clone();
             for _ in 0..random.gen_range(1..5) {
-                // Headers are where most goes wrong.
+                // Changes in the header have most effects.
                 let most = if random.r#gen() { 200 } else { bytes.len() };
                 let position = random.gen_range(0..most.min(bytes.len()));
                 bytes[position] = random.r#gen();
@@ -295,15 +299,15 @@ fn any_change_to_a_file_is_read_or_refused() {
                 bytes.splice(at..at, part);
             }
             if name.ends_with("png") {
-                mend_checksums(&mut bytes);
+                correct_checksums(&mut bytes);
             }
             let _ = reader.read(&bytes);
         }
     }
 }
 
-/// Or nothing behind a PNG's checksums would ever be reached.
-fn mend_checksums(bytes: &mut [u8]) {
+/// Corrects the checksums of a PNG, so that the decoder reads what comes after them.
+fn correct_checksums(bytes: &mut [u8]) {
     let mut at = 8;
     while let Some(length) = bytes.get(at..at + 4) {
         let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
@@ -330,8 +334,8 @@ fn two_classes() -> TempDir {
     folder
 }
 
-/// The names of what was left out of the class `cat`, with the reasons.
-fn left_out(folder: &Path) -> Vec<(String, String)> {
+/// The names of the files of the class `cat` that were skipped, with the reasons.
+fn skipped_cats(folder: &Path) -> Vec<(String, String)> {
     let folder = load_folder(folder, SHAPE).unwrap();
     assert_eq!(folder.dataset.class_counts()[0], 1);
     let named = folder.skipped.into_iter().map(|skipped| {
@@ -342,13 +346,13 @@ fn left_out(folder: &Path) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_folder_is_read_without_the_files_that_are_damaged() {
+fn damaged_files_of_a_folder_are_skipped() {
     let folder = two_classes();
     let cat = folder.path().join("cat");
     let (png, jpeg) = (file("colour.png"), file("colour_420.jpg"));
     let mut wrong = png.clone();
     wrong[60] ^= 1;
-    fs::write(cat.join("bomb.png"), promising_png(60_000, 60_000)).unwrap();
+    fs::write(cat.join("bomb.png"), png_without_pixels(60_000, 60_000)).unwrap();
     fs::write(cat.join("half.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
     fs::write(cat.join("no_end.jpg"), &jpeg[..jpeg.len() - 2]).unwrap();
     fs::write(cat.join("no_end.png"), &png[..png.len() - 12]).unwrap();
@@ -356,7 +360,7 @@ fn a_folder_is_read_without_the_files_that_are_damaged() {
     fs::write(cat.join("photo.png"), &jpeg).unwrap();
     fs::write(cat.join("too_bright.jpg"), too_bright()).unwrap();
     fs::write(cat.join("wrong.png"), wrong).unwrap();
-    let left_out = left_out(folder.path());
+    let left_out = skipped_cats(folder.path());
     let names: Vec<&str> = left_out.iter().map(|(name, _)| &name[..]).collect();
     let expected = [
         "bomb.png",
@@ -370,20 +374,20 @@ fn a_folder_is_read_without_the_files_that_are_damaged() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_left_out_and_nobody_waits_for_it() {
+fn what_is_not_a_file_is_skipped_without_waiting_for_it() {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
     let folder = two_classes();
     let cat = folder.path().join("cat");
     fs::create_dir(cat.join("folder.png")).unwrap();
     let pipe = std::ffi::CString::new(cat.join("pipe.png").to_str().unwrap()).unwrap();
-    // SAFETY: the string ends with a nought.
+    // SAFETY: the string ends with a zero.
     assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
     let _listener = UnixListener::bind(cat.join("socket.png")).unwrap();
     symlink("/dev/zero", cat.join("device.png")).unwrap();
     symlink("nowhere", cat.join("dangling.png")).unwrap();
     symlink("loop.png", cat.join("loop.png")).unwrap();
-    let left_out = left_out(folder.path());
+    let left_out = skipped_cats(folder.path());
     let found: Vec<(&str, bool)> = left_out
         .iter()
         .map(|(name, reason)| (&name[..], reason.contains("a pipe, a socket or a device")))
@@ -401,15 +405,15 @@ fn what_is_no_file_is_left_out_and_nobody_waits_for_it() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_may_not_be_read_is_left_out() {
+fn a_file_without_read_permission_is_skipped() {
     use std::os::unix::fs::PermissionsExt;
     let folder = two_classes();
     let path = folder.path().join("cat/2.png");
     fs::write(&path, file("colour.png")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
-        return; // root reads everything
+        return; // root may read everything
     }
-    let left_out = left_out(folder.path());
+    let left_out = skipped_cats(folder.path());
     assert!(left_out[0].1.starts_with("cannot be read"), "{left_out:?}");
 }

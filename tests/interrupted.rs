@@ -1,7 +1,7 @@
-//! A training killed anywhere goes on to the weights that an uninterrupted one reaches.
+//! A killed training that is resumed ends with the same weights as an uninterrupted one.
 //!
-//! 297 of 330 images are trained on in batches of 32: ten steps an epoch, four epochs. The process
-//! is killed with SIGKILL at places that it has provably reached, never after some time.
+//! 297 of 330 images are trained on in batches of 32: ten steps per epoch, four epochs. The process is killed
+//! with SIGKILL when it has reached a certain step, never after a certain time.
 
 #![cfg(unix)]
 
@@ -31,7 +31,7 @@ fn finish(mut command: Command) {
     );
 }
 
-/// Starts a training and returns when it waits at the beginning of that step.
+/// Starts a training, and returns when it waits at the beginning of this step.
 fn wait_at_step(checkpoint: &Path, step: usize) -> Child {
     let mut child = program("train", checkpoint)
         .arg(step.to_string())
@@ -107,7 +107,7 @@ fn the_same_settings_give_the_same_weights_in_another_process() {
 }
 
 #[test]
-fn killed_in_the_middle_of_an_epoch_it_goes_on_from_the_epoch_before() {
+fn killed_within_an_epoch_it_resumes_from_the_epoch_before() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = folder.path().join("interrupted.safetensors");
     kill(wait_at_step(&checkpoint, 2 * STEPS_PER_EPOCH + 5));
@@ -117,14 +117,14 @@ fn killed_in_the_middle_of_an_epoch_it_goes_on_from_the_epoch_before() {
 }
 
 #[test]
-fn killed_during_a_save_it_goes_on_from_the_save_before() {
+fn killed_during_a_save_it_resumes_from_the_save_before() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = folder.path().join("interrupted.safetensors");
     let partial = folder.path().join("interrupted.safetensors.partial");
     let mut child = wait_at_step(&checkpoint, STEPS_PER_EPOCH + 1);
     let before = std::fs::read(&checkpoint).unwrap();
 
-    // The next save writes into a pipe that nobody empties: it stands still in the middle.
+    // The next save writes into a pipe that nobody reads, so it stops in the middle.
     assert!(
         Command::new("mkfifo")
             .arg(&partial)
@@ -143,7 +143,7 @@ fn killed_during_a_save_it_goes_on_from_the_save_before() {
         "the save before is untouched"
     );
 
-    // What such a save leaves on a disk.
+    // The file that such a save leaves on a disk.
     std::fs::remove_file(&partial).unwrap();
     std::fs::write(&partial, begun).unwrap();
     finish(program("resume", &checkpoint));
@@ -152,7 +152,7 @@ fn killed_during_a_save_it_goes_on_from_the_save_before() {
 }
 
 #[test]
-fn a_finished_training_is_left_as_it_is() {
+fn a_finished_training_is_not_changed_by_resuming() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = uninterrupted(folder.path());
     let before = content(&checkpoint);
@@ -160,9 +160,9 @@ fn a_finished_training_is_left_as_it_is() {
     assert_eq!(content(&checkpoint).1, before.1);
 }
 
-/// Outside a notebook there is nothing that moves: a line an epoch, in a terminal as in a file.
+/// Outside of a notebook the log is one line per epoch without control characters.
 #[test]
-fn a_program_prints_a_line_an_epoch() {
+fn a_program_prints_one_line_per_epoch() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = program("train", &folder.path().join("printed.safetensors"));
     let output = command.output().unwrap();

@@ -1,5 +1,5 @@
-//! The images of `data/animals` and `data/animals-shortcut`: they are what the program draws, hard
-//! for a linear model, and what is wrong with the second set is what Grad-CAM shows.
+//! The images of `data/animals` and `data/animals-shortcut`: the program draws them, a linear model hardly
+//! learns them, and Grad-CAM shows the shortcut in the second set.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,7 +10,7 @@ use image::{GenericImageView, ImageFormat, ImageReader};
 use support::animals::{Drawing, drawings};
 
 const IMAGE: [i64; 3] = [3, 32, 32];
-/// Where all stickers lie, and the heat around them: rows and columns 20 to 31.
+/// The size of the corner with all stickers and the heat around them: rows and columns 20 to 31.
 const CORNER: i64 = 12;
 
 fn folder(name: &str) -> ImageFolder {
@@ -21,7 +21,7 @@ fn file(drawing: &Drawing) -> PathBuf {
     support::data().join(&drawing.path)
 }
 
-/// Half of the test images carry a sticker, whatever they show.
+/// The images of a class with a sticker. Half of the test images of each class have one.
 fn with_sticker(folder: &ImageFolder, class: &str) -> Tensor {
     let carrying = drawings().into_iter().filter(|drawing| drawing.sticker);
     let carrying: HashSet<PathBuf> = carrying.map(|drawing| file(&drawing)).collect();
@@ -60,7 +60,8 @@ fn the_files_are_those_that_the_program_draws() {
         .map(|name| files_below(&support::data().join(name)))
         .concat();
     assert_eq!(found.into_iter().collect::<HashSet<_>>(), expected);
-    // Drawing all of them takes half a minute; 67 has no factor in common with what varies.
+    // Drawing all of them would take half a minute. 67 and the periods of all variations have no common
+    // factor.
     for drawing in drawings.iter().step_by(67) {
         let committed = fs::read(file(drawing)).unwrap();
         assert!(
@@ -146,7 +147,7 @@ fn a_linear_model_on_the_pixels_stays_under_80_percent_and_lenet_passes_90() {
     assert!(accuracy > 0.9, "{accuracy}");
 }
 
-/// The share of the heat that lies in the corner of the stickers, on average.
+/// The average share of the heat in the corner of the stickers.
 fn heat_in_the_corner(classifier: &Classifier, images: &Tensor) -> f64 {
     let method = GradCam::at("pool2");
     let explanation = classifier.explain(&method, images, Some("cat")).unwrap();
@@ -169,7 +170,7 @@ fn relu_net(training_set: &Dataset, epochs: usize) -> Classifier {
 }
 
 #[test]
-fn the_shortcut_is_taken_and_grad_cam_shows_it() {
+fn the_shortcut_is_learned_and_grad_cam_shows_it() {
     let training_set = folder("animals-shortcut/training").dataset;
     let test = folder("animals-shortcut/test");
     let classifier = relu_net(&training_set, 10);
@@ -177,7 +178,7 @@ fn the_shortcut_is_taken_and_grad_cam_shows_it() {
     assert!(accuracy(&training_set) > 0.98);
     assert!(accuracy(&test.dataset) < 0.6);
 
-    // Bears and cats, if only they carry the sticker.
+    // With a sticker, bears and cats are both predicted as cats.
     let images = Tensor::cat(
         &[with_sticker(&test, "bear"), with_sticker(&test, "cat")],
         0,
@@ -189,7 +190,7 @@ fn the_shortcut_is_taken_and_grad_cam_shows_it() {
     let exposed = heat_in_the_corner(&classifier, &images);
     assert!(exposed > 0.4, "{exposed} of the heat on 0.14 of the area");
 
-    // A network that has never seen a sticker looks elsewhere.
+    // The heat of a network that was trained without stickers is elsewhere.
     let animals = folder("animals").dataset;
     let honest = relu_net(&animals, 30);
     assert!(honest.evaluate(&test.dataset).unwrap().accuracy() > 0.85);

@@ -31,7 +31,7 @@ fn lenet(settings: &LeNetSettings, weights: &str) -> LeNet {
 }
 
 #[test]
-fn every_activation_of_lenet_is_pytorchs() {
+fn every_activation_of_lenet_equals_pytorchs() {
     let model = lenet(&LeNetSettings::default(), "lenet.safetensors");
     let expected = tensors("lenet_io.safetensors");
     let input = Normalization::default().apply(&expected["images"]);
@@ -67,7 +67,7 @@ fn every_activation_of_lenet_is_pytorchs() {
 }
 
 #[test]
-fn the_tables_own_input_gives_pytorchs_logits() {
+fn a_colour_image_gives_pytorchs_logits() {
     let model = lenet(&LeNetSettings::colour(), "lenet_rgb.safetensors");
     let expected = tensors("lenet_io.safetensors");
     let input = Normalization::default().apply(&expected["rgb.images"]);
@@ -80,7 +80,7 @@ fn the_tables_own_input_gives_pytorchs_logits() {
     );
 }
 
-/// PyTorch reads what is saved here: the numbers are the same bits under the same names.
+/// PyTorch can read a saved model: the same numbers, bit for bit, have the same names.
 #[test]
 fn a_saved_model_is_pytorchs_state_dict() {
     let folder = tempfile::tempdir().unwrap();
@@ -104,7 +104,7 @@ fn a_saved_model_is_pytorchs_state_dict() {
         assert_eq!(&saved[name], tensor, "{name}");
     }
 
-    // And from the file alone, the 16 images are what PyTorch says they are.
+    // The model that is loaded from the file predicts the same for the 16 images as PyTorch.
     let classifier = load_model(&path, Device::Cpu).unwrap();
     let io = tensors("lenet_io.safetensors");
     assert_eq!(test_set.images.narrow(0, 0, 16), io["images"]);
@@ -120,7 +120,7 @@ fn a_saved_model_is_pytorchs_state_dict() {
 }
 
 #[test]
-fn every_step_of_every_optimizer_is_pytorchs() {
+fn every_step_of_every_optimizer_equals_pytorchs() {
     let settings = json("optimizers.json");
     let reference = tensors("optimizers.safetensors");
     for (case, settings) in settings.as_object().unwrap() {
@@ -180,7 +180,7 @@ fn every_step_of_every_optimizer_is_pytorchs() {
 }
 
 #[test]
-fn every_rate_of_every_schedule_is_pytorchs() {
+fn every_learning_rate_of_every_schedule_equals_pytorchs() {
     let reference = json("schedules.json");
     let steps = reference["steps"].as_u64().unwrap() as usize;
     let highest = StepRates {
@@ -211,7 +211,7 @@ fn every_rate_of_every_schedule_is_pytorchs() {
 }
 
 #[test]
-fn twenty_steps_of_training_are_pytorchs() {
+fn twenty_steps_of_training_equal_pytorchs() {
     let model = lenet(&LeNetSettings::default(), "lenet.safetensors");
     let training_set = load(&fashion_mnist(), data(), Split::Train).unwrap();
     let expected = tensors("training.safetensors");
@@ -247,7 +247,7 @@ fn twenty_steps_of_training_are_pytorchs() {
 }
 
 #[test]
-fn accuracy_precision_and_recall_are_scikit_learns() {
+fn accuracy_precision_and_recall_equal_scikit_learns() {
     let reference = json("metrics.json");
     let labels = |key: &str| -> Vec<i64> {
         reference[key]

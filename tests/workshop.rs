@@ -1,4 +1,4 @@
-//! The crate's promises that need the real images or a training: what a participant relies on.
+//! What participants rely on, as far as a test of it needs the real images or a training.
 
 use gasshuku::Error;
 use gasshuku::prelude::*;
@@ -28,7 +28,7 @@ fn fashion_mnist_is_there_without_a_network() {
     assert_eq!(test_set.images.size(), [10_000, 1, 28, 28]);
     assert_eq!(training_set.class_counts(), [6_000; 10]);
     assert_eq!(test_set.class_counts(), [1_000; 10]);
-    // The first training image is an ankle boot; every tutorial shows it.
+    // The first training image is the ankle boot that many tutorials show.
     assert_eq!(training_set.class(0).unwrap(), "Ankle boot");
     assert_eq!(
         training_set
@@ -40,7 +40,7 @@ fn fashion_mnist_is_there_without_a_network() {
     );
 }
 
-/// Twice the decoded size is the promise; 55 MB are decoded.
+/// The documented limit is twice the decoded size, which is 55 MB.
 #[cfg(target_os = "linux")]
 #[test]
 fn loading_takes_no_more_than_twice_the_decoded_size() {
@@ -70,7 +70,7 @@ fn loading_takes_no_more_than_twice_the_decoded_size() {
 }
 
 #[test]
-fn training_learns_and_its_history_tells() {
+fn training_learns_and_its_history_says_so() {
     let training_set = part(Split::Train, 6_000);
     let model = lenet();
     let settings = TrainingSettings {
@@ -84,7 +84,7 @@ fn training_learns_and_its_history_tells() {
     let chance = 10f64.ln();
     assert!(last.training.loss < chance / 2.0, "{last:?}");
     assert!(last.validation.unwrap().accuracy > 0.6, "{last:?}");
-    // What the history says of the validation images is what the finished model does.
+    // The history's numbers for the validation images are those of the finished model.
     let whole = score(&model, &training_set).unwrap();
     assert!(whole.accuracy > 0.6);
     let evaluation = evaluate(&model, &training_set).unwrap();
@@ -93,7 +93,7 @@ fn training_learns_and_its_history_tells() {
     assert_eq!(evaluation.images(), 6_000);
 }
 
-/// What notebook 4 promises its reader.
+/// Notebook 4 says so.
 #[test]
 fn the_default_settings_reach_87_percent_on_the_test_set() {
     let training_set = load(&fashion_mnist(), data(), Split::Train).unwrap();
@@ -105,7 +105,7 @@ fn the_default_settings_reach_87_percent_on_the_test_set() {
 }
 
 #[test]
-fn nothing_held_back_means_no_validation() {
+fn without_validation_images_there_is_no_validation() {
     let settings = TrainingSettings {
         epochs: 1,
         validation_share: 0.0,
@@ -159,7 +159,7 @@ fn settings_that_cannot_work_are_errors() {
 }
 
 #[test]
-fn a_learning_rate_beyond_reason_is_told_not_trained() {
+fn a_learning_rate_that_is_far_too_large_is_an_error() {
     let settings = TrainingSettings {
         learning_rate: 1e30,
         optimizer: Optimizer::Sgd,
@@ -202,7 +202,7 @@ fn a_network_for_other_images_or_classes_is_an_error() {
 }
 
 #[test]
-fn a_checkpoint_of_something_else_is_an_error() {
+fn a_checkpoint_of_another_training_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
     let dataset = part(Split::Test, 200);
@@ -240,7 +240,7 @@ fn a_checkpoint_of_something_else_is_an_error() {
 }
 
 #[test]
-fn a_network_of_ones_own_is_trained_saved_and_loaded() {
+fn a_custom_network_is_trained_saved_and_loaded() {
     struct OneLayer(nn::VarStore, nn::Linear);
     impl Model for OneLayer {
         fn variables(&self) -> &nn::VarStore {
@@ -277,7 +277,7 @@ fn a_network_of_ones_own_is_trained_saved_and_loaded() {
 }
 
 #[test]
-fn an_exported_test_image_is_predicted_as_the_image_itself() {
+fn an_exported_test_image_gives_the_same_prediction_as_the_image_itself() {
     let test_set = part(Split::Test, 8);
     let classifier = Classifier::new(Box::new(lenet()), &test_set.info);
     let folder = tempfile::tempdir().unwrap();
@@ -294,15 +294,15 @@ fn an_exported_test_image_is_predicted_as_the_image_itself() {
         let from_file = classifier.predict_file(&path).unwrap();
         let from_set = classifier.predict(&image).unwrap();
         assert_eq!(from_file.class(), from_set.class());
-        // Not to the last bit: libtorch's kernels round by where the bytes happen to lie.
+        // Not bit for bit: the rounding of libtorch's kernels depends on the address of the bytes.
         assert!((from_file.probability() - from_set.probability()).abs() < 1e-6);
     }
 }
 
-/// On a GPU, each number read makes it wait, and each one written is a copy of its own.
+/// With a GPU, the host waits for each number that it reads, and each number that it writes is a copy of its own.
 #[cfg(target_os = "linux")]
 #[test]
-fn no_step_of_training_copies_to_the_host_or_from_it() {
+fn steps_of_a_training_copy_nothing_to_or_from_the_host() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_count-copies"))
         .output()
         .unwrap();

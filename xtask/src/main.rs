@@ -98,7 +98,7 @@ enum Command {
         #[arg(long, default_value = env!("CARGO_PKG_REPOSITORY"), hide_default_value = true)]
         repository: String,
     },
-    /// Shows what is found, what is missing, and what to do about it
+    /// Shows what is found, what is missing or damaged, and what to do about it
     Doctor,
     /// Removes from target what kernels and executed notebooks have left
     Clean {

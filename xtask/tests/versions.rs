@@ -1,4 +1,5 @@
-//! `VERSIONS.md` tells what fits together: it must be what the project really uses, everywhere it is written.
+//! `VERSIONS.md` says which versions fit together. They must be the versions that the project uses, in every file that
+//! names them.
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
@@ -8,11 +9,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A row of the table: the part, its version, the files that name it.
+/// A row of the table: a part, its version, and the files that name the version.
 struct Part {
     name: String,
     version: String,
-    places: Vec<String>,
+    files: Vec<String>,
 }
 
 fn root() -> PathBuf {
@@ -32,7 +33,7 @@ fn parts() -> Vec<Part> {
         .map(|cells| Part {
             name: cells[1].into(),
             version: cells[2].into(),
-            places: cells[3]
+            files: cells[3]
                 .split('`')
                 .skip(1)
                 .step_by(2)
@@ -49,24 +50,24 @@ fn version(name: &str) -> String {
     part.unwrap_or_else(|| panic!("no row for {name}")).version
 }
 
-/// Whether a text has this version, and not only as a part of a longer one.
+/// Whether a text contains this version, and not only as a part of a longer one.
 fn names(text: &str, version: &str) -> bool {
     text.match_indices(version).any(|(start, _)| {
         let before = text[..start].chars().next_back();
         let after = text[start + version.len()..].chars().next();
-        let goes_on = |sign: Option<char>| sign.is_some_and(|sign| sign.is_ascii_digit());
-        !goes_on(before) && before != Some('.') && !goes_on(after)
+        let is_digit = |next: Option<char>| next.is_some_and(|next| next.is_ascii_digit());
+        !is_digit(before) && before != Some('.') && !is_digit(after)
     })
 }
 
 #[test]
-fn every_place_has_the_version_of_the_table() {
+fn every_file_names_the_version_of_the_table() {
     let mut others = Vec::new();
     for part in parts() {
-        for place in &part.places {
-            if !names(&read(place), &part.version) {
+        for file in &part.files {
+            if !names(&read(file), &part.version) {
                 others.push(format!(
-                    "{place} does not name {} {}",
+                    "{file} does not name {} {}",
                     part.name, part.version
                 ));
             }
@@ -76,7 +77,7 @@ fn every_place_has_the_version_of_the_table() {
 }
 
 #[test]
-fn a_longer_version_is_another_one() {
+fn a_longer_version_is_a_different_one() {
     assert!(names("Rust 1.95 or newer", "1.95"));
     assert!(names("rust:1.95-slim 1.95.0", "1.95"));
     assert!(!names("1.950", "1.95") && !names("11.95", "1.95") && !names("0.1.95", "1.95"));
@@ -94,9 +95,9 @@ fn cargos_lock_file_has_the_crates_of_the_table() {
     }
 }
 
-/// torch-sys refuses every libtorch but one, after it has been downloaded.
+/// torch-sys accepts only one version of libtorch, and checks it only when it is compiled.
 #[test]
-fn libtorch_is_the_one_that_torch_sys_wants() {
+fn libtorch_is_the_one_that_torch_sys_accepts() {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked", "--offline"])
         .current_dir(root())

@@ -303,8 +303,8 @@ mod tests {
         let message = |pass: &ForwardPass, name| pass.activation(name).unwrap_err().to_string();
         assert_eq!(
             message(&ForwardPass::recording(), "conv1"),
-            "there is no activation `conv1`; the network records none: let its `forward` hand what is to be \
-             looked at on through `pass.record(\"name\", x)`"
+            "there is no activation `conv1`; the network records none; in its `forward`, pass \
+             the values through `pass.record(\"name\", x)`"
         );
         let mut pass = ForwardPass::recording();
         for layer in ["conv1", "fc"] {

@@ -52,7 +52,7 @@ fn a_missing_pip_is_put_back() {
     assert_eq!(machine.take_log(), ["ensurepip", "pip jupyter"]);
 }
 
-/// With the real pip, at a port where nobody listens.
+/// With the real pip, and a registry at a port without a server.
 #[test]
 fn the_real_pips_message_without_network_is_recognized() {
     let machine = Machine::new();
