@@ -266,7 +266,7 @@ fn impossible_sizes_are_refused_before_memory_is_allocated() {
     ] {
         let reason = reader.refused(&bytes);
         assert!(
-            reason.starts_with("the image is too large: 30000 pixels"),
+            reason.starts_with("the image is too large: at most 30000 pixels"),
             "{what}: {reason}"
         );
     }
