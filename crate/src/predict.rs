@@ -335,10 +335,10 @@ mod tests {
         let dataset = dataset(Tensor::cat(&images, 0), labels);
         assert_eq!(classifier().mistakes(&dataset).unwrap(), [BATCH]);
 
-        let stage = FakeFront::without_socket();
-        stage.interrupt();
+        let front = FakeFront::without_socket();
+        front.interrupt();
         let message = |stopped: Error| stopped.to_string();
-        let found = stage.cell(|| classifier().mistakes(&dataset));
+        let found = front.cell(|| classifier().mistakes(&dataset));
         assert_eq!(
             found.map_err(message),
             Err(
@@ -346,7 +346,7 @@ mod tests {
                     .into()
             )
         );
-        let evaluation = stage.cell(|| classifier().evaluate(&dataset));
+        let evaluation = front.cell(|| classifier().evaluate(&dataset));
         assert_eq!(
             evaluation.map_err(message),
             Err("the evaluation was stopped after 0 of 1,001 images; nothing is lost".into())

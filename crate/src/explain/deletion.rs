@@ -313,10 +313,10 @@ mod tests {
         let model = ByHand::new(&[&[1.0; 4], &[0.0; 4]]);
         let images = image(0.5, 1.5);
         let explanation = explain(&model, &Saliency, &images, &Target::Class(0)).unwrap();
-        let stage = FakeFront::without_socket();
-        stage.interrupt();
+        let front = FakeFront::without_socket();
+        front.interrupt();
         let settings = DeletionSettings::default();
-        let error = stage.cell(|| faithfulness(&model, &images, &explanation, &settings));
+        let error = front.cell(|| faithfulness(&model, &images, &explanation, &settings));
         assert_eq!(
             error.expect_err("interrupted").to_string(),
             "the deletion of pixels was stopped after 0 of 1 images; nothing is lost"

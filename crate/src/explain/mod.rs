@@ -687,10 +687,10 @@ mod tests {
                 Ok(context.images.shallow_clone())
             }
         }
-        let (model, stage) = (lenet(), FakeFront::without_socket());
+        let (model, front) = (lenet(), FakeFront::without_socket());
         let images = noise(251);
-        let method = Impatient(&stage);
-        let error = stage.cell(|| explain(&model, &method, &images, &Target::Class(0)));
+        let method = Impatient(&front);
+        let error = front.cell(|| explain(&model, &method, &images, &Target::Class(0)));
         assert_eq!(
             error.expect_err("interrupted").to_string(),
             "the explanation was stopped after 250 of 251 images; nothing is lost"

@@ -309,10 +309,10 @@ mod tests {
                 Ok(context.images.shallow_clone())
             }
         }
-        let (model, stage) = (lenet(), FakeFront::without_socket());
+        let (model, front) = (lenet(), FakeFront::without_socket());
         let before = weights(&model);
-        let method = Impatient(&stage, Cell::new(0));
-        let error = stage.cell(|| sanity_check(&model, &method, &images(), 0));
+        let method = Impatient(&front, Cell::new(0));
+        let error = front.cell(|| sanity_check(&model, &method, &images(), 0));
         assert_eq!(
             error.expect_err("interrupted").to_string(),
             "the sanity check was stopped after 1 of 5 layers; nothing is lost"

@@ -130,15 +130,15 @@ mod tests {
 
     #[test]
     fn a_curve_appears_with_its_first_value_and_ends_with_its_last() {
-        let stage = FakeFront::accepting();
-        stage.cell(|| {
+        let front = FakeFront::accepting();
+        front.cell(|| {
             let mut curve = LiveCurve::new("loss");
-            assert!(stage.messages().is_empty());
+            assert!(front.messages().is_empty());
             curve.push(4.0);
             curve.push(4.0);
             curve.evcxr_display();
         });
-        let messages = stage.messages();
+        let messages = front.messages();
         let words = |index: usize| messages[index]["data"]["text/plain"].as_str().unwrap();
         assert_eq!(words(0), "loss over 1 step, at last 4.00, smoothed.");
         let last = messages.len() - 1;
@@ -154,13 +154,13 @@ mod tests {
 
     #[test]
     fn a_curve_that_cannot_be_drawn_yet_is_silent() {
-        let stage = FakeFront::accepting();
-        stage.cell(|| {
+        let front = FakeFront::accepting();
+        front.cell(|| {
             let mut curve = LiveCurve::new("loss");
             curve.push(f64::NAN);
             curve.push(1.0);
             assert_eq!(curve.values().len(), 2);
         });
-        assert!(stage.messages().is_empty());
+        assert!(front.messages().is_empty());
     }
 }

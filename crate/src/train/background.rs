@@ -654,11 +654,11 @@ mod tests {
     #[test]
     fn an_interrupt_ends_the_waiting_and_not_the_training() {
         let (training, permit, _ended) = gated(2);
-        let stage = FakeFront::without_socket();
-        stage.interrupt();
+        let front = FakeFront::without_socket();
+        front.interrupt();
         // Without a permit the training cannot go on: both would wait forever.
-        stage.cell(|| training.follow(1));
-        let error = stage.cell(|| training.wait()).map(|_| ()).unwrap_err();
+        front.cell(|| training.follow(1));
+        let error = front.cell(|| training.wait()).map(|_| ()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "waiting for the training was stopped after 0 of 2 epochs; the training goes on"

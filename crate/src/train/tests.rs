@@ -19,13 +19,13 @@ use crate::state_dict::{StateDict, not_finite};
 /// A network that presses ■ while it learns from its nth batch.
 struct Impatient<'a> {
     network: LeNet,
-    stage: &'a FakeFront,
+    front: &'a FakeFront,
     presses_at: usize,
     batches: Cell<usize>,
 }
 
 impl<'a> Impatient<'a> {
-    fn new(stage: &'a FakeFront, presses_at: usize) -> Impatient<'a> {
+    fn new(front: &'a FakeFront, presses_at: usize) -> Impatient<'a> {
         let settings = LeNetSettings {
             image: [1, 16, 16],
             classes: 2,
@@ -33,7 +33,7 @@ impl<'a> Impatient<'a> {
         };
         Impatient {
             network: LeNet::new(&settings, Device::Cpu).unwrap(),
-            stage,
+            front,
             presses_at,
             batches: Cell::new(0),
         }
@@ -56,7 +56,7 @@ impl Model for Impatient<'_> {
         if pass.is_training() {
             self.batches.set(self.batches.get() + 1);
             if self.batches.get() == self.presses_at {
-                self.stage.interrupt();
+                self.front.interrupt();
             }
         }
         self.network.forward(images, pass)
@@ -108,7 +108,7 @@ fn watched(model: &Impatient, is_to_end: bool) -> (usize, Option<StoppedAt>) {
         stopped: None,
     };
     let training = Training::new(model, &images(), &settings()).unwrap();
-    let history = model.stage.cell(|| training.run(&mut witness)).unwrap();
+    let history = model.front.cell(|| training.run(&mut witness)).unwrap();
     (history.epochs.len(), witness.stopped)
 }
 
@@ -223,8 +223,8 @@ fn a_checkpoint_that_cannot_be_written_is_told_before_the_first_step() {
 #[test]
 fn a_training_goes_on_with_its_own_classes_only() {
     let folder = tempfile::tempdir().unwrap();
-    let stage = FakeFront::without_socket();
-    let model = Impatient::new(&stage, usize::MAX);
+    let front = FakeFront::without_socket();
+    let model = Impatient::new(&front, usize::MAX);
     let path = folder.path().join("training.safetensors");
     let settings = TrainingSettings {
         checkpoint: Some(path.clone()),
@@ -269,8 +269,8 @@ impl Model for Wrapped {
 
 #[test]
 fn every_part_of_a_batch_goes_through_the_model_itself() {
-    let stage = FakeFront::without_socket();
-    let model = Wrapped(Impatient::new(&stage, 0).network, Cell::new(0));
+    let front = FakeFront::without_socket();
+    let model = Wrapped(Impatient::new(&front, 0).network, Cell::new(0));
     let many = images().select(&[0; 200]).unwrap();
     let settings = TrainingSettings {
         batch_size: 100,
@@ -284,8 +284,8 @@ fn every_part_of_a_batch_goes_through_the_model_itself() {
 
 #[test]
 fn a_single_step_learns() {
-    let stage = FakeFront::without_socket();
-    let model = Impatient::new(&stage, usize::MAX);
+    let front = FakeFront::without_socket();
+    let model = Impatient::new(&front, usize::MAX);
     let before = model.weights();
     let settings = TrainingSettings {
         batch_size: 40,
@@ -303,8 +303,8 @@ fn a_single_step_learns() {
 
 #[test]
 fn an_interrupt_ends_a_training_after_its_batch() {
-    let stage = FakeFront::without_socket();
-    let model = Impatient::new(&stage, 6);
+    let front = FakeFront::without_socket();
+    let model = Impatient::new(&front, 6);
     let (epochs, stopped) = watched(&model, true);
     assert_eq!((epochs, model.batches.get()), (1, 6));
     assert_eq!(
@@ -316,24 +316,24 @@ fn an_interrupt_ends_a_training_after_its_batch() {
 
 #[test]
 fn an_interrupt_ends_the_look_at_the_validation_images() {
-    let stage = FakeFront::without_socket();
-    let (epochs, stopped) = watched(&Impatient::new(&stage, 4), false);
+    let front = FakeFront::without_socket();
+    let (epochs, stopped) = watched(&Impatient::new(&front, 4), false);
     let (epoch, seen) = stopped.map(|at| (at.epoch, at.seen)).unwrap();
     assert_eq!((epochs, epoch, seen), (0, 1, 28));
 }
 
 #[test]
 fn an_interrupted_training_keeps_its_model_and_resumes_to_the_same_weights() {
-    let (stage, folder) = (FakeFront::without_socket(), tempfile::tempdir().unwrap());
+    let (front, folder) = (FakeFront::without_socket(), tempfile::tempdir().unwrap());
     let settings = TrainingSettings {
         checkpoint: Some(folder.path().join("training.safetensors")),
         ..settings()
     };
-    let never = Impatient::new(&stage, usize::MAX);
+    let never = Impatient::new(&front, usize::MAX);
     let whole = train(&never, &images(), &settings).unwrap();
-    let model = Impatient::new(&stage, 6);
+    let model = Impatient::new(&front, 6);
     let first = model.weights();
-    let history = stage.cell(|| train(&model, &images(), &settings)).unwrap();
+    let history = front.cell(|| train(&model, &images(), &settings)).unwrap();
     assert_eq!(history.epochs.len(), 1);
     assert_ne!(model.weights(), first);
     let path = settings.checkpoint.as_ref().unwrap();
@@ -344,10 +344,10 @@ fn an_interrupted_training_keeps_its_model_and_resumes_to_the_same_weights() {
 
 #[test]
 fn an_interrupt_ends_a_look_at_many_images() {
-    let stage = FakeFront::without_socket();
-    let model = Impatient::new(&stage, 0);
-    stage.interrupt();
-    let error = stage.cell(|| score(&model, &images())).unwrap_err();
+    let front = FakeFront::without_socket();
+    let model = Impatient::new(&front, 0);
+    front.interrupt();
+    let error = front.cell(|| score(&model, &images())).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the evaluation was stopped after 0 of 40 images; nothing is lost"
@@ -357,9 +357,9 @@ fn an_interrupt_ends_a_look_at_many_images() {
 
 #[test]
 fn a_training_is_the_same_whether_anybody_watches_it() {
-    let (stage, nobody) = (FakeFront::accepting(), FakeFront::without_socket());
-    let watched = Impatient::new(&stage, usize::MAX);
-    let history = stage
+    let (front, nobody) = (FakeFront::accepting(), FakeFront::without_socket());
+    let watched = Impatient::new(&front, usize::MAX);
+    let history = front
         .cell(|| train(&watched, &images(), &settings()))
         .unwrap();
     let alone = Impatient::new(&nobody, usize::MAX);
@@ -374,12 +374,12 @@ fn a_training_is_the_same_whether_anybody_watches_it() {
 
 #[test]
 fn a_notebook_keeps_the_picture_and_the_table() {
-    let stage = FakeFront::accepting();
-    let model = Impatient::new(&stage, usize::MAX);
-    stage
+    let front = FakeFront::accepting();
+    let model = Impatient::new(&front, usize::MAX);
+    front
         .cell(|| train(&model, &images(), &settings()))
         .unwrap();
-    let messages = stage.messages();
+    let messages = front.messages();
     let (first, last) = (&messages[0]["data"], &messages[messages.len() - 1]["data"]);
     let announcement = "training on 28 images, 12 held back for validation, 4 steps an epoch";
     let text = |data: &serde_json::Value, kind: &str| data[kind].as_str().unwrap().to_owned();
@@ -405,17 +405,17 @@ fn a_notebook_keeps_the_picture_and_the_table() {
 
 #[test]
 fn a_training_that_explodes_keeps_its_picture_with_a_mark() {
-    let stage = FakeFront::accepting();
-    let model = Impatient::new(&stage, usize::MAX);
+    let front = FakeFront::accepting();
+    let model = Impatient::new(&front, usize::MAX);
     let settings = TrainingSettings {
         learning_rate: 1e30,
         optimizer: Optimizer::Sgd,
         schedule: Schedule::None,
         ..settings()
     };
-    let ended = stage.cell(|| train(&model, &images(), &settings));
+    let ended = front.cell(|| train(&model, &images(), &settings));
     assert!(matches!(ended, Err(Error::Diverged { .. })), "{ended:?}");
-    let messages = stage.messages();
+    let messages = front.messages();
     let last = messages[messages.len() - 1]["data"]["text/plain"]
         .as_str()
         .unwrap()
