@@ -21,7 +21,7 @@ EXERCISES = {
     "pixel_histogram": (2, "the histogram of the pixels", "ピクセル値のヒストグラム"),
     "images_of_class": (2, "the images of one class", "1 つのクラスの画像"),
     "lenet_layers": (3, "the layers of LeNet", "LeNet の層"),
-    "lenet": (3, "the way through LeNet", "LeNet の順伝播"),
+    "lenet": (3, "the forward pass of LeNet", "LeNet の順伝播"),
     "training_step": (4, "the training step", "訓練の 1 ステップ"),
     "learning_rate": (4, "a better learning rate", "もっと良い学習率"),
     "save_and_load": (5, "save and load", "保存と読み込み"),

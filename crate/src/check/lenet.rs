@@ -145,7 +145,7 @@ fn identity(x: &Tensor) -> Tensor {
 ///
 /// Shapes of recorded activations are looked at first, so that the first wrong step is named.
 pub fn lenet(model: &dyn Model) -> Report {
-    let title = translated("the way through LeNet", "LeNet の順伝播");
+    let title = translated("the forward pass of LeNet", "LeNet の順伝播");
     Report::of("lenet", title, |findings| check(model, findings))
 }
 
