@@ -20,7 +20,7 @@ pub use crate::load::{
 pub use crate::notebook::{
     DisplayHandle, display, input, interrupted, progress_bar, share_progress,
 };
-// Without its name, so that a trait `Show` of one's own does not take its methods away.
+// Without its name, so that a cell can define its own `Show` and still use these methods.
 pub use crate::notebook::Show as _;
 pub use crate::predict::Prediction;
 pub use crate::save::{load_model, load_weights, save_model};

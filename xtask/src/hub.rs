@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Processors that one participant may use at once
     #[arg(long, default_value_t = 2.0)]
     processors: f64,
-    /// Kernels that have done nothing for so many minutes are ended
+    /// Kernels that have done nothing for this many minutes are ended
     #[arg(long, default_value_t = 30)]
     idle_minutes: u32,
     /// Where JupyterHub keeps its passwords and its database; for tests

@@ -6,7 +6,7 @@
 //! - [`lenet_layers`], [`lenet`]: notebook 3, LeNet from the table
 //! - [`training_step`], [`learning_rate`]: notebook 4
 //! - [`save_and_load`]: notebook 5
-//! - [`photograph`]: notebook 6, predict an image of one's own
+//! - [`photograph`]: notebook 6, predict your own image
 //! - [`grad_cam`]: notebook 7, Grad-CAM by hand
 //!
 //! A check runs the attempt on small data of its own, compares the result with what is right, and then

@@ -1,4 +1,4 @@
-//! Exercise of notebook 6: a photograph of one's own, on whatever background.
+//! Exercise of notebook 6: the reader's own photograph, on any background.
 
 use std::path::Path;
 

@@ -174,7 +174,7 @@ fn steps(pixels: usize, pixels_per_step: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Whether each pixel of a map `[H, W]` has changed after so many changes: `[S, 1, H, W]`.
+/// Whether each pixel of a map `[H, W]` has changed after each of `counts` changes: `[S, 1, H, W]`.
 fn changed_pixels(heat_map: &Tensor, counts: &[usize]) -> Result<Tensor> {
     let (height, width) = heat_map.size2()?;
     let heat = Vec::<f32>::try_from(heat_map.f_flatten(0, -1)?)?;

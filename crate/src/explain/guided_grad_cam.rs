@@ -10,7 +10,7 @@ use crate::language::translate;
 /// backpropagation and the Grad-CAM map enlarged to the image.
 ///
 /// The map is enlarged bilinearly, as the paper says; Captum's `GuidedGradCam` takes the nearest
-/// position unless it is told `interpolate_mode="bilinear"`. The map is not scaled before it is
+/// position unless `interpolate_mode="bilinear"` is set. The map is not scaled before it is
 /// multiplied, as in Captum; pytorch-grad-cam's example scales it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GuidedGradCam {

@@ -1,4 +1,4 @@
-//! Saliency: which pixels the answer hangs on.
+//! Saliency: the pixels that the answer depends on.
 
 use tch::Tensor;
 
@@ -9,9 +9,9 @@ use crate::language::translated;
 /// The magnitude of the gradient of the logit with respect to each pixel, |∂y/∂x|.
 ///
 /// Simonyan, Vedaldi, Zisserman, "Deep Inside Convolutional Networks: Visualising Image
-/// Classification Models and Saliency Maps", arXiv 1312.6034, section 3. Of the channels of a
-/// colour image the largest counts, which [`heat_maps`](super::Explanation::heat_maps) sees to; the
-/// attributions keep every channel, as Captum's `Saliency` does.
+/// Classification Models and Saliency Maps", arXiv 1312.6034, section 3. The
+/// attributions keep every channel, as Captum's `Saliency` does;
+/// [`heat_maps`](super::Explanation::heat_maps) takes the largest one of a colour image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Saliency;
 

@@ -221,7 +221,7 @@ mod tests {
         japanese: "評価",
     };
 
-    /// Progress of work that was started so many seconds ago.
+    /// Progress of work that was started `seconds` ago.
     fn started(seconds: u64, total: usize) -> Progress {
         let mut progress = Progress::of(EVALUATION, total, IMAGES);
         progress.start -= Duration::from_secs(seconds);

@@ -78,7 +78,7 @@ fn add(layers: &mut Vec<DiagramLayer>, row: &LayerRow, shape: Vec<usize>) {
 enum Operation {
     /// With square kernels of this side.
     Convolution(usize),
-    /// With windows of so many rows and columns, which do not overlap.
+    /// With windows of these numbers of rows and columns, which do not overlap.
     Pooling([usize; 2]),
     GlobalPooling,
     FullyConnected,
@@ -87,7 +87,7 @@ enum Operation {
 }
 
 impl Operation {
-    /// The operation from one shape to another with so many parameters.
+    /// The operation from one shape to another with this number of parameters.
     fn of(from: &[usize], to: &[usize], parameters: usize) -> Operation {
         match (from, to, parameters) {
             (&[channels, height, width], &[maps, rows, columns], 0) => {
@@ -131,7 +131,7 @@ fn kernel_side(channels: usize, maps: usize, parameters: usize) -> Option<usize>
     })
 }
 
-/// Whether so many parameters are a weight for each pair of inputs and outputs, with or without biases.
+/// Whether this number of parameters is a weight for each pair of inputs and outputs, with or without biases.
 ///
 /// There may be layers in between that the network does not record, so any number of inputs is possible, unless the
 /// shape stays the same.

@@ -196,7 +196,7 @@ impl BackgroundTraining {
     }
 
     /// Prints a line for each of the next epochs as they end, as [`train`](super::train) does. Returns
-    /// after so many, when the training has ended, or at ■, which leaves the training running.
+    /// after `epochs` lines, when the training has ended, or at ■, which leaves the training running.
     pub fn follow(&self, epochs: usize) {
         if self.follow_unless_stopped(epochs).is_break() {
             let progress = self.progress();

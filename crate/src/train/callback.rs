@@ -1,4 +1,5 @@
-//! Callbacks: what is told of a training's progress, and may stop it. The methods are named as Keras's.
+//! Callbacks, which are called with the progress of a training and may stop it. Their methods are named as
+//! Keras's.
 
 use std::fmt;
 use std::ops::ControlFlow;

@@ -7,7 +7,7 @@
 //! - `training`: the loop over epochs and mini-batches
 //! - `meter`: running loss and accuracy of an epoch
 //! - [`history`]: loss and accuracy of every epoch
-//! - `callback`: what is told of the progress, and may stop the training
+//! - `callback`: callbacks, which get the progress and may stop the training
 //! - `display`: the callback that shows a training in a notebook
 //! - [`checkpoint`]: saving after each epoch, and resuming
 //! - [`background`]: training while other cells run

@@ -11,7 +11,7 @@ use super::text::{SMALL, max_width};
 /// How a value becomes a coordinate of plotters' axis, and how that is labelled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum AxisScale {
-    /// The value in units of this power of ten; labels with so many decimals: `2.5×10⁻⁵`, or `2.5` for the power 0.
+    /// The value in units of this power of ten; labels with this number of decimals: `2.5×10⁻⁵`, or `2.5` for the power 0.
     Linear { exponent: i32, decimals: usize },
     /// The decimal logarithm of the value.
     Logarithmic,

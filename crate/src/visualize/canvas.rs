@@ -78,7 +78,7 @@ pub(super) struct PlacedImage {
 }
 
 impl PlacedImage {
-    /// An image of so many columns and rows; `colour` gives the colour at a column and a row.
+    /// An image of `columns` × `rows` pixels; `colour` gives the colour at a column and a row.
     pub(super) fn new(
         area: Area,
         (columns, rows): (usize, usize),

@@ -138,7 +138,7 @@ fn draw_cells(canvas: &mut Canvas, matrix: Area, counts: &[Vec<usize>]) {
 
 fn draw_names(canvas: &mut Canvas, matrix: Area, names: &[String], top: f64) {
     let cell = matrix.width() / names.len() as f64;
-    // Of many classes only so many are named that the names do not overlap.
+    // Of many classes some names are left out so that the others do not overlap.
     let step = (NAME_HEIGHT / cell).ceil().max(1.0) as usize;
     let widest = text::max_width(names, SMALL);
     for (index, name) in names.iter().enumerate().step_by(step) {

@@ -141,7 +141,7 @@ impl Layout<'_> {
     }
 }
 
-/// The enlargement of so many images: fewer are shown larger.
+/// The enlargement of images: the fewer, the larger.
 fn default_scale(number: usize, longest_side: usize) -> f64 {
     let side: f64 = match number {
         1 => 224.0,

@@ -193,7 +193,7 @@ impl Layout {
         }
         let title = translated("input channel", "入力チャネル");
         canvas.text(Text::new(title, (x, above + 11.0), SMALL).muted());
-        // If columns are narrow, only so many are named that the names do not overlap.
+        // If columns are narrow, some names are left out so that the others do not overlap.
         let stride = self.grid.stride.0;
         let step = ((text::max_width(&self.channels, SMALL) + 6.0) / stride).ceil() as usize;
         for (column, channel) in self.channels.iter().enumerate().step_by(step.max(1)) {

@@ -15,7 +15,7 @@ use plotters::style::Color as _;
 
 /// A line with more points than this has no markers, which would hide it.
 const MAX_MARKERS: usize = 40;
-/// A line that goes up and down by more than so many times the height of the chart is thin and solid, since wide strokes
+/// A line that goes up and down by more than this multiple of the chart's height is thin and solid, since wide strokes
 /// and dashes would run together.
 const MAX_CLIMB: f64 = 15.0;
 /// A line through more points than this is reduced to its extremes, which looks the same.

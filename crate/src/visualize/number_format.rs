@@ -18,7 +18,7 @@ pub(super) fn percent(fraction: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", 100.0 * fraction)
 }
 
-/// A number with so many decimals, with the minus sign of typography and commas: `−1,234.50`.
+/// A number with `decimals` decimals, with the minus sign of typography and commas: `−1,234.50`.
 pub(super) fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", value.abs());
     let is_zero = text.chars().all(|digit| digit == '0' || digit == '.');

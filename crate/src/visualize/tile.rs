@@ -45,7 +45,7 @@ impl Grid {
     }
 }
 
-/// The smallest number of columns that needs no more rows than `max_columns` do for so many tiles.
+/// The smallest number of columns that needs no more rows for these tiles than `max_columns` do.
 pub(super) fn balanced_columns(max_columns: usize, tiles: usize) -> usize {
     tiles.div_ceil(tiles.div_ceil(max_columns))
 }
