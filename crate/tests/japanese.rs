@@ -306,15 +306,15 @@ fn tests_of_explanations() {
         let check = classifier.sanity_check(&Edges, &dataset.images, 0).unwrap();
         assert_shows(
             || check.show(&dataset.images),
-            "層を 1 つずつ忘れていくネットワーク: 画像のエッジ。画像のエッジ: 不合格。",
-            &["訓練後", "fc3 を忘却"],
+            "層の重みを 1 つずつ乱数に置き換えたとき: 画像のエッジ。画像のエッジ: 不合格。",
+            &["訓練後", "fc3 を乱数化"],
         );
         let table = check.to_string();
-        let expected = "画像のエッジ: 不合格。ネットワークがすべてを忘れてもマップは変わりません \
+        let expected = "画像のエッジ: 不合格。重みがすべて乱数になってもマップは変わりません \
                         (最後の順位相関 1.00)\n\
                         ネットワーク   順位相関\n\
                         訓練後             1.00\n\
-                        fc3 を忘却         1.00\n";
+                        fc3 を乱数化       1.00\n";
         assert_eq!(table.lines().count(), 8, "{table}");
         let rows: Vec<Vec<&str>> = [&table[..], expected]
             .map(|text| {
