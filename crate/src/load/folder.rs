@@ -185,4 +185,4 @@ pub(crate) fn file_in_folder(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

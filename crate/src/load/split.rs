@@ -3,7 +3,7 @@
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use tch::Device;
+use tch::{Device, Tensor};
 
 use super::batches::random_permutation;
 use super::dataset::Dataset;
@@ -58,10 +58,40 @@ impl Dataset {
         validation_share: f64,
         seed: u64,
     ) -> Result<(Dataset, Option<Dataset>)> {
+        match self.validation_indices(validation_share, seed)? {
+            Some((training, validation)) => Ok((
+                self.index_select(&training)?,
+                Some(self.index_select(&validation)?),
+            )),
+            None => Ok((self.to_device(self.images.device())?, None)),
+        }
+    }
+
+    /// The validation set of [`validation_split`](Self::validation_split), without a copy of the training images.
+    ///
+    /// # Errors
+    /// Those of `validation_split`.
+    pub(crate) fn validation_set(
+        &self,
+        validation_share: f64,
+        seed: u64,
+    ) -> Result<Option<Dataset>> {
+        let indices = self.validation_indices(validation_share, seed)?;
+        indices
+            .map(|(_, validation)| self.index_select(&validation))
+            .transpose()
+    }
+
+    /// The indices of the training images and of the validation images; `None` if no image is for validation.
+    fn validation_indices(
+        &self,
+        validation_share: f64,
+        seed: u64,
+    ) -> Result<Option<(Tensor, Tensor)>> {
         let count = self.len() as i64;
         let held_out = (count as f64 * validation_share).round() as i64;
         if held_out == 0 {
-            return Ok((self.to_device(self.images.device())?, None));
+            return Ok(None);
         }
         if held_out == count {
             let requirement = format!("that leaves none of the {count} images for training");
@@ -73,9 +103,10 @@ impl Dataset {
         }
         let order = random_permutation(self.len(), seed)?;
         let rest = count - held_out;
-        let training_set = self.index_select(&order.f_narrow(0, 0, rest)?)?;
-        let validation_set = self.index_select(&order.f_narrow(0, rest, held_out)?)?;
-        Ok((training_set, Some(validation_set)))
+        Ok(Some((
+            order.f_narrow(0, 0, rest)?,
+            order.f_narrow(0, rest, held_out)?,
+        )))
     }
 
     /// As many images of every class as the rarest class has. The images and their order depend on the seed
@@ -122,7 +153,7 @@ fn cannot_split(class: &str, count: usize, share: f64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Kind, Tensor};
+    use tch::Kind;
 
     /// Image i has a single pixel of value i.
     fn dataset(labels: &[i64]) -> Dataset {

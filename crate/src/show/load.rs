@@ -209,26 +209,8 @@ impl fmt::Display for ImageFolder {
 #[cfg(test)]
 mod tests {
     use crate::language::{Language, with_language};
+    use crate::load::folder::tests::folder;
     use crate::load::load_folder;
-    use image::{GrayImage, Luma};
-    use std::fs;
-    use tempfile::TempDir;
-
-    /// A folder with these files: grey PNG images of one pixel, or else text.
-    fn folder(files: &[&str]) -> TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (number, name) in files.iter().enumerate() {
-            let path = root.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            if name.ends_with(".png") {
-                let grey = GrayImage::from_pixel(1, 1, Luma([number as u8]));
-                grey.save(&path).unwrap();
-            } else {
-                fs::write(&path, "text").unwrap();
-            }
-        }
-        root
-    }
 
     #[test]
     fn a_name_with_a_line_break_is_one_line_of_the_tables() {

@@ -85,8 +85,7 @@ impl PreparedTraining {
     ) -> Result<PreparedTraining> {
         check_trainable(model, training_set, settings)?;
         let on_cpu = training_set.to_device(Device::Cpu)?;
-        let (_, validation_set) =
-            on_cpu.validation_split(settings.validation_share, settings.seed)?;
+        let validation_set = on_cpu.validation_set(settings.validation_share, settings.seed)?;
         let shared = Arc::new(Shared::new(settings.epochs));
         let (model, given) = channel();
         let thread = start(given, training_set, settings, &shared)?;

@@ -7,7 +7,7 @@ use image::{GrayImage, Luma, RgbImage};
 use tempfile::TempDir;
 
 /// A folder with these files: grey PNG images of one pixel, and text files.
-fn folder(files: &[&str]) -> TempDir {
+pub(crate) fn folder(files: &[&str]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
     for (number, name) in files.iter().enumerate() {
         let path = root.path().join(name);
