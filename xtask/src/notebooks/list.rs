@@ -7,12 +7,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::workshop::Workshop;
 
+/// The folders of all languages. The others are compared with the first.
+pub(crate) const LANGUAGES: [&str; 2] = [ENGLISH, "ja"];
 /// The folder of the language that the others are compared with.
 pub(crate) const ENGLISH: &str = "en";
 /// The folders of the other languages.
-pub(crate) const OTHERS: [&str; 1] = ["ja"];
-/// The folders of all languages.
-pub(crate) const LANGUAGES: [&str; 2] = [ENGLISH, OTHERS[0]];
+pub(crate) const OTHERS: &[&str] = LANGUAGES.split_at(1).1;
 
 /// The workshop's notebooks in all languages, in their order.
 pub(crate) fn all(workshop: &Workshop) -> Result<Vec<PathBuf>> {
